@@ -1,0 +1,1 @@
+"""Vau: streaming phoneme recognition served from recurrent-network accelerators."""
