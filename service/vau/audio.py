@@ -1,0 +1,97 @@
+"""Audio as it arrives: what one second, one frame and one hop are.
+
+Every other module takes these names instead of the numbers. All derived values
+divide exactly; if one day they do not, importing this module fails.
+"""
+
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.errors import AudioCorrupt
+
+SAMPLE_RATE_HZ: Final = 16_000
+FRAME_S: Final = 0.025
+HOP_S: Final = 0.010
+Encoding = Literal["linear16", "float32"]
+"""Raw samples on the wire, both little-endian; float32 has full scale 1.0."""
+
+SAMPLE_BYTES: Final[dict[Encoding, int]] = {"linear16": 2, "float32": 4}
+FULL_SCALE: Final = 32_768  # the int16 value of 1.0
+
+
+def _exact(samples: float) -> int:
+    if samples != int(samples):
+        raise ValueError(f"{samples} is not a whole number of samples")
+    return int(samples)
+
+
+FRAME_SAMPLES: Final = _exact(FRAME_S * SAMPLE_RATE_HZ)  # 400
+HOP_SAMPLES: Final = _exact(HOP_S * SAMPLE_RATE_HZ)  # 160
+FRAMES_PER_S: Final = _exact(1 / HOP_S)  # 100
+
+
+def frame_count(samples: int) -> int:
+    """Return how many frames an utterance of so many samples has, its padded last one too.
+
+    Source: docs/adr/0003; the rule of python-speech-features, with 0 for no audio.
+    """
+    if samples == 0:
+        return 0
+    return 1 + max(0, -(-(samples - FRAME_SAMPLES) // HOP_SAMPLES))
+
+
+def to_int16(
+    samples: NDArray[np.float32] | NDArray[np.float64], first_sample: int = 0
+) -> NDArray[np.int16]:
+    """Scale audio of full scale 1.0 to int16: times 32768, round half to even, clip.
+
+    samples:      any shape.
+    first_sample: where they stand in their stream, for the message.
+    Raises        AudioCorrupt if a sample is not a number or infinite.
+    """
+    bad = np.flatnonzero(~np.isfinite(samples))
+    if bad.size:
+        at, value = first_sample + int(bad[0]), samples.flat[bad[0]]
+        raise AudioCorrupt(
+            f"audio: sample {at} is {value}; send finite numbers, full scale 1.0",
+            field="audio",
+            sample=at,
+        )
+    scaled = np.rint(samples.astype(np.float64) * FULL_SCALE)
+    return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+class PcmReader:
+    """Raw bytes in any split, even inside a sample, to int16 samples."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        """Begin at sample 0."""
+        self._encoding = encoding
+        self._sample_bytes = SAMPLE_BYTES[encoding]
+        self._rest = b""
+        self.samples = 0
+        """Whole samples read so far."""
+
+    def read(self, data: bytes) -> NDArray[np.int16]:
+        """Return the samples that ``data`` completes. Raises AudioCorrupt for a NaN."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self._sample_bytes
+        self._rest = data[whole:]
+        first_sample = self.samples
+        self.samples += whole // self._sample_bytes
+        if self._encoding == "linear16":
+            return np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
+        floats = np.frombuffer(data[:whole], "<f4").astype(np.float32, copy=False)
+        return to_int16(floats, first_sample)
+
+    def check_complete(self) -> None:
+        """Raise AudioCorrupt if the bytes so far end inside a sample."""
+        if self._rest:
+            raise AudioCorrupt(
+                f"audio: {len(self._rest)} bytes are left after sample {self.samples}, but a "
+                f"sample has {self._sample_bytes}; send whole samples before the end",
+                field="audio",
+                sample=self.samples,
+            )

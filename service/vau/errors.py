@@ -1,0 +1,146 @@
+"""Every failure a caller can meet.
+
+    VauError
+     ├─ ConfigError            what was asked for cannot be meant
+     │   ├─ ConfigExpected     audio or control came before the config
+     │   ├─ ConfigRepeated     a second config in one stream
+     │   ├─ ConfigInvalid      a field is out of range, unknown or not offered
+     │   └─ ConfigTimeout      no config within the time allowed
+     ├─ AudioError             the audio is not what it claims to be
+     │   ├─ AudioUnsupported   a rate, channel count or encoding that is not accepted
+     │   ├─ AudioMismatch      a file's header disagrees with the config
+     │   ├─ AudioCorrupt       undecodable, cut short, empty, or not numbers
+     │   ├─ AudioTooLong       more audio than one unary call may carry
+     │   └─ MessageTooLarge    more audio than one message may carry
+     ├─ ModelError             the model cannot be used
+     │   ├─ ModelNotFound      no model of that name is served here
+     │   ├─ BadModel           a bundle's files are missing, damaged or foreign
+     │   ├─ ModelIncompatible  its shape or arithmetic does not suit this backend
+     │   └─ ModelTooLarge      it does not fit into the accelerator's memory
+     ├─ BackendError           the accelerator cannot be used
+     │   ├─ BackendNotFound    no backend of that name is installed or served here
+     │   ├─ BackendBusy        every slot the backend can hold is taken
+     │   └─ BackendFault       the device, its driver or its model gave up
+     ├─ SlotsExhausted         the server already carries as many streams as it may
+     ├─ CapabilityMissing      the backend lacks what was asked of it
+     ├─ BadSnapshot            a saved state belongs to another network or arithmetic
+     ├─ Draining               the server is shutting down
+     └─ Unreachable            the server does not answer, or was lost
+
+A programming mistake is none of these: it stays a TypeError, ValueError or
+AssertionError, and reaches the log with its traceback.
+"""
+
+
+class VauError(Exception):
+    """Something a caller can understand and mend.
+
+    The message names the field, the value and the remedy. ``field`` is the path of the
+    offending field as the caller wrote it, empty if there is none; ``facts`` are the
+    figures that a program needs to react (a limit, an offset, the names available).
+    """
+
+    def __init__(self, message: str, *, field: str = "", **facts: int | float | str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.facts = facts
+
+
+class ConfigError(VauError):
+    """What was asked for cannot be meant."""
+
+
+class ConfigExpected(ConfigError):
+    """Audio or a control arrived before the config: the first message must be it."""
+
+
+class ConfigRepeated(ConfigError):
+    """A second config arrived: a stream has one, and a new one needs a new stream."""
+
+
+class ConfigInvalid(ConfigError):
+    """A field is out of range, has an unknown value, or asks for what is not offered."""
+
+
+class ConfigTimeout(ConfigError):
+    """A stream was opened and then said nothing."""
+
+
+class AudioError(VauError):
+    """The audio is not what it claims to be."""
+
+
+class AudioUnsupported(AudioError):
+    """Example: 44.1 kHz sent as it came from the sound card; resample to 16 kHz first."""
+
+
+class AudioMismatch(AudioError):
+    """Example: the config says mono, the WAV header says stereo."""
+
+
+class AudioCorrupt(AudioError):
+    """Examples: a NaN in float audio, half a sample at the end, a FLAC cut short."""
+
+
+class AudioTooLong(AudioError):
+    """One unary call carries a minute of audio at most by default: stream longer ones."""
+
+
+class MessageTooLarge(AudioError):
+    """One message carries 64 KiB of audio at most by default: send smaller chunks."""
+
+
+class ModelError(VauError):
+    """The model cannot be used."""
+
+
+class ModelNotFound(ModelError):
+    """Example: a name mistyped; the message lists those that are there."""
+
+
+class BadModel(ModelError):
+    """Examples: weights that fail their SHA-256, a card with a field missing."""
+
+
+class ModelIncompatible(ModelError):
+    """Example: a model exported without the integers of this backend's arithmetic."""
+
+
+class ModelTooLarge(ModelError):
+    """Example: 384 hidden units on a 2x2 array of dies, whose memories hold 192."""
+
+
+class BackendError(VauError):
+    """The accelerator cannot be used."""
+
+
+class BackendNotFound(BackendError):
+    """Example: a package that brings the backend is not installed."""
+
+
+class BackendBusy(BackendError):
+    """Every slot is taken; one comes free when another stream ends."""
+
+
+class BackendFault(BackendError):
+    """The device, its driver or its model gave up; states of that batch are lost."""
+
+
+class SlotsExhausted(VauError):
+    """The server carries as many streams as it was told to."""
+
+
+class CapabilityMissing(VauError):
+    """Example: raw integer logits asked of a backend that computes in floating point."""
+
+
+class BadSnapshot(VauError):
+    """Example: a state saved on a 2x2 array restored on a 4x4 one."""
+
+
+class Draining(VauError):
+    """The server was told to stop; another replica, or a later try, will answer."""
+
+
+class Unreachable(VauError):
+    """Nothing listens at that address, or the connection broke and stayed broken."""

@@ -1,0 +1,250 @@
+"""The model bundle: one directory that holds all that a network needs to be served.
+
+    card.json        what it is, how it was made and measured, SHA-256 of each other file
+    statistics.npz   mean, inv_std: float32 (feature_dim,)
+    master.npz       the float network, stored as float16: layer weights and output layer
+    <spec>.npz       the integers of one arithmetic, e.g. munt-spec-0.npz, made from the master
+    decoder.npz      log_bigram float32 (phonemes, phonemes), log_prior float32 (phonemes,)
+
+Weights of layer n are ``w_x_n`` (4 * hidden, inputs), ``w_h_n`` (4 * hidden, hidden) and
+``b_n`` (4 * hidden,), the gates in the order i, f, g, o; the output layer is ``w_out``
+(phonemes, hidden) and ``b_out``. No file holds pickled objects. A bundle is loaded and
+validated once; the backend's factory and the decoder get it whole.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.errors import BadModel, ModelNotFound
+from vau.frontend import LOOK_AHEAD_FRAMES, FrontendConfig
+
+SCHEMA: Final = "vau.model/1"
+SHIPPED: Final = Path(str(files("vau"))) / "models"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The shape of a uni-directional LSTM with one output layer."""
+
+    layers: int
+    hidden: int
+    inputs: int
+    classes: int
+
+    def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every weight by its name in a bundle."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer in range(self.layers):
+            inputs = self.inputs if layer == 0 else self.hidden
+            shapes[f"w_x_{layer}"] = (4 * self.hidden, inputs)
+            shapes[f"w_h_{layer}"] = (4 * self.hidden, self.hidden)
+            shapes[f"b_{layer}"] = (4 * self.hidden,)
+        shapes["w_out"] = (self.classes, self.hidden)
+        shapes["b_out"] = (self.classes,)
+        return shapes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderTables:
+    """What the decoder knows of the language and was tuned to; see ``vau.decode``."""
+
+    log_bigram: NDArray[np.float32]
+    """log P(next | previous), shape (phonemes, phonemes), rows are the previous phoneme."""
+
+    log_prior: NDArray[np.float32]
+    """log P(phoneme) over training frames, shape (phonemes,)."""
+
+    min_frames: int
+    prior_weight: float
+    bigram_weight: float
+    insertion_bonus: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A validated bundle."""
+
+    name: str
+    digest: str
+    """``sha256:`` and the hex digest of card.json, which names the digests of the rest."""
+
+    network: Network
+    frontend: FrontendConfig
+    output_delay: int
+    """Frame i is answered at step i + output_delay."""
+
+    temperature: float
+    """Logits are divided by it before the softmax."""
+
+    phonemes: tuple[str, ...]
+    """The index is the class id."""
+
+    silence_ids: tuple[int, ...]
+    mean: NDArray[np.float32]
+    inv_std: NDArray[np.float32]
+    """Statistics of the features, shape (feature_dim,), applied by the backend."""
+
+    master: Arrays
+    """float32, by the names of ``Network.weight_shapes``."""
+
+    integers: Mapping[str, Arrays]
+    """By specification, e.g. ``munt-spec-0``; the same names and shapes."""
+
+    decoder: DecoderTables
+    card: Mapping[str, Any]
+    """All of card.json: corpus, licence, measured error rates."""
+
+    @property
+    def look_ahead_frames(self) -> int:
+        """Frames that must follow a frame before it can be answered."""
+        return LOOK_AHEAD_FRAMES + self.output_delay
+
+
+def shipped_models() -> list[str]:
+    """Return the names of the bundles that came with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/card.json"))
+
+
+def find_model(name_or_path: str) -> Model:
+    """Load a shipped model by name, or any bundle by its directory.
+
+    Raises ModelNotFound if it is neither, BadModel if the bundle is damaged.
+    """
+    for folder in (SHIPPED / name_or_path, Path(name_or_path)):
+        if (folder / "card.json").is_file():
+            return load_model(folder)
+    available = ", ".join(shipped_models())
+    raise ModelNotFound(
+        f"model: {name_or_path!r} is neither a shipped model ({available}) "
+        "nor a directory with a card.json",
+        field="model",
+        available=available,
+    )
+
+
+def load_model(folder: Path) -> Model:
+    """Read and validate a bundle.
+
+    Raises BadModel, naming file, value and remedy, if anything is missing, damaged,
+    of the wrong shape or type, or not a number.
+    """
+    try:
+        card_bytes = (folder / "card.json").read_bytes()
+        card = json.loads(card_bytes)
+    except (OSError, ValueError) as cause:
+        raise BadModel(
+            f"{folder / 'card.json'}: {cause}; export the model again", field="card.json"
+        ) from cause
+    try:
+        return _from_card(folder, card, "sha256:" + hashlib.sha256(card_bytes).hexdigest())
+    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+        raise BadModel(
+            f"{folder / 'card.json'}: {type(cause).__name__}: {cause}; "
+            f"a card of schema {SCHEMA} is needed",
+            field="card.json",
+        ) from cause
+
+
+def _from_card(folder: Path, card: Mapping[str, Any], digest: str) -> Model:
+    if card["schema"] != SCHEMA:
+        raise ValueError(f"schema is {card['schema']!r}, not {SCHEMA!r}")
+    network = Network(**card["network"])
+    frontend = FrontendConfig(**card["frontend"])
+    phonemes = tuple(card["phonemes"])
+    if len(phonemes) != network.classes or len(set(phonemes)) != len(phonemes):
+        raise ValueError(f"{len(phonemes)} phonemes for {network.classes} classes, or repeated")
+    if frontend.feature_dim != network.inputs:
+        raise ValueError(
+            f"network.inputs={network.inputs}, but the front end gives {frontend.feature_dim}"
+        )
+    if int(card["output_delay"]) < 0 or not float(card["temperature"]) > 0.0:
+        raise ValueError("output_delay must be 0 or more, temperature more than 0")
+    shapes = network.weight_shapes()
+    statistics = {"mean": (network.inputs,), "inv_std": (network.inputs,)}
+    read = _BundleReader(folder, card["sha256"])
+    tables = {"log_bigram": (len(phonemes),) * 2, "log_prior": (len(phonemes),)}
+    normalisation = read.arrays("statistics.npz", statistics, "float32")
+    master = read.arrays("master.npz", shapes, "float16")
+    decoder = read.arrays("decoder.npz", tables, "float32")
+    return Model(
+        name=str(card["name"]),
+        digest=digest,
+        network=network,
+        frontend=frontend,
+        output_delay=int(card["output_delay"]),
+        temperature=float(card["temperature"]),
+        phonemes=phonemes,
+        silence_ids=tuple(phonemes.index(name) for name in card["silence"]),
+        mean=normalisation["mean"],
+        inv_std=normalisation["inv_std"],
+        master={name: values.astype(np.float32) for name, values in master.items()},
+        integers={
+            spec: read.arrays(f"{spec}.npz", shapes, str(dtype))
+            for spec, dtype in card["integers"].items()
+        },
+        decoder=DecoderTables(
+            log_bigram=decoder["log_bigram"],
+            log_prior=decoder["log_prior"],
+            min_frames=int(card["decoder"]["min_frames"]),
+            prior_weight=float(card["decoder"]["prior_weight"]),
+            bigram_weight=float(card["decoder"]["bigram_weight"]),
+            insertion_bonus=float(card["decoder"]["insertion_bonus"]),
+        ),
+        card=card,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _BundleReader:
+    folder: Path
+    sha256: Mapping[str, str]
+
+    def arrays(
+        self, file: str, shapes: Mapping[str, tuple[int, ...]], dtype: str
+    ) -> dict[str, NDArray[Any]]:
+        """Read one file against its digest, and each array against shape and type."""
+        content = self._verified(file)
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+            raise BadModel(f"{self.folder / file}: {cause}", field=file) from cause
+        if arrays.keys() != shapes.keys():
+            raise self._bad(file, f"holds {sorted(arrays)}, not {sorted(shapes)}")
+        for name, values in arrays.items():
+            if values.shape != shapes[name] or values.dtype != np.dtype(dtype):
+                raise self._bad(
+                    file,
+                    f"{name} is {values.dtype} {values.shape}, not {dtype} {shapes[name]}",
+                )
+            if not np.isfinite(values).all():
+                raise self._bad(file, f"{name} holds a value that is not finite")
+            values.flags.writeable = False
+        return arrays
+
+    def _verified(self, file: str) -> bytes:
+        try:
+            content = (self.folder / file).read_bytes()
+        except OSError as cause:
+            raise BadModel(f"{self.folder / file}: {cause.strerror}", field=file) from cause
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256.get(file):
+            raise self._bad(file, f"SHA-256 is {found}, the card says {self.sha256.get(file)}")
+        return content
+
+    def _bad(self, file: str, what: str) -> BadModel:
+        return BadModel(
+            f"{self.folder / file}: {what}; install or export the model again", field=file
+        )

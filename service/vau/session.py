@@ -1,0 +1,341 @@
+"""One stream or file: PCM in, Work out; Results in, Answers out. Pure: no asyncio, no I/O.
+
+A session is a sequence of utterances; each is a stretch between two resets of the
+recurrent state and has its own slot, front-end state and decoder. ``advance`` takes the
+next audio of many sessions through front end, backend and decoder together. Live streams
+and files both go through it, hence the same numbers.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.audio import HOP_SAMPLES, Encoding, PcmReader
+from vau.backend import Backend, Cost, Result, Slot, Work
+from vau.decode import Decoder
+from vau.errors import AudioCorrupt, VauError
+from vau.frontend import Frontend, Piece, Utterance
+from vau.model import Model
+
+EMPTY_DIGEST: Final = bytes(32)
+
+
+class EndReason(Enum):
+    """Why a segment ended."""
+
+    HALF_CLOSE = "half-close"
+    END_UTTERANCE = "end-utterance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """One phoneme and where in the stream it was heard."""
+
+    symbol: str
+    class_id: int
+    start_sample: int
+    end_sample: int
+    """Exclusive."""
+
+    confidence: float
+    """Mean posterior over the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """The phones between two finals, as known now."""
+
+    utterance_index: int
+    segment_index: int
+    """Counted over the stream; a later segment with the same index replaces this one."""
+
+    phones: tuple[Phone, ...]
+    stable_count: int
+    """So many leading phones can no longer change."""
+
+    start_sample: int
+    end_sample: int
+    end_reason: EndReason | None
+    """None while it is interim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one piece of audio completed."""
+
+    utterance_index: int
+    first_frame: int
+    """Index within the utterance of the first answered frame."""
+
+    first_sample: int
+    """Where in the stream that frame starts."""
+
+    log_prob: NDArray[np.float32]
+    """Shape (frames, phonemes); see ``Result``."""
+
+    logits: NDArray[np.int32] | None
+    segments: tuple[Segment, ...]
+    steps: int
+    """Steps that the network took: frames, and those of the output delay."""
+
+    cost: Cost
+    received_sample: int
+    """Samples taken so far."""
+
+    answered_sample: int
+    """Every frame that starts before this sample has been answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A whole session in figures."""
+
+    samples: int
+    frames: int
+    utterances: int
+    steps: int
+    cost: Cost
+    output_digest: bytes
+    """d = SHA-256(d || int32 logits of a frame) over all frames, from 32 zero bytes;
+    empty where the arithmetic is not integer."""
+
+    input_digest: bytes
+    """The same chain over the quantised features of all steps."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where the present utterance stands."""
+
+    index: int
+    start_sample: int
+    decoder: Decoder
+    frontend: Utterance = field(default_factory=Utterance)
+    last_features: NDArray[np.float32] | None = None
+    steps: int = 0
+    frames: int = 0
+    ends: EndReason | None = None
+
+
+class Session:
+    """The state of one stream between two pieces of audio."""
+
+    def __init__(
+        self, model: Model, *, encoding: Encoding = "linear16", interim_results: bool = False
+    ) -> None:
+        """Begin at sample 0; ``slot`` is filled in by whoever opens it on a backend."""
+        self.slot: Slot | None = None
+        self._model = model
+        self._pcm = PcmReader(encoding)
+        self._interim_results = interim_results
+        self._utterance = _Progress(0, 0, Decoder(model))
+        self._frames = self._steps = 0
+        self._cost = Cost()
+        self._output_digest = self._input_digest = b""
+
+    def accept(self, audio: bytes, ends: EndReason | None = None) -> Piece:
+        """Take the next bytes; ``ends`` closes the utterance behind them.
+
+        Raises AudioCorrupt for a NaN, or for no sample at all up to the half-close.
+        """
+        samples = self._pcm.read(audio)
+        if ends is EndReason.HALF_CLOSE and not self._pcm.samples:
+            raise AudioCorrupt(
+                "audio: the stream ended without a sample; send audio before closing it",
+                field="audio",
+                sample=0,
+            )
+        self._utterance.ends = ends
+        return Piece(self._utterance.frontend, samples, is_last=ends is not None)
+
+    def work(self, features: NDArray[np.float64]) -> Work:
+        """Return the steps that follow from the features of the last piece.
+
+        At the end of an utterance its last feature repeats, once per frame of output delay.
+        """
+        if self.slot is None:
+            raise ValueError("the session has no slot: open it first")
+        steps = features.astype(np.float32)
+        utterance = self._utterance
+        if len(steps):
+            utterance.last_features = steps[-1:]
+        if utterance.ends is not None and utterance.last_features is not None:
+            repeats = [utterance.last_features] * self._model.output_delay
+            steps = np.concatenate([steps, *repeats])
+        return Work(self.slot, steps)
+
+    def answer(self, result: Result) -> Answer:
+        """Turn the backend's answer to the last work into ours, and close what ended."""
+        utterance = self._utterance
+        steps = len(result.log_prob)
+        silent = min(steps, max(0, self._model.output_delay - utterance.steps))
+        log_prob = result.log_prob[silent:]
+        logits = None if result.logits is None else result.logits[silent:]
+        first_frame = utterance.frames
+        self._count(result, log_prob, logits)
+        utterance.decoder.push(log_prob)
+        received = self._pcm.samples
+        answered = utterance.start_sample + utterance.frames * HOP_SAMPLES
+        answer = Answer(
+            utterance_index=utterance.index,
+            first_frame=first_frame,
+            first_sample=utterance.start_sample + first_frame * HOP_SAMPLES,
+            log_prob=log_prob,
+            logits=logits,
+            segments=self._segments(bool(len(log_prob))),
+            steps=steps,
+            cost=result.cost,
+            received_sample=received,
+            answered_sample=received if utterance.ends else answered,
+        )
+        if utterance.ends is not None:
+            self._utterance = _Progress(utterance.index + 1, received, Decoder(self._model))
+        return answer
+
+    def check_complete(self) -> None:
+        """Raise AudioCorrupt if the bytes so far end inside a sample."""
+        self._pcm.check_complete()
+
+    def summary(self) -> Summary:
+        """Add up the utterances that have ended."""
+        return Summary(
+            samples=self._pcm.samples,
+            frames=self._frames,
+            utterances=self._utterance.index,
+            steps=self._steps,
+            cost=self._cost,
+            output_digest=self._output_digest,
+            input_digest=self._input_digest,
+        )
+
+    def _count(
+        self, result: Result, log_prob: NDArray[np.float32], logits: NDArray[np.int32] | None
+    ) -> None:
+        if logits is not None:
+            self._output_digest = _chain(self._output_digest, logits.astype("<i4"))
+        if result.inputs is not None:
+            self._input_digest = _chain(self._input_digest, result.inputs)
+        self._utterance.steps += len(result.log_prob)
+        self._utterance.frames += len(log_prob)
+        self._steps += len(result.log_prob)
+        self._frames += len(log_prob)
+        self._cost += result.cost
+
+    def _segments(self, heard_more: bool) -> tuple[Segment, ...]:
+        """Return the final of an utterance that ended, else an interim if one is due."""
+        utterance = self._utterance
+        if utterance.ends is not None:
+            transcript = utterance.decoder.finish()
+        elif self._interim_results and heard_more:
+            transcript = utterance.decoder.transcript()
+        else:
+            return ()
+        received, start = self._pcm.samples, utterance.start_sample
+        phones = tuple(
+            Phone(
+                symbol=self._model.phonemes[run.class_id],
+                class_id=run.class_id,
+                start_sample=start + run.start_frame * HOP_SAMPLES,
+                end_sample=min(start + run.end_frame * HOP_SAMPLES, received),
+                confidence=run.confidence,
+            )
+            for run in transcript.runs
+        )
+        end = received if utterance.ends else start + utterance.frames * HOP_SAMPLES
+        segment = Segment(
+            utterance_index=utterance.index,
+            segment_index=utterance.index,
+            phones=phones,
+            stable_count=transcript.stable_count,
+            start_sample=start,
+            end_sample=end,
+            end_reason=utterance.ends,
+        )
+        return (segment,)
+
+
+def _chain(digest: bytes, rows: NDArray[np.integer]) -> bytes:
+    """Extend the chain d = SHA-256(d || row) by each row, from zeros if it is new."""
+    digest = digest or EMPTY_DIGEST
+    for row in np.ascontiguousarray(rows):
+        digest = hashlib.sha256(digest + row.tobytes()).digest()
+    return digest
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """The next audio of one session."""
+
+    session: Session
+    audio: bytes = b""
+    ends: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What came of the pushes that went through the engine together."""
+
+    answers: list[Answer | VauError]
+    """In the order of the pushes; a push that failed fails alone."""
+
+    feature_s: float
+    compute_s: float
+    post_s: float
+    """Wall seconds of this host in front end, backend, and decoder."""
+
+
+def open_session(session: Session, backend: Backend) -> None:
+    """Give ``session`` a slot in the zero state. Raises BackendBusy if none is free."""
+    session.slot = backend.open()
+
+
+def close_session(session: Session, backend: Backend) -> None:
+    """Take the slot back; a session without one is left as it is."""
+    if session.slot is not None:
+        backend.release(session.slot)
+        session.slot = None
+
+
+def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Round:
+    """Take the next audio of several sessions through front end, backend and decoder.
+
+    No session may appear twice. A BackendFault is the answer to every push of the round:
+    their states are lost.
+    """
+    started_s = perf_counter()
+    answers: list[Answer | VauError | None] = [None] * len(pushes)
+    pieces: dict[int, Piece] = {}
+    for at, push in enumerate(pushes):
+        try:
+            pieces[at] = push.session.accept(push.audio, push.ends)
+        except VauError as error:
+            answers[at] = error
+    features = frontend.advance(list(pieces.values()))
+    work = [pushes[at].session.work(rows) for at, rows in zip(pieces, features, strict=True)]
+    featured_s = perf_counter()
+    try:
+        results = backend.run(work)
+    except VauError as error:
+        for at in pieces:
+            answers[at] = error
+        results = []
+        pieces = {}
+    computed_s = perf_counter()
+    for at, result in zip(pieces, results, strict=True):
+        session = pushes[at].session
+        answers[at] = session.answer(result)
+        if pushes[at].ends is EndReason.END_UTTERANCE:  # the next begins in the zero state
+            close_session(session, backend)
+            open_session(session, backend)
+    return Round(
+        answers=[answer for answer in answers if answer is not None],
+        feature_s=featured_s - started_s,
+        compute_s=computed_s - featured_s,
+        post_s=perf_counter() - computed_s,
+    )
