@@ -1,0 +1,48 @@
+"""The number formats of the datapath, and its one way to run out of range.
+
+A format sQm.n has one sign bit, m integer bits and n fraction bits.
+
+Source: docs/munt-spec-0.md, section 2. Published (doi:10.1109/TCSI.2021.3099716) is no more
+        than "8/16-bit quantisation": which quantity has which, and every binary point, is
+        the specification's choice.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+WEIGHT_FRACTION_BITS: Final = 5  # weights and biases: s8 sQ2.5
+ACTIVATION_FRACTION_BITS: Final = 7  # x and h: s8 sQ0.7
+ACCUMULATOR_FRACTION_BITS: Final = WEIGHT_FRACTION_BITS + ACTIVATION_FRACTION_BITS  # s16 sQ3.12
+INPUT_SHIFT: Final = 2  # layer 1 sees a quarter of a feature, and its W_x is stored times 4
+BIAS_SHIFT: Final = ACCUMULATOR_FRACTION_BITS - WEIGHT_FRACTION_BITS
+HIDDEN_SHIFT: Final = (
+    2 * ACCUMULATOR_FRACTION_BITS - ACTIVATION_FRACTION_BITS
+)  # o * tanh(c) to h
+
+S8_MIN, S8_MAX = -128, 127
+S16_MIN, S16_MAX = -32_768, 32_767
+
+
+def to_s8(values: NDArray[np.floating[Any]], fraction_bits: int) -> NDArray[np.int8]:
+    """Round to ``fraction_bits``, ties to even, then clamp to 8 bits.
+
+    values: finite, any shape. The scaling is exact: a power of two, in float64.
+    """
+    scaled = np.rint(values.astype(np.float64) * 2.0**fraction_bits)
+    return scaled.clip(S8_MIN, S8_MAX).astype(np.int8)
+
+
+@dataclass(slots=True)
+class Sat16:
+    """A 16-bit saturating register file that counts the clamps which changed a value."""
+
+    events: int = 0
+
+    def __call__(self, exact: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return ``exact`` clamped to 16 bits."""
+        clamped = exact.clip(S16_MIN, S16_MAX)
+        self.events += int(np.count_nonzero(clamped != exact))
+        return clamped

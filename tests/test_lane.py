@@ -1,0 +1,143 @@
+"""One thread, many callers: batches form by themselves and nobody loses a slot."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from tests.models import tiny_model
+from vau.backend import Backend, BackendOptions, Result, Work
+from vau.errors import AudioCorrupt, BackendBusy
+from vau.lane import Lane, Timed
+from vau.session import EndReason, Round, Session
+from vau_backends.muntaniala.backend import FACTORY
+
+MODEL = tiny_model()
+
+
+def audio(samples: int, seed: int = 0) -> bytes:
+    return np.random.default_rng(seed).normal(0, 3000, samples).astype("<i2").tobytes()
+
+
+class Gated:
+    """The real backend behind a gate: ``run`` waits until the test lets it."""
+
+    def __init__(self, slot_count: int = 4) -> None:
+        self.backend: Backend = FACTORY.open(MODEL, BackendOptions(slot_count=slot_count))
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+        self.batches: list[int] = []
+        self.threads: set[int] = set()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.backend, name)
+
+    def run(self, work: Sequence[Work]) -> list[Result]:
+        self.batches.append(len(work))
+        self.threads.add(threading.get_ident())
+        self.entered.set()
+        self.gate.wait()
+        return self.backend.run(work)
+
+
+async def opened(lane: Lane) -> Session:
+    session = Session(MODEL)
+    await lane.open(session)
+    return session
+
+
+def test_what_arrives_while_the_backend_is_busy_is_one_batch() -> None:
+    gated, rounds = Gated(), list[Round]()
+
+    async def scenario() -> list[Timed]:
+        lane = Lane(MODEL, gated, rounds.append)  # type: ignore[arg-type]
+        sessions = [await opened(lane) for _ in range(4)]
+        first = asyncio.create_task(lane.push(sessions[0], audio(2000)))
+        await asyncio.to_thread(gated.entered.wait)
+        others = [asyncio.create_task(lane.push(s, audio(2000))) for s in sessions[1:]]
+        await asyncio.sleep(0)  # each has put its job into the queue
+        gated.gate.set()
+        answers = [await first, *[await other for other in others]]
+        await lane.shutdown()
+        return answers
+
+    answers = asyncio.run(scenario())
+    assert gated.batches == [1, 3]
+    assert [timed.times.batch_size for timed in answers] == [1, 3, 3, 3]
+    assert [len(done.answers) for done in rounds] == [1, 3]
+
+
+def test_the_backend_is_driven_by_one_thread_which_is_not_the_event_loops() -> None:
+    gated = Gated()
+    gated.gate.set()
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        sessions = [await opened(lane) for _ in range(3)]
+        await asyncio.gather(*[lane.push(session, audio(2000)) for session in sessions])
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert len(gated.threads) == 1
+    assert threading.get_ident() not in gated.threads
+
+
+def test_a_caller_who_hangs_up_in_the_middle_gives_the_slot_back() -> None:
+    gated = Gated(slot_count=1)
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        leaving = await opened(lane)
+        push = asyncio.create_task(lane.push(leaving, audio(2000)))
+        await asyncio.to_thread(gated.entered.wait)
+        push.cancel()
+        lane.close(leaving)
+        gated.gate.set()
+        staying = await opened(lane)  # the only slot
+        timed = await lane.push(staying, audio(2000), EndReason.HALF_CLOSE)
+        assert timed.answer.segments
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_no_free_slot_is_refused_at_once() -> None:
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=1)))
+        await opened(lane)
+        with pytest.raises(BackendBusy):
+            await opened(lane)
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_failure_belongs_to_the_caller_who_caused_it() -> None:
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=2)))
+        bad, good = Session(MODEL, encoding="float32"), await opened(lane)
+        await lane.open(bad)
+        nan = np.array([np.nan], "<f4").tobytes()
+        failed, timed = await asyncio.gather(
+            lane.push(bad, nan), lane.push(good, audio(2000)), return_exceptions=True
+        )
+        assert isinstance(failed, AudioCorrupt)
+        assert isinstance(timed, Timed)
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_defect_reaches_the_caller_instead_of_leaving_it_to_wait() -> None:
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=2)))
+        without_slot = Session(MODEL)
+        with pytest.raises(ValueError, match="has no slot"):
+            await lane.push(without_slot, audio(2000))
+        again = await opened(lane)  # the thread has survived
+        assert (await lane.push(again, audio(2000))).answer.received_sample == 2000
+        await lane.shutdown()
+
+    asyncio.run(scenario())
