@@ -1,0 +1,151 @@
+"""A client for scripts, tests and the command line: plain calls that block."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from types import TracebackType
+from typing import Final, Self
+
+import grpc
+
+from vau.v1 import speech_pb2 as pb
+from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
+from vau.wire.status import error_from
+
+CONNECT_TIMEOUT_S: Final = 5.0
+ANSWER_TIMEOUT_S: Final = 10.0  # for calls that compute nothing
+
+
+class Client:
+    """One server, over plaintext. Raises ``VauError`` for all that goes wrong there.
+
+    Nothing is connected before the first call. Several threads may share a client.
+    """
+
+    def __init__(self, address: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+        """Name the server: ``host:port``."""
+        self.address = address
+        self._channel = grpc.insecure_channel(
+            address,
+            # The least time that gRPC gives one attempt to connect is also the most.
+            options=[("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3))],
+        )
+        self._stub = SpeechRecognitionStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up; calls still under way are cancelled. Closing twice is harmless."""
+        self._channel.close()
+
+    def server_info(self) -> pb.GetServerInfoResponse:
+        """Ask for version, models, accepted formats and limits."""
+        with self._errors():
+            request = pb.GetServerInfoRequest()
+            info: pb.GetServerInfoResponse = self._stub.GetServerInfo(
+                request, timeout=ANSWER_TIMEOUT_S
+            )
+            return info
+
+    def backends(self, *, include_unavailable: bool = False) -> pb.ListBackendsResponse:
+        """Ask for the accelerators, their states and free slots."""
+        request = pb.ListBackendsRequest(include_unavailable=include_unavailable)
+        with self._errors():
+            backends: pb.ListBackendsResponse = self._stub.ListBackends(
+                request, timeout=ANSWER_TIMEOUT_S
+            )
+            return backends
+
+    def recognize(self, config: pb.RecognitionConfig, audio: bytes) -> pb.RecognizeResponse:
+        """Recognise one short recording: raw samples, or the bytes of a WAV or FLAC file."""
+        with self._errors():
+            request = pb.RecognizeRequest(config=config, audio=audio)
+            answer: pb.RecognizeResponse = self._stub.Recognize(request)
+            return answer
+
+    def stream(
+        self, config: pb.StreamingConfig, requests: Iterable[bytes | pb.Control]
+    ) -> Iterator[pb.StreamingRecognizeResponse]:
+        """Stream audio and controls; yield the responses as they come.
+
+        requests: consumed on another thread, so it may wait, for a microphone or the clock;
+                  its end is the half-close. What it raises, this raises.
+        The call begins with the first ``next``; leaving the loop early cancels it.
+        To send ``client_mark``, see ``exchange``.
+        """
+        first = pb.StreamingRecognizeRequest(config=config)
+        rest = (_as_request(request) for request in requests)
+        return self.exchange(chain([first], rest))
+
+    def exchange(
+        self, requests: Iterable[pb.StreamingRecognizeRequest]
+    ) -> Iterator[pb.StreamingRecognizeResponse]:
+        """Do the same with whole requests, the first of which ought to hold the config."""
+        source = _Requests(requests)
+        with self._errors(source):
+            call = self._stub.StreamingRecognize(source)
+            source.when_failing(call.cancel)
+            try:
+                yield from call
+            finally:
+                call.cancel()  # harmless once the call has ended
+        source.check()
+
+    @contextmanager
+    def _errors(self, source: "_Requests | None" = None) -> Iterator[None]:
+        """Translate what gRPC raises; what ``source`` raised goes before it."""
+        try:
+            yield
+        except grpc.RpcError as error:
+            if source is not None:
+                source.check()
+            raise error_from(error, self.address) from error
+
+
+class _Requests(Iterator[pb.StreamingRecognizeRequest]):
+    """Hands requests to gRPC's thread, and keeps what their source raises for ours."""
+
+    def __init__(self, requests: Iterable[pb.StreamingRecognizeRequest]) -> None:
+        self._requests = iter(requests)
+        self._failure: BaseException | None = None
+        self._cancel: Callable[[], object] = lambda: None
+        self._lock = threading.Lock()
+
+    def __next__(self) -> pb.StreamingRecognizeRequest:
+        try:
+            return next(self._requests)
+        except StopIteration:
+            raise
+        except BaseException as failure:  # it belongs to the caller's thread, not to this one
+            with self._lock:
+                self._failure = failure
+                self._cancel()
+            raise StopIteration from failure
+
+    def when_failing(self, cancel: Callable[[], object]) -> None:
+        """Call ``cancel`` when the source fails, at once if it already has."""
+        with self._lock:
+            self._cancel = cancel
+            if self._failure is not None:
+                cancel()
+
+    def check(self) -> None:
+        """Raise what the source raised."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def _as_request(request: bytes | pb.Control) -> pb.StreamingRecognizeRequest:
+    if isinstance(request, pb.Control):
+        return pb.StreamingRecognizeRequest(control=request)
+    return pb.StreamingRecognizeRequest(audio=request)

@@ -1,0 +1,153 @@
+"""Answers as messages: what domain types become on their way out."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.audio import HOP_SAMPLES
+from vau.backend import Boundary, Cost, Energy, Origin
+from vau.lane import StageTimes
+from vau.session import Answer, EndReason, Segment
+from vau.v1 import speech_pb2 as pb
+from vau.wire.request import Output
+
+S_TO_NS: Final = 1_000_000_000
+END_REASONS: Final = {
+    None: pb.END_REASON_UNSPECIFIED,
+    EndReason.HALF_CLOSE: pb.END_REASON_HALF_CLOSE,
+    EndReason.END_UTTERANCE: pb.END_REASON_END_UTTERANCE,
+}
+ORIGINS: Final[dict[Origin, pb.Origin]] = {
+    "estimated": pb.ORIGIN_ESTIMATED,
+    "measured": pb.ORIGIN_MEASURED,
+}
+BOUNDARIES: Final[dict[Boundary, pb.Energy.Boundary]] = {
+    "core": pb.Energy.BOUNDARY_CORE,
+    "accelerator": pb.Energy.BOUNDARY_ACCELERATOR,
+    "system": pb.Energy.BOUNDARY_SYSTEM,
+    "board": pb.Energy.BOUNDARY_BOARD,
+}
+LOWEST_HALF: Final = np.finfo(np.float16).min  # of what is less, nothing is left to tell
+
+
+def posteriors_of(
+    answer: Answer, output: Output, fraction_bits: int | None
+) -> pb.Posteriors | None:
+    """Pack the posteriors of the frames that are wanted; None if none are.
+
+    fraction_bits: of the backend's integer logits, if it has any.
+    """
+    skip = -answer.first_frame % output.every_n_frames
+    log_prob = answer.log_prob[skip :: output.every_n_frames]
+    if output.posteriors == pb.OutputConfig.POSTERIORS_UNSPECIFIED or not len(log_prob):
+        return None
+    logits = None if answer.logits is None else answer.logits[skip :: output.every_n_frames]
+    is_raw = output.encoding == pb.POSTERIOR_ENCODING_RAW_INT32
+    values: NDArray[Any] = _encoded(log_prob, logits, output)
+    class_ids = b""
+    if output.posteriors == pb.OutputConfig.POSTERIORS_TOP_K:
+        best = _best(log_prob if logits is None else logits, output.top_k)
+        values = np.take_along_axis(values, best, axis=1)
+        class_ids = best.astype("<u2").tobytes()
+    return pb.Posteriors(
+        utterance_index=answer.utterance_index,
+        first_frame=answer.first_frame + skip,
+        first_sample=answer.first_sample + skip * HOP_SAMPLES,
+        frame_count=len(values),
+        frame_stride=output.every_n_frames,
+        width=values.shape[1],
+        encoding=output.encoding,
+        fraction_bits=(fraction_bits or 0) if is_raw else 0,
+        values=values.tobytes(),
+        class_ids=class_ids,
+    )
+
+
+def result_of(segment: Segment, output: Output) -> pb.Result:
+    """Return a final or an interim; without ``phonemes`` it only marks the segment."""
+    return pb.Result(
+        utterance_index=segment.utterance_index,
+        segment_index=segment.segment_index,
+        is_final=segment.end_reason is not None,
+        stable_count=segment.stable_count if output.phonemes else 0,
+        phones=[
+            pb.Phone(
+                symbol=phone.symbol,
+                class_id=phone.class_id,
+                start_sample=phone.start_sample,
+                end_sample=phone.end_sample,
+                confidence=phone.confidence,
+            )
+            for phone in (segment.phones if output.phonemes else ())
+        ],
+        start_sample=segment.start_sample,
+        end_sample=segment.end_sample,
+        end_reason=END_REASONS[segment.end_reason],
+    )
+
+
+def energy_of(energy: Energy, first_frame: int, frame_count: int) -> pb.Energy:
+    """Return an energy that was spent on these frames."""
+    return pb.Energy(
+        joules=energy.joules,
+        origin=ORIGINS[energy.origin],
+        boundary=BOUNDARIES[energy.boundary],
+        parts=[pb.EnergyPart(name=name, joules=joules) for name, joules in energy.parts],
+        method=energy.method,
+        first_frame=first_frame,
+        frame_count=frame_count,
+        extrapolated=energy.extrapolated,
+    )
+
+
+def timing_of(times: StageTimes, cost: Cost) -> pb.Timing:
+    """Return where the time went; the latency of the frames is for the caller to add."""
+    timing = pb.Timing(
+        queue_ns=_ns(times.queue_s),
+        feature_ns=_ns(times.feature_s),
+        compute_ns=_ns(times.compute_s),
+        post_ns=_ns(times.post_s),
+        batch_size=times.batch_size,
+    )
+    if cost.cycles is not None or cost.device_s is not None:
+        timing.device_cycles = cost.cycles or 0
+        timing.device_ns = _ns(cost.device_s or 0.0)
+        timing.device_origin = ORIGINS[cost.device_origin]
+    return timing
+
+
+def add_timing(total: pb.Timing, timing: pb.Timing) -> None:
+    """Add ``timing`` to the totals of a stream."""
+    total.queue_ns += timing.queue_ns
+    total.feature_ns += timing.feature_ns
+    total.compute_ns += timing.compute_ns
+    total.post_ns += timing.post_ns
+    total.frame_latency_max_ns = max(total.frame_latency_max_ns, timing.frame_latency_max_ns)
+    total.deadline_misses += timing.deadline_misses
+    total.batch_size = max(total.batch_size, timing.batch_size)
+    total.device_cycles += timing.device_cycles
+    total.device_ns += timing.device_ns
+    total.device_origin = timing.device_origin or total.device_origin
+
+
+def _encoded(
+    log_prob: NDArray[np.float32], logits: NDArray[np.int32] | None, output: Output
+) -> NDArray[Any]:
+    if output.encoding == pb.POSTERIOR_ENCODING_RAW_INT32:
+        if logits is None:
+            raise ValueError("integer logits were promised, and there are none")
+        return logits.astype("<i4")
+    if output.encoding == pb.POSTERIOR_ENCODING_FLOAT16:
+        return np.maximum(log_prob, LOWEST_HALF).astype("<f2")
+    return log_prob.astype("<f4")
+
+
+def _best(scores: NDArray[np.float32] | NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Return the ids of the highest scores of each row, best first, of equals the lower id."""
+    descending = -scores.astype(np.float64)  # exact for both, and -INT32_MIN fits
+    return np.argsort(descending, axis=1, kind="stable")[:, :count]
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * S_TO_NS)

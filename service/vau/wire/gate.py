@@ -1,0 +1,135 @@
+"""The gate: how many streams are in, whether another may enter, and when all must leave."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from vau.errors import Draining, SlotsExhausted
+from vau.lane import Lane
+from vau.metrics import Metrics
+from vau.wire.lanes import Lanes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pass:
+    """A stream's leave to stay."""
+
+    lane: Lane
+    stay: asyncio.Timeout
+    """Ends the stream; it has no deadline as long as the server is not told to stop."""
+
+    @property
+    def backend_id(self) -> str:
+        """Whose slot the stream holds."""
+        return self.lane.backend.info.id
+
+
+class Gate:
+    """Admission to one server, decided at once: nobody queues for a slot."""
+
+    def __init__(self, lanes: Lanes, max_streams: int, metrics: Metrics) -> None:
+        """Open the gate."""
+        self._lanes = lanes
+        self._slots = {
+            name: sum(lane.backend.info.slot_count for lane in lanes.of(name))
+            for name in lanes.backend_ids
+        }
+        self.max_streams = min(max_streams, sum(self._slots.values()))
+        self._metrics = metrics
+        self._inside: set[Pass] = set()
+        self._leave_at_s: float | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        for name, slots in self._slots.items():
+            metrics.of(name).stream_slots.set(slots)
+            metrics.of(name).streams_active.set(0)
+
+    @property
+    def is_draining(self) -> bool:
+        """Nobody is admitted any more."""
+        return self._leave_at_s is not None
+
+    def slots_total(self, backend_id: str) -> int:
+        """Return how many streams a backend can carry."""
+        return self._slots[backend_id]
+
+    def slots_in_use(self, backend_id: str) -> int:
+        """Return how many streams a backend carries."""
+        return sum(admitted.backend_id == backend_id for admitted in self._inside)
+
+    def check_open(self) -> None:
+        """Raise Draining if nobody is admitted any more."""
+        if self.is_draining:
+            raise _draining("takes no new streams")
+
+    @asynccontextmanager
+    async def admit(self, lane: Lane) -> AsyncIterator[Pass]:
+        """Count a stream in, and out again at the end of the block.
+
+        Raises Draining or SlotsExhausted instead of letting it in, and Draining out of
+        the block when the time to leave has come.
+        """
+        self.check_open()
+        self._check_room(lane)
+        admitted = Pass(lane, asyncio.timeout(None))
+        self._inside.add(admitted)
+        self._count(admitted.backend_id)
+        try:
+            async with admitted.stay:
+                yield admitted
+        except TimeoutError:
+            if not admitted.stay.expired():
+                raise
+            raise _draining("has waited as long as it may for this stream to end") from None
+        finally:
+            self._inside.remove(admitted)
+            self._count(admitted.backend_id)
+
+    def drain(self, grace_s: float) -> None:
+        """Admit nobody any more, and end after ``grace_s`` whoever is still inside.
+
+        May be called again: who was to leave later then leaves sooner.
+        """
+        leave_at_s = asyncio.get_running_loop().time() + grace_s
+        if self._leave_at_s is not None:
+            leave_at_s = min(leave_at_s, self._leave_at_s)
+        self._leave_at_s = leave_at_s
+        for admitted in self._inside:
+            with suppress(RuntimeError):  # it is being ended already
+                admitted.stay.reschedule(leave_at_s)
+
+    async def wait_empty(self) -> None:
+        """Wait until nobody is inside."""
+        await self._empty.wait()
+
+    def _check_room(self, lane: Lane) -> None:
+        on_lane = sum(other.lane is lane for other in self._inside)
+        slots = lane.backend.info.slot_count
+        if len(self._inside) >= self.max_streams:
+            raise SlotsExhausted(
+                f"all {self.max_streams} streams of this server are taken; try again soon",
+                limit=self.max_streams,
+            )
+        if on_lane >= slots:
+            name = lane.backend.info.id
+            raise SlotsExhausted(
+                f"all {slots} slots of backend {name} with {lane.model.name} are taken; "
+                "try again soon, or another backend",
+                limit=slots,
+                backend=name,
+            )
+
+    def _count(self, backend_id: str) -> None:
+        self._metrics.of(backend_id).streams_active.set(self.slots_in_use(backend_id))
+        if self._inside:
+            self._empty.clear()
+        else:
+            self._empty.set()
+
+
+def _draining(what: str) -> Draining:
+    return Draining(
+        f"the server is shutting down and {what}; connect again, to another if there is one",
+        acked_sample=0,
+    )

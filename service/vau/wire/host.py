@@ -1,0 +1,163 @@
+"""What all calls of one server share, and how the server describes itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
+from vau.backend import Health, State
+from vau.config import ServerConfig, version
+from vau.metrics import Metrics
+from vau.model import Model
+from vau.session import Summary
+from vau.v1 import speech_pb2 as pb
+from vau.wire.answer import energy_of
+from vau.wire.gate import Gate
+from vau.wire.lanes import Lanes
+from vau.wire.request import CHANNELS, FILES, RAW, Recognition, resolved
+
+STATES: Final = {
+    State.INITIALIZING: pb.BackendInfo.STATE_INITIALIZING,
+    State.READY: pb.BackendInfo.STATE_READY,
+    State.DEGRADED: pb.BackendInfo.STATE_DEGRADED,
+    State.FAULT: pb.BackendInfo.STATE_FAULT,
+    State.DRAINING: pb.BackendInfo.STATE_DRAINING,
+}
+USABLE: Final = (State.READY, State.DEGRADED)
+NO_BLANK: Final = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One server, as its calls see it."""
+
+    config: ServerConfig
+    lanes: Lanes
+    gate: Gate
+    metrics: Metrics
+    health: dict[str, Health]
+    """By backend id, as last seen; the watch keeps it fresh."""
+
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def session_started(self, session_id: str, recognition: Recognition) -> pb.SessionStarted:
+        """Describe a stream that was let in."""
+        lane = recognition.lane
+        return pb.SessionStarted(
+            session_id=session_id,
+            resolved=resolved(recognition),
+            backend=self.backend(lane.backend.info.id),
+            model=model_info(lane.model),
+            limits=self.limits(),
+            next_sample=0,
+        )
+
+    def backend(self, backend_id: str) -> pb.BackendInfo:
+        """Describe a backend as it is now; its lanes differ only in the model they hold."""
+        lanes = self.lanes.of(backend_id)
+        info, health = lanes[0].backend.info, self.health[backend_id]
+        is_draining = self.gate.is_draining and health.state in USABLE
+        return pb.BackendInfo(
+            id=info.id,
+            kind=info.kind,
+            state=STATES[State.DRAINING if is_draining else health.state],
+            state_text=health.text,
+            slots_total=self.gate.slots_total(backend_id),
+            slots_in_use=self.gate.slots_in_use(backend_id),
+            bit_exact=info.bit_exact,
+            arithmetic_id=info.arithmetic_id,
+            state_export=info.state_export,
+            measures_energy=info.measures_energy,
+            max_batch=info.max_batch,
+            clock_hertz=info.clock_hz or 0.0,
+            firmware=info.firmware,
+            models=[lane.model.name for lane in lanes],
+        )
+
+    def backends(self, *, include_unavailable: bool) -> pb.ListBackendsResponse:
+        """Describe the backends, the default first."""
+        wanted = [
+            name
+            for name in self.lanes.backend_ids
+            if include_unavailable or self.health[name].state in USABLE
+        ]
+        return pb.ListBackendsResponse(
+            backends=[self.backend(name) for name in wanted],
+            default_backend=self.lanes.backend_ids[0],
+        )
+
+    def limits(self) -> pb.Limits:
+        """Return what this server allows."""
+        return pb.Limits(
+            max_streams=self.gate.max_streams,
+            max_audio_message_bytes=self.config.max_audio_message_bytes,
+            max_lag=_duration(self.config.max_lag_s),
+            max_unary_audio=_duration(self.config.max_unary_audio_s),
+        )
+
+    def info(self) -> pb.GetServerInfoResponse:
+        """Describe the server."""
+        models = {lane.model.digest: lane.model for lane in self.lanes}
+        started = Timestamp()
+        started.FromDatetime(self.started)
+        return pb.GetServerInfoResponse(
+            version=version(),
+            build=self.config.build,
+            limits=self.limits(),
+            accepted_formats=accepted_formats(),
+            models=[model_info(model) for model in models.values()],
+            draining=self.gate.is_draining,
+            started=started,
+        )
+
+
+def accepted_formats() -> Sequence[pb.AudioFormat]:
+    """Return every format of audio that some call takes."""
+    return [
+        pb.AudioFormat(
+            encoding=encoding,
+            sample_rate_hertz=SAMPLE_RATE_HZ,
+            channel_count=CHANNELS,
+        )
+        for encoding in (*RAW, *FILES)
+    ]
+
+
+def model_info(model: Model) -> pb.ModelInfo:
+    """Describe a model."""
+    return pb.ModelInfo(
+        name=model.name,
+        digest=model.digest,
+        classes=model.phonemes,
+        decoding=pb.ModelInfo.DECODING_FRAMEWISE,
+        blank_id=NO_BLANK,
+        silence_ids=model.silence_ids,
+        feature_dim=model.frontend.feature_dim,
+        frame_shift_samples=HOP_SAMPLES,
+        frame_length_samples=FRAME_SAMPLES,
+        look_ahead_frames=model.look_ahead_frames,
+    )
+
+
+def finished_of(summary: Summary, timing: pb.Timing) -> pb.SessionFinished:
+    """Add up a stream that ended well; ``timing`` holds its totals."""
+    return pb.SessionFinished(
+        samples=summary.samples,
+        frames=summary.frames,
+        utterances=summary.utterances,
+        output_digest=summary.output_digest,
+        deadline_misses=timing.deadline_misses,
+        energy=[energy_of(energy, 0, summary.frames) for energy in summary.cost.energies],
+        timing=timing,
+        input_digest=summary.input_digest,
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

@@ -1,0 +1,163 @@
+"""The life of a server: check the backends, serve, drain, stop."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from vau.config import MAX_TRANSPORT_BYTES, ServerConfig, join_address, split_address, version
+from vau.errors import ConfigInvalid
+from vau.lane import Lane
+from vau.logs import facts
+from vau.metrics import Metrics, MetricsPage
+from vau.selfcheck import self_check
+from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
+from vau.wire.gate import Gate
+from vau.wire.health import SERVICE, Watch
+from vau.wire.host import Host
+from vau.wire.lanes import Lanes
+from vau.wire.service import SpeechRecognition
+
+logger = logging.getLogger(__name__)
+
+# Above any limit of ours: a client that passes it would freeze without a word
+# (grpc-java issue 8252).
+HTTP2_STREAMS: Final = 1000
+LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
+CLOSE_S: Final = 5.0  # for a backend to finish its round and close
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a server listens, free ports filled in."""
+
+    grpc: str
+    metrics: str
+
+
+async def serve(config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; another signal cuts the grace short.
+
+    lanes: one per backend and model, the default first, made with ``metrics.of(id).on_round``;
+           they are shut down at the end, whatever happens.
+    The first line of the log says where it listens.
+    Raises BackendFault if a backend fails its self-check, ConfigInvalid if an address
+    cannot be had.
+    """
+    server = Server(config, lanes, metrics)
+    stop = asyncio.Event()
+
+    def told_to_stop() -> None:
+        if stop.is_set():
+            server.hurry()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop)
+    try:
+        await server.start()
+        await stop.wait()
+        await server.drain(config.drain_grace_s)
+    finally:
+        await server.close()
+
+
+class Server:
+    """One server in this process, without signals."""
+
+    def __init__(self, config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -> None:
+        """Put it together; nothing listens yet."""
+        self._config = config
+        self._metrics = metrics
+        catalogue = Lanes(lanes)
+        gate = Gate(catalogue, config.max_streams, metrics)
+        self._host = Host(config=config, lanes=catalogue, gate=gate, metrics=metrics, health={})
+        self._watch = Watch(self._host)
+        self._watching: asyncio.Task[None] | None = None
+        self._page: MetricsPage | None = None
+        self._server = _transport(config)
+
+    async def start(self) -> Addresses:
+        """Check every backend, then listen."""
+        for lane in self._host.lanes:
+            await lane.ask(partial(self_check, model=lane.model))
+            meters = self._metrics.of(lane.backend.info.id)
+            meters.model(lane.model.name, lane.model.digest)
+        self._metrics.built(version(), self._config.build)
+        await self._watch.look()
+        add_SpeechRecognitionServicer_to_server(SpeechRecognition(self._host), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._watch.servicer, self._server)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+        listening = _bind(self._server, self._config.listen)
+        self._page = MetricsPage(self._metrics, self._config.metrics_listen)
+        await self._server.start()
+        self._watching = asyncio.create_task(self._watch.run())
+        addresses = Addresses(listening, self._page.address)
+        logger.info(
+            "listening",
+            extra=facts(
+                grpc=addresses.grpc,
+                metrics=addresses.metrics,
+                backends=", ".join(self._host.lanes.backend_ids),
+                max_streams=self._host.gate.max_streams,
+                version=version(),
+            ),
+        )
+        return addresses
+
+    async def drain(self, grace_s: float) -> None:
+        """Refuse new streams, and wait until the live ones have ended or been ended."""
+        logger.info("draining", extra=facts(grace_s=grace_s))
+        await self._watch.shut_down()
+        self._host.gate.drain(grace_s)
+        await self._host.gate.wait_empty()
+
+    def hurry(self) -> None:
+        """End the live streams now."""
+        self._host.gate.drain(0.0)
+
+    async def close(self) -> None:
+        """Stop listening and give the backends back."""
+        if self._watching is not None:
+            self._watching.cancel()
+        await self._server.stop(LINGER_S)
+        for lane in self._host.lanes:
+            try:
+                await asyncio.wait_for(lane.shutdown(), CLOSE_S)
+            except TimeoutError:
+                logger.warning("backend stuck", extra=facts(backend=lane.backend.info.id))
+        if self._page is not None:
+            await asyncio.to_thread(self._page.close)
+        logger.info("stopped")
+
+
+def _transport(config: ServerConfig) -> grpc.aio.Server:
+    return grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", MAX_TRANSPORT_BYTES),
+            ("grpc.max_concurrent_streams", HTTP2_STREAMS),
+            ("grpc.keepalive_time_ms", round(config.keepalive_s * 1e3)),
+            ("grpc.keepalive_timeout_ms", round(config.keepalive_timeout_s * 1e3)),
+            ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a lottery
+        ]
+    )
+
+
+def _bind(server: grpc.aio.Server, listen: str) -> str:
+    host, _port = split_address(listen, "listen")
+    try:
+        port = server.add_insecure_port(listen)
+    except RuntimeError as cause:
+        raise ConfigInvalid(
+            f"listen={listen!r}: {cause}; choose another address", field="listen"
+        ) from cause
+    return join_address(host, port)

@@ -1,0 +1,159 @@
+"""The client: blocking calls, typed errors, and nothing left behind."""
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+
+from tests.serving import (
+    PATIENCE_S,
+    Served,
+    eventually,
+    hear,
+    recognition,
+    serving,
+    speech,
+    streaming,
+)
+from vau.client import Client
+from vau.errors import AudioCorrupt, MessageTooLarge, Unreachable
+from vau.v1 import speech_pb2 as pb
+
+CLOSED_PORT = "127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving() as server:
+        yield server
+
+
+CALLS: dict[str, Callable[[Client], object]] = {
+    "server_info": Client.server_info,
+    "backends": Client.backends,
+    "recognize": lambda client: client.recognize(recognition(), b""),
+    "stream": lambda client: hear(client, [b""], streaming()),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_server_that_is_not_there_is_unreachable_within_seconds(call: str) -> None:
+    began_s = monotonic()
+    with Client(CLOSED_PORT) as client, pytest.raises(Unreachable, match=CLOSED_PORT) as error:
+        CALLS[call](client)
+    assert error.value.facts["address"] == CLOSED_PORT
+    assert monotonic() - began_s < PATIENCE_S
+
+
+class MicrophoneLost(Exception):
+    """What a source of audio may raise."""
+
+
+def breaking() -> Iterator[bytes]:
+    yield speech(1000)
+    raise MicrophoneLost("unplugged")
+
+
+def test_what_the_source_of_audio_raises_reaches_the_caller(served: Served) -> None:
+    with pytest.raises(MicrophoneLost, match="unplugged"):
+        hear(served.client, breaking(), streaming())
+    eventually(lambda: served.slots_in_use() == 0)
+
+
+def test_what_the_source_raises_at_once_reaches_the_caller_too(served: Served) -> None:
+    def broken(number: int) -> bytes:
+        raise MicrophoneLost(f"never there: {number}")
+
+    with pytest.raises(MicrophoneLost, match="never there"):
+        hear(served.client, map(broken, range(3)), streaming())
+
+
+def test_a_refusal_does_not_wait_for_a_source_that_waits(served: Served) -> None:
+    enough = threading.Event()
+
+    def paced() -> Iterator[bytes]:
+        yield bytes(65_537)
+        enough.wait(PATIENCE_S)
+
+    with pytest.raises(MessageTooLarge):
+        hear(served.client, paced(), streaming())
+    assert not enough.is_set()
+    enough.set()
+
+
+def test_answers_come_while_the_source_still_has_more_to_say(served: Served) -> None:
+    heard = threading.Event()
+
+    def paced() -> Iterator[bytes]:
+        yield speech(8000)
+        assert heard.wait(PATIENCE_S)
+        yield speech(8000)
+
+    responses = []
+    for response in served.client.stream(streaming(), paced()):
+        responses.append(response)
+        if response.answered_sample:
+            heard.set()
+    assert responses[-1].finished.samples == 16_000
+
+
+def test_leaving_the_loop_early_ends_the_stream(served: Served) -> None:
+    stream = served.client.stream(streaming(), [speech(1000)] * 100)
+    for response in stream:
+        if response.answered_sample:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    eventually(lambda: served.slots_in_use() == 0)
+
+
+def test_nothing_is_sent_before_the_first_response_is_asked_for(served: Served) -> None:
+    taken = []
+
+    def source() -> Iterator[bytes]:
+        taken.append(1)
+        yield speech(1000)
+
+    stream = served.client.stream(streaming(), source())
+    assert taken == []
+    list(stream)
+    assert taken == [1]
+
+
+def test_threads_may_share_a_client(served: Served) -> None:
+    digests = []
+
+    def listen() -> None:
+        digests.append(hear(served.client, [speech()], streaming()).finished.output_digest)
+
+    threads = [threading.Thread(target=listen) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(digests) == 6
+    assert len(set(digests)) == 1
+
+
+def test_an_error_keeps_its_field_and_facts(served: Served) -> None:
+    with pytest.raises(AudioCorrupt) as error:
+        served.client.recognize(recognition(), b"")
+    assert (error.value.field, error.value.facts) == ("audio", {"sample": "0"})
+
+
+def test_a_message_that_the_transport_refuses_is_too_large(served: Served) -> None:
+    with pytest.raises(MessageTooLarge):
+        served.client.recognize(recognition(), bytes(5 << 20))
+
+
+def test_controls_and_audio_may_be_mixed(served: Served) -> None:
+    flush = pb.Control(kind=pb.Control.KIND_FLUSH, control_id=4)
+    heard = hear(served.client, [flush, speech(400), flush], streaming())
+    assert [r.controls[0].sample for r in heard.responses if r.controls] == [0, 400]
+
+
+def test_closing_twice_is_harmless(served: Served) -> None:
+    client = Client(served.address)
+    client.server_info()
+    client.close()
+    client.close()

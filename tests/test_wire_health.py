@@ -1,0 +1,133 @@
+"""How backends fare, what probes are told, and what a stream hears when one gives up."""
+
+import logging
+from dataclasses import replace
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2
+
+from tests.serving import (
+    MODEL,
+    NOT_SERVING,
+    SERVING,
+    Failing,
+    Held,
+    Talk,
+    eventually,
+    floating,
+    health_of,
+    hear,
+    muntaniala,
+    serving,
+    speech,
+    streaming,
+)
+from vau.backend import Health, State
+from vau.errors import (
+    BackendFault,
+    VauError,
+)
+from vau.v1 import speech_pb2 as pb
+
+
+@pytest.mark.parametrize(
+    "service", ["", "vau.v1.SpeechRecognition", "vau.backend.muntaniala:1x1"]
+)
+def test_a_server_whose_backends_passed_their_check_is_serving(service: str) -> None:
+    with serving() as served:
+        assert health_of(served.address, service) == SERVING
+
+
+def test_a_backend_at_fault_is_not_serving_and_not_listed() -> None:
+    failing = Failing(muntaniala())
+    with serving((MODEL, failing), (MODEL, floating())) as served:  # type: ignore[arg-type]
+        failing.present = Health(State.FAULT, "the link is down")
+        name = "vau.backend.muntaniala:1x1"
+        eventually(lambda: health_of(served.address, name) == NOT_SERVING)
+        eventually(lambda: health_of(served.address, "") == NOT_SERVING)
+        assert health_of(served.address, "vau.backend.float") == SERVING
+        assert [each.id for each in served.client.backends().backends] == ["float"]
+        listed = served.client.backends(include_unavailable=True).backends
+        assert listed[0].state == pb.BackendInfo.STATE_FAULT
+        assert listed[0].state_text == "the link is down"
+        assert served.value("vau_backend_state", backend="muntaniala:1x1", state="fault") == 1
+        assert served.value("vau_backend_state", backend="muntaniala:1x1", state="ready") == 0
+
+
+def test_of_a_backend_with_two_models_the_worse_state_counts() -> None:
+    good, bad = Failing(muntaniala()), Failing(muntaniala())
+    lanes = ((MODEL, bad), (replace(MODEL, name="other"), good))
+    with serving(*lanes) as served:  # type: ignore[arg-type]
+        bad.present = Health(State.FAULT, "of one")
+        name = "vau.backend.muntaniala:1x1"
+        eventually(lambda: health_of(served.address, name) == NOT_SERVING)
+
+
+def test_a_backend_that_is_stuck_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.wire.health.STUCK_S", 0.05)
+    held = Held(muntaniala())
+    with serving((MODEL, held)) as served:  # type: ignore[arg-type]
+        talk = Talk(served.client)
+        held.may_run.clear()
+        talk.send(speech())
+        eventually(lambda: health_of(served.address, "") == NOT_SERVING)
+        (backend,) = served.client.backends(include_unavailable=True).backends
+        assert "has not answered" in backend.state_text
+        held.may_run.set()
+        eventually(lambda: health_of(served.address, "") == SERVING)
+        talk.vanish()
+
+
+def test_a_backend_that_fails_its_check_never_serves() -> None:
+    failing = Failing(muntaniala())
+    failing.defect = BackendFault("no answer from the device")
+    with (
+        pytest.raises(BackendFault, match="no answer"),
+        serving((MODEL, failing)),  # type: ignore[arg-type]
+    ):
+        pass
+
+
+def test_reflection_lists_the_service() -> None:
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    with serving() as served, grpc.insecure_channel(served.address) as channel:
+        ask = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+            response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+        )
+        (response,) = ask(iter([request]))
+        names = {each.name for each in response.list_services_response.service}
+    assert {"vau.v1.SpeechRecognition", "grpc.health.v1.Health"} <= names
+
+
+def test_a_backend_that_gives_up_ends_its_stream_with_a_reason() -> None:
+    failing = Failing(muntaniala())
+    with serving((MODEL, failing)) as served:  # type: ignore[arg-type]
+        talk = Talk(served.client)
+        failing.defect = BackendFault("the device is gone")
+        with pytest.raises(BackendFault, match="the device is gone") as fault:
+            talk.say(speech())
+        assert fault.value.facts["acked_sample"] == "0"
+        failing.defect = None
+        assert hear(served.client, [speech()], streaming()).finished.frames == 99
+
+
+def test_a_defect_of_ours_tells_the_client_a_session_and_the_log_the_rest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failing = Failing(muntaniala())
+    with serving((MODEL, failing)) as served:  # type: ignore[arg-type]
+        talk = Talk(served.client)
+        failing.defect = ZeroDivisionError("a secret of the implementation")
+        with caplog.at_level(logging.ERROR), pytest.raises(VauError) as told:
+            talk.say(speech())
+        assert type(told.value) is VauError
+        assert told.value.facts == {"session_id": talk.started.session_id}
+        assert "secret" not in str(told.value)
+        (record,) = [each for each in caplog.records if each.getMessage() == "defect"]
+        assert record.exc_info is not None
+        assert "a secret" in str(record.exc_info[1])
+        labels = {"backend": "muntaniala:1x1", "code": "INTERNAL", "reason": "INTERNAL"}
+        eventually(lambda: served.value("vau_streams_total", **labels) == 1)

@@ -1,0 +1,182 @@
+"""The life of a server: it starts, drains and stops, as a process too."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.serving import (
+    MODEL,
+    NOT_SERVING,
+    PATIENCE_S,
+    Talk,
+    eventually,
+    health_of,
+    hear,
+    muntaniala,
+    recognition,
+    serving,
+    speech,
+    streaming,
+)
+from vau.client import Client
+from vau.config import ServerConfig
+from vau.errors import (
+    ConfigInvalid,
+    Draining,
+    ModelNotFound,
+    Unreachable,
+)
+from vau.lane import Lane
+from vau.metrics import Metrics
+from vau.v1 import speech_pb2 as pb
+from vau.wire.server import Server
+
+# --- draining ----------------------------------------------------------------------------
+
+
+def test_a_draining_server_lets_live_streams_end_and_takes_no_new_ones() -> None:
+    with serving() as served:
+        talk = Talk(served.client)
+        draining = asyncio.run_coroutine_threadsafe(served.server.drain(60.0), served.loop)
+        eventually(lambda: health_of(served.address, "") == NOT_SERVING)
+        eventually(lambda: served.client.server_info().draining)
+        with pytest.raises(Draining):
+            Talk(served.client)
+        with pytest.raises(Draining):
+            served.client.recognize(recognition(), speech())
+        (backend,) = served.client.backends().backends
+        assert backend.state == pb.BackendInfo.STATE_DRAINING
+        (notice,) = talk.say(speech()).notices
+        assert notice.code == "GOING_AWAY"
+        assert 0.0 < float(notice.metadata["deadline_s"]) <= 60.0
+        assert not talk.say(speech(10)).notices
+        assert talk.half_close()[-1].HasField("finished")
+        draining.result(PATIENCE_S)
+
+
+def test_a_stream_that_outstays_the_grace_is_ended_as_draining() -> None:
+    with serving() as served:
+        talk = Talk(served.client)
+        talk.say(speech())
+        served.run(served.server.drain(0.05))
+        with pytest.raises(Draining) as ended:
+            next(talk.responses)
+        assert ended.value.facts["acked_sample"] == "0"
+
+
+def test_a_second_signal_cuts_the_grace_short() -> None:
+    with serving() as served:
+        talk = Talk(served.client)
+        draining = asyncio.run_coroutine_threadsafe(served.server.drain(3600.0), served.loop)
+        eventually(lambda: served.client.server_info().draining)
+        served.loop.call_soon_threadsafe(served.server.hurry)
+        draining.result(PATIENCE_S)
+        with pytest.raises(Draining):
+            next(talk.responses)
+
+
+@dataclass
+class Process:
+    """A server in another process."""
+
+    process: "subprocess.Popen[str]"
+    grpc: str
+    metrics: str
+
+    def ended(self) -> tuple[int, list[str]]:
+        """Return the exit code, and the events of the rest of the log."""
+        _, rest = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, [
+            json.loads(line)["event"] for line in rest.splitlines()
+        ]
+
+
+@contextmanager
+def process(grace_s: float = 30.0) -> Iterator[Process]:
+    command = [sys.executable, "-m", "tests.server_process", str(grace_s)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stderr is not None
+            line = json.loads(running.stderr.readline())
+            assert line["event"] == "listening"
+            yield Process(running, line["grpc"], line["metrics"])
+        finally:
+            running.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_the_server_which_then_exits_with_0(number: signal.Signals) -> None:
+    with process() as server, Client(server.grpc) as client:
+        talk = Talk(client)
+        talk.say(speech())
+        server.process.send_signal(number)
+        eventually(lambda: client.server_info().draining)
+        assert talk.half_close()[-1].finished.samples == 16_000
+        code, events = server.ended()
+        assert code == 0
+        assert events == ["draining", "ended", "stopped"]
+
+
+def test_two_signals_end_a_server_with_live_streams_at_once_and_with_0() -> None:
+    with process(grace_s=3600.0) as server, Client(server.grpc) as client:
+        talk = Talk(client)
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: client.server_info().draining)
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(Draining):
+            next(talk.responses)
+        assert server.ended()[0] == 0
+
+
+def test_a_server_that_is_killed_is_unreachable_and_its_address_is_named() -> None:
+    with process() as server, Client(server.grpc) as client:
+        talk = Talk(client)
+        server.process.kill()
+        with pytest.raises(Unreachable, match=server.grpc):
+            talk.say(speech())
+
+
+# --- starting ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("field", ["listen", "metrics_listen"])
+def test_an_address_that_is_taken_is_refused_by_name(field: str) -> None:
+    with serving() as served:
+        taken = {"listen": served.address, "metrics_listen": served.metrics_address}[field]
+        free = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0"}
+        config = ServerConfig(**free | {field: taken})  # type: ignore[arg-type]
+
+        async def second() -> None:
+            metrics = Metrics(CollectorRegistry())
+            server = Server(config, [Lane(MODEL, muntaniala())], metrics)
+            try:
+                await server.start()
+            finally:
+                await server.close()
+
+        with pytest.raises(ConfigInvalid, match=taken) as refused:
+            served.run(second())
+        assert refused.value.field == field
+
+
+def test_one_pair_of_backend_and_model_cannot_be_served_twice() -> None:
+    twice = ((MODEL, muntaniala()), (MODEL, muntaniala()))
+    with pytest.raises(ValueError, match="one model of a name"), serving(*twice):
+        pass
+
+
+def test_a_model_that_another_backend_holds_is_not_found_on_this_one() -> None:
+    config = streaming(model="big", backend="muntaniala:1x1")
+    with (
+        serving() as served,
+        pytest.raises(ModelNotFound, match="on backend muntaniala:1x1"),
+    ):
+        hear(served.client, [], config)
