@@ -1,0 +1,241 @@
+"""Files to transcriptions: the same session and port as a live stream, fed from files.
+
+Several files advance side by side, piece by piece, because an accelerator is good at
+batches. What shares a batch changes no bit of what comes out.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.audio import SAMPLE_RATE_HZ
+from vau.audiofile import Channel, read_pcm, to_mono_16k
+from vau.backend import Backend, BackendOptions
+from vau.errors import AudioError, CapabilityMissing, VauError
+from vau.frontend import Frontend
+from vau.model import Model, find_model
+from vau.registry import open_backend
+from vau.session import (
+    Answer,
+    EndReason,
+    Push,
+    Round,
+    Segment,
+    Session,
+    advance,
+    close_session,
+    open_session,
+)
+from vau.transcript import Engine, Transcription
+
+FILES_AT_ONCE: Final = 16
+PIECE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file whose audio could not be used, and why; the others went on."""
+
+    file: Path
+    error: AudioError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchOptions:
+    """How files are taken through the engine. None of it changes a bit."""
+
+    files_at_once: int = FILES_AT_ONCE
+    piece_s: float = PIECE_S
+    channel: Channel = "mix"
+    logits: bool = False
+    """Keep integer logits rather than log posteriors."""
+
+    def __post_init__(self) -> None:
+        if self.files_at_once < 1:
+            raise ValueError(f"files_at_once={self.files_at_once} is less than 1")
+        if self.piece_s * SAMPLE_RATE_HZ < 1:
+            raise ValueError(f"piece_s={self.piece_s} is less than a sample")
+
+
+@dataclass(slots=True)
+class _Open:
+    """A file on its way."""
+
+    index: int
+    file: Path
+    samples: NDArray[np.int16]
+    session: Session
+    started_s: float
+    taken: int = 0
+    last_piece: int = 0
+    posteriors: list[NDArray[Any]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    compute_s: float = 0.0
+
+    def next_push(self, piece_samples: int) -> Push:
+        piece = self.samples[self.taken : self.taken + piece_samples]
+        self.taken += len(piece)
+        self.last_piece = len(piece)
+        ends = EndReason.HALF_CLOSE if self.taken == len(self.samples) else None
+        return Push(self.session, piece.astype("<i2").tobytes(), ends)
+
+    def keep(self, answer: Answer, *, logits: bool) -> None:
+        rows = answer.logits if logits else answer.log_prob
+        if rows is not None:
+            self.posteriors.append(rows)
+        self.segments += answer.segments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which model to run on which backend, and how: what another process needs to know."""
+
+    model: str
+    """The name of a shipped model, or the directory of a bundle."""
+
+    backend: str
+    """``kind`` or ``kind:instance``."""
+
+    options: BatchOptions = field(default_factory=BatchOptions)
+
+    @contextmanager
+    def open(self) -> "Iterator[Batch]":
+        """Load the model, open the backend, and give it back at the end.
+
+        Raises ModelError, BackendError or CapabilityMissing if that cannot be.
+        """
+        model = find_model(self.model)
+        slots = BackendOptions(slot_count=self.options.files_at_once)
+        with closing(open_backend(self.backend, model, slots)) as backend:
+            if self.options.logits and backend.info.logit_fraction_bits is None:
+                raise CapabilityMissing(
+                    f"logits: {backend.info.id} computes in floating point and has no integer "
+                    "logits; leave out --logits",
+                    field="logits",
+                    capability="raw_int32",
+                )
+            yield Batch(model, backend, self.options)
+
+
+class Batch:
+    """A model on a backend, and the files that go through them together."""
+
+    def __init__(
+        self, model: Model, backend: Backend, options: BatchOptions | None = None
+    ) -> None:
+        """Prepare the front end; the backend stays the caller's to close."""
+        self._model, self._backend = model, backend
+        self._options = options or BatchOptions()
+        self._frontend = Frontend(model.frontend)
+        self._engine = engine_of(model, backend)
+
+    def transcribe(
+        self, files: Iterable[Path], on_samples: Callable[[int], None] | None = None
+    ) -> Iterator[tuple[int, Transcription | Failed]]:
+        """Yield each file with its place in ``files``, the first to be done first.
+
+        on_samples: hears after every round how many samples of audio it took.
+        Raises      BackendFault if the accelerator gave up: no file can go on then.
+        """
+        waiting = iter(enumerate(files))
+        running: list[_Open] = []
+        try:
+            while True:
+                yield from self._fill(running, waiting)
+                if not running:
+                    return
+                ended = self._advance(running)
+                if on_samples is not None:
+                    on_samples(sum(each.last_piece for each in running))
+                running = [each for each in running if each.session.slot is not None]
+                yield from ended
+        finally:
+            for each in running:
+                close_session(each.session, self._backend)
+
+    def _fill(
+        self, running: list[_Open], waiting: Iterator[tuple[int, Path]]
+    ) -> Iterator[tuple[int, Failed]]:
+        """Begin files until as many run as may; yield those that cannot."""
+        at_once = min(self._options.files_at_once, self._backend.info.slot_count)
+        while len(running) < at_once and (following := next(waiting, None)):
+            index, file = following
+            try:
+                samples = to_mono_16k(read_pcm(file), self._options.channel)
+            except AudioError as error:
+                yield index, Failed(file, error)
+                continue
+            session = Session(self._model)
+            open_session(session, self._backend)
+            running.append(_Open(index, file, samples, session, perf_counter()))
+
+    def _advance(self, running: list[_Open]) -> list[tuple[int, Transcription]]:
+        """Take every running file one piece further; return those that ended."""
+        piece_samples = round(self._options.piece_s * SAMPLE_RATE_HZ)
+        pushes = [each.next_push(piece_samples) for each in running]
+        done = advance(self._frontend, self._backend, pushes)
+        answers: list[Answer] = []
+        for answer in done.answers:
+            if isinstance(answer, VauError):  # the samples are checked: it is the backend
+                raise answer
+            answers.append(answer)
+        _share_out(done, running, answers)
+        ended = []
+        for each, push, answer in zip(running, pushes, answers, strict=True):
+            each.keep(answer, logits=self._options.logits)
+            if push.ends is not None:
+                close_session(each.session, self._backend)
+                ended.append((each.index, self._finish(each)))
+        return ended
+
+    def _finish(self, each: _Open) -> Transcription:
+        summary = each.session.summary()
+        posteriors = np.concatenate(each.posteriors) if each.posteriors else None
+        return Transcription(
+            file=str(each.file),
+            sha256=file_sha256(each.file),
+            samples=summary.samples,
+            segments=tuple(each.segments),
+            posteriors=posteriors,
+            fraction_bits=self._backend.info.logit_fraction_bits,
+            frames=summary.frames,
+            energies=summary.cost.energies,
+            input_digest=summary.input_digest,
+            output_digest=summary.output_digest,
+            wall_s=perf_counter() - each.started_s,
+            compute_s=each.compute_s,
+            engine=self._engine,
+        )
+
+
+def engine_of(model: Model, backend: Backend) -> Engine:
+    """Name what computes, for the transcripts."""
+    return Engine(
+        model=model.name,
+        model_digest=model.digest,
+        phonemes=model.phonemes,
+        silence_ids=frozenset(model.silence_ids),
+        backend=backend.info.id,
+        arithmetic_id=backend.info.arithmetic_id,
+    )
+
+
+def file_sha256(file: Path) -> str:
+    """Return the hex digest of a file's bytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _share_out(done: Round, running: list[_Open], answers: list[Answer]) -> None:
+    """Add to each file its part of the round's time, by the steps it took."""
+    steps = sum(answer.steps for answer in answers)
+    round_s = done.feature_s + done.compute_s + done.post_s
+    for each, answer in zip(running, answers, strict=True):
+        each.compute_s += round_s * answer.steps / max(1, steps)

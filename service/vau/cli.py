@@ -1,0 +1,414 @@
+"""The command line: every verb, and what becomes of an error.
+
+What a verb does lives in a module of its own, imported when the verb runs and not before:
+numpy, gRPC and soundfile take half a second together, and ``vau --help`` should not.
+"""
+
+# ruff: noqa: PLC0415 - imports inside functions, for the reason above
+
+import json
+import os
+import signal
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from vau import errors, flags
+from vau.errors import VauError
+
+DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
+DEFECT: Final = 70
+INTERRUPTED: Final = 128 + signal.SIGINT
+TERMINATED: Final = 128 + signal.SIGTERM
+
+EXIT_CODES: Final[dict[type[VauError], int]] = {
+    VauError: DEFECT,
+    errors.ConfigError: USAGE,
+    errors.AudioError: BAD_AUDIO,
+    errors.ModelError: UNUSABLE,
+    errors.BackendError: UNUSABLE,
+    errors.BackendBusy: REFUSED,
+    errors.SlotsExhausted: REFUSED,
+    errors.CapabilityMissing: UNUSABLE,
+    errors.BadSnapshot: UNUSABLE,
+    errors.Draining: LOST,
+    errors.Unreachable: LOST,
+}
+EPILOG: Final = """
+Any flag may also stand in the environment (--chunk-ms as VAU_CHUNK_MS) or in the TOML file \
+of --config (chunk-ms = 100). The command line goes first, then the environment, then the file.
+
+Exit status: 0 done; 1 some files failed, or nobody read the output; 2 usage; 3 model or \
+backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused, no slot is \
+free; 70 a defect of ours; 130 interrupted; 143 terminated.
+"""
+
+app = typer.Typer(
+    help="Phonemes from speech, live, on recurrent-network accelerators.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text: half the height, and it can be copied
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
+
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    # Threads of BLAS only wait for each other over matrices as small as ours: many times
+    # slower once the cores are busy. It looks at this when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        status = app(prog_name="vau", standalone_mode=False)
+        sys.stdout.flush()
+    except VauError as error:
+        return _complain(error)
+    except typer.TyperException as error:
+        if message := error.format_message():  # empty after help that nobody asked for
+            print(f"vau: error: {message} (see --help)", file=sys.stderr)
+        return USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # at the last flush; before it, typer does the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SOME_FAILED
+    except Exception:  # noqa: BLE001 - a defect: whoever repairs it must see where
+        traceback.print_exc()
+        return DEFECT
+    return int(status or DONE)
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise SystemExit(TERMINATED)  # rather than die: what is open gets closed
+
+
+def _complain(error: VauError, file: Path | None = None) -> int:
+    """Say in one line what went wrong; return the exit status."""
+    text = " ".join(str(error).split())
+    where = f"{file}: " if file is not None and str(file) not in text else ""
+    print(f"vau: error: {where}{text}", file=sys.stderr)
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vau.config import version
+
+        print(f"vau {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def vau(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Phonemes from speech, live, on recurrent-network accelerators."""
+
+
+# --- vau serve -------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    *,
+    listen: flags.Listen = flags.DEFAULT_SERVER,
+    metrics_listen: flags.MetricsListen = "127.0.0.1:9464",
+    model: flags.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
+    backend: flags.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
+    max_streams: flags.MaxStreams = 64,
+    max_audio_message: flags.MaxAudioMessage = 64 << 10,
+    max_unary_audio: flags.MaxUnaryAudio = 60.0,
+    max_lag: flags.MaxLag = 2.0,
+    config_timeout: flags.ConfigTimeout = 10.0,
+    drain_grace: flags.DrainGrace = 30.0,
+    keepalive: flags.Keepalive = 30.0,
+    insecure: flags.Insecure = False,
+    _config: flags.Config = None,
+) -> None:
+    """Run the server.
+
+    It logs JSON lines on stderr; the first says where it listens. SIGTERM and SIGINT drain it.
+    """
+    import asyncio
+
+    from prometheus_client import CollectorRegistry
+
+    from vau.config import ServerConfig
+    from vau.logs import log_to
+    from vau.metrics import Metrics
+    from vau.serving import open_lanes
+    from vau.wire.server import serve as serve_until_told
+
+    config = ServerConfig(
+        listen=listen,
+        metrics_listen=metrics_listen,
+        insecure=insecure,
+        max_streams=max_streams,
+        max_audio_message_bytes=max_audio_message,
+        max_unary_audio_s=max_unary_audio,
+        max_lag_s=max_lag,
+        config_timeout_s=config_timeout,
+        drain_grace_s=drain_grace,
+        keepalive_s=keepalive,
+    )
+    log_to(sys.stderr)
+    metrics = Metrics(CollectorRegistry())
+    lanes = open_lanes(model, backend, metrics, slots=max_streams)
+    asyncio.run(serve_until_told(config, lanes, metrics))
+
+
+# --- vau stream ------------------------------------------------------------------------
+
+
+@app.command()
+def stream(
+    *,
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-", help="Audio file, or - for raw s16le 16 kHz mono on stdin."
+        ),
+    ] = "",
+    server: flags.Server = flags.DEFAULT_SERVER,
+    mic: flags.Mic = False,
+    device: flags.Device = "",
+    list_devices: flags.ListDevices = False,
+    model: flags.ServedModel = "",
+    backend: flags.ServedBackend = "",
+    channel: flags.Channel = "mix",
+    chunk_ms: flags.ChunkMs = 100,
+    pace: flags.Pace = True,
+    out: flags.Out = None,
+    formats: flags.Formats = "jsonl",
+    logits: flags.Logits = False,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Stream a file, a pipe or a microphone to a server, live.
+
+    Prints each phoneme once it is certain: start and end in seconds, and its name; silence is
+    a dot.
+    """
+    from vau import stream as verb
+    from vau.sources import microphones
+    from vau.transcript import Output
+
+    if list_devices:
+        print(microphones())
+        return
+    options = verb.StreamOptions(
+        server=server,
+        file=file,
+        mic=mic,
+        device=device,
+        model=model,
+        backend=backend,
+        channel=channel,
+        chunk_ms=chunk_ms,
+        pace=pace,
+        output=None if out is None else Output(out, formats),
+        logits=logits,
+        as_json=as_json,
+    )
+    verb.stream(options, partial(print, flush=True))
+
+
+# --- vau transcribe --------------------------------------------------------------------
+
+
+@app.command()
+def transcribe(
+    *,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
+    ],
+    server: flags.Server = "",
+    model: flags.Model = "",
+    backend: flags.Backend = "",
+    channel: flags.Channel = "mix",
+    out: flags.Out = None,
+    formats: flags.Formats = "jsonl",
+    logits: flags.Logits = False,
+    jobs: flags.Jobs = None,
+    _config: flags.Config = None,
+) -> int:
+    """Turn files and folders into phonemes or posteriors.
+
+    Without --out, prints each path and its phonemes with a tab between. A file that cannot be
+    read is reported, and the others go on.
+    """
+    from vau import transcribe as verb
+    from vau.batch import Failed
+    from vau.display import progress
+    from vau.processes import core_count
+    from vau.transcript import Output
+
+    items = verb.find_items(paths)
+    if out is not None:
+        verb.check_names(items)
+    plan = verb.Plan(
+        model=model or ("" if server else flags.DEFAULT_MODEL),
+        backend=backend or ("" if server else flags.DEFAULT_BACKEND),
+        server=server,
+        jobs=jobs or core_count(),
+        channel=channel,
+        logits=logits,
+        output=None if out is None else Output(out, formats),
+    )
+    statuses = []
+    with progress(Console(stderr=True), "s of audio") as show:
+        for item, outcome in verb.in_order(items, verb.transcribe(items, plan, show)):
+            if isinstance(outcome, Failed):
+                statuses.append(_complain(outcome.error, item.file))
+                continue
+            statuses.append(DONE)
+            if out is None:
+                print(item.file, " ".join(outcome.symbols()), sep="\t", flush=True)
+    if DONE in statuses:
+        return SOME_FAILED if any(statuses) else DONE
+    return statuses[0]
+
+
+# --- vau evaluate ----------------------------------------------------------------------
+
+
+@app.command()
+def evaluate(
+    *,
+    manifest: flags.Manifest,
+    split: flags.Split = "",
+    limit: flags.Limit = None,
+    server: flags.Server = "",
+    model: flags.Model = "",
+    backend: flags.Backend = "",
+    jobs: flags.Jobs = None,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Measure the phoneme error rate on a manifest.
+
+    Scores the backend, and beside it float, the network before it was quantised. Paths in the
+    manifest are relative to its folder. Silence counts on neither side.
+    """
+    from vau import evaluate as verb
+    from vau.display import progress
+    from vau.processes import core_count
+
+    plan = verb.Plan(
+        manifest=manifest,
+        split=split,
+        limit=limit,
+        model=model or ("" if server else flags.DEFAULT_MODEL),
+        backend=backend or ("" if server else flags.DEFAULT_BACKEND),
+        server=server,
+        jobs=jobs or core_count(),
+    )
+    with progress(Console(stderr=True), "utterances") as show:
+        scores = verb.evaluate(plan, show)
+    if as_json:
+        print(json.dumps({"manifest": str(manifest), "split": split, **verb.report(scores)}))
+    else:
+        print("\n".join(verb.table(scores)))
+
+
+# --- vau features, vau backends ----------------------------------------------------------
+
+
+@app.command()
+def features(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")],
+    out: flags.FeatureOut,
+    kind: flags.FeatureKind = "fbank",
+    channel: flags.Channel = "mix",
+    _config: flags.Config = None,
+) -> None:
+    """Write the features of a file into an npz, as a model would get them."""
+    from vau.features import write_features
+
+    frames, width = write_features(file, out, kind, channel)
+    print(f"{out}: {frames} frames of {width} features")
+
+
+@app.command()
+def backends(
+    *,
+    server: flags.Server = "",
+    model: flags.Model = flags.DEFAULT_MODEL,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """List the accelerators of this machine, or of a server."""
+    from vau import inventory
+    from vau.client import Client
+
+    if server:
+        with Client(server) as client:
+            found = list(inventory.there(client))
+    else:
+        found = list(inventory.here(model))
+    if as_json:
+        print(json.dumps({"backends": [each.facts() for each in found]}))
+        return
+    for each in found:
+        figures = " ".join(filter(None, (each.arithmetic_id, each.slots)))
+        print(f"{each.id:<20} {each.state:<12} {figures} {each.text}".rstrip())
+
+
+# --- vau demo --------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    *,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
+    ] = None,
+    model: flags.Model = flags.DEFAULT_MODEL,
+    backend: flags.Backend = flags.DEFAULT_BACKEND,
+    chunk_ms: flags.ChunkMs = 20,
+    pace: flags.Pace = True,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Show it all: a server, a voice, what is heard and its cost.
+
+    Without FILE it takes a recording of Debian's pocketsphinx-testdata.
+    """
+    from vau.demo import Demo, DemoOptions, default_clip, shown_metrics
+    from vau.display import drawn, phone_line, summary_lines
+
+    clip = file or default_clip()
+    options = DemoOptions(file=clip, model=model, backend=backend, chunk_ms=chunk_ms, pace=pace)
+    shown = Demo(options)
+    monitor = shown.monitor
+    console = Console(stderr=as_json)
+    if not (as_json or console.is_terminal):
+        monitor.on_phone = lambda phone: print(
+            phone_line(phone, is_silence=monitor.is_silence(phone)), flush=True
+        )
+    with drawn(monitor, str(clip), console):
+        shown.run()
+    if as_json:
+        print(json.dumps(shown.report()))
+        return
+    for line in ("", *summary_lines(monitor, paced=pace), "", f"{shown.metrics_url} says:"):
+        print(line)
+    print(*shown_metrics(shown.scrape), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,227 @@
+"""The whole service at once: a server of its own, a client, a voice, and the figures."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+from vau.audio import SAMPLE_RATE_HZ
+from vau.client import Client
+from vau.errors import AudioError, Unreachable
+from vau.live import Monitor, listen
+from vau.remote import Request
+from vau.sources import chunk_samples, from_file
+
+START_TIMEOUT_S: Final = 60.0
+STOP_TIMEOUT_S: Final = 10.0
+SCRAPE_TIMEOUT_S: Final = 5.0
+KEPT_LOG_LINES: Final = 20
+
+DEFAULT_CLIPS: Final = Path("/usr/share/pocketsphinx/test/data/librivox")
+"""Where Debian's package ``pocketsphinx-testdata`` has its recordings."""
+
+SHOWN_METRICS: Final = ("vau_energy_joules_total", "vau_frames_total", "vau_deadline_misses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """What to stream, and through what."""
+
+    file: Path
+    model: str
+    backend: str
+    chunk_ms: int = 20
+    pace: bool = True
+
+
+@dataclass(slots=True)
+class Demo:
+    """One demonstration: ``run`` it, then look at ``monitor`` and ``scrape``."""
+
+    options: DemoOptions
+    monitor: Monitor = field(default_factory=Monitor)
+    metrics_url: str = ""
+    scrape: list[str] = field(default_factory=list)
+    """What Prometheus would have read there at the end, by line."""
+
+    def run(self) -> None:
+        """Start a server, stream the file through it, read its metrics, stop it.
+
+        Raises AudioError for the file, Unreachable if the server does not start or is lost,
+        and what the server answers with. In any case it is stopped.
+        """
+        size = chunk_samples(self.options.chunk_ms)
+        source = from_file(self.options.file, size, pace=self.options.pace)
+        request = Request(interim_results=True, posteriors="log")
+        with local_server(self.options.model, self.options.backend) as server:
+            with Client(server.grpc) as client:
+                listen(client, source, request, self.monitor)
+            self.metrics_url = f"http://{server.metrics}/metrics"
+            self.scrape = scrape(self.metrics_url)
+
+    def report(self) -> dict[str, Any]:
+        """Return all figures, for a machine. Raises ValueError before the end of ``run``."""
+        monitor, finished, started = self.monitor, self.monitor.finished, self.monitor.started
+        if finished is None or started is None:
+            raise ValueError("the demonstration has not come to its end")
+        audio_s = finished.samples / SAMPLE_RATE_HZ
+        energy = monitor.energy
+        return {
+            "audio_s": audio_s,
+            "frames": finished.frames,
+            "phones": [phone.symbol for phone in monitor.spoken()],
+            "frame_latency_ms": monitor.latencies_ms(),
+            "energy_uj_per_frame": monitor.energy_per_frame_uj,
+            "energy_origin": energy.origin if energy else None,
+            "energy_j_total": energy.joules if energy else None,
+            "realtime_factor": finished.compute_s / audio_s,
+            "backend": started.engine.backend,
+            "model": started.engine.model,
+        }
+
+
+def shown_metrics(page: Sequence[str]) -> list[str]:
+    """Return the few lines of a scrape that tell the story."""
+    return [line for line in page if line.startswith(SHOWN_METRICS) or _is_total(line)]
+
+
+def _is_total(line: str) -> bool:
+    """Tell whether a line is of the whole latency, and more than one of many buckets."""
+    wanted = "_bucket" not in line or 'le="0.01"' in line
+    return line.startswith("vau_frame_latency_seconds") and 'stage="total"' in line and wanted
+
+
+def default_clip() -> Path:
+    """Return a recording that came with the system. Raises AudioError if none did."""
+    clips = sorted(DEFAULT_CLIPS.rglob("*.wav"))
+    if not clips:
+        raise AudioError(
+            "file: no recording was named and none is installed; name one, or "
+            "apt install pocketsphinx-testdata",
+            field="file",
+        )
+    return clips[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a server listens, ``host:port``."""
+
+    grpc: str
+    metrics: str
+
+
+@contextmanager
+def local_server(model: str, backend: str) -> Iterator[Addresses]:
+    """Run ``vau serve`` on free ports of the loopback for as long as the block lasts.
+
+    Raises Unreachable, with what the server said last, if it does not come up.
+    """
+    command = [sys.executable, "-m", "vau.cli", "serve", "--model", model, "--backend", backend]
+    command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    process = None
+    try:
+        with _signals_held_back():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
+            )
+        if process.stderr is None:
+            raise ValueError("the server was started without a pipe for its log")
+        yield _Log(process.stderr).addresses()
+    finally:
+        if process is not None:
+            _stop(process)
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block.
+
+    An exception inside Popen would lose the process that it has already started.
+    """
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda one, _frame: held.append(one))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for caught in held:
+        signal.raise_signal(caught)
+
+
+class _Log:
+    """Reads a server's log so that it never blocks, and keeps the end of it."""
+
+    def __init__(self, lines: IO[str]) -> None:
+        self._lines = lines
+        self._kept: deque[str] = deque(maxlen=KEPT_LOG_LINES)
+        self._found: Addresses | None = None
+        self._news = threading.Event()
+        threading.Thread(target=self._read, daemon=True, name="server-log").start()
+
+    def addresses(self) -> Addresses:
+        """Wait until the server says where it listens."""
+        in_time = self._news.wait(START_TIMEOUT_S)
+        if self._found is not None:
+            return self._found
+        said = self._kept[-1].removeprefix("vau: error: ") if self._kept else "nothing"
+        reason = f"it ended, saying: {said}" if in_time else f"silent for {START_TIMEOUT_S:g} s"
+        raise Unreachable(f"the server of the demonstration did not start: {reason}")
+
+    def _read(self) -> None:
+        for line in self._lines:
+            if line.strip():
+                self._kept.append(line.strip())
+            if self._found is None:
+                self._found = _addresses_in(line)
+                if self._found is not None:
+                    self._news.set()
+        self._news.set()
+
+
+def _addresses_in(line: str) -> Addresses | None:
+    try:
+        entry = json.loads(line)
+        return Addresses(entry["grpc"], entry["metrics"])
+    except (ValueError, KeyError, TypeError):  # another line of the log
+        return None
+
+
+def _stop(process: "subprocess.Popen[str]") -> None:
+    """Ask the server to stop, and insist after a while."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    except BaseException:  # an interrupt while waiting: nothing may stay behind
+        process.kill()
+        process.wait()
+        raise
+
+
+def scrape(url: str) -> list[str]:
+    """Return a metrics page by line. Raises Unreachable if it cannot be had."""
+    try:
+        with urllib.request.urlopen(url, timeout=SCRAPE_TIMEOUT_S) as page:  # noqa: S310 - our own
+            return str(page.read(), "utf-8").splitlines()
+    except OSError as cause:
+        raise Unreachable(f"{url}: {cause}") from cause

@@ -1,0 +1,236 @@
+"""The flags that several commands share, and the two other ways to give one.
+
+``--max-streams`` is VAU_MAX_STREAMS in the environment and ``max-streams`` in the TOML file
+of ``--config``, in every command that has it. The command line goes before the environment,
+that before the file.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import typer
+
+DEFAULT_MODEL: Final = "munt-3x384"
+DEFAULT_BACKEND: Final = "muntaniala"
+DEFAULT_SERVER: Final = "127.0.0.1:50051"
+
+
+def flag(name: str, help_text: str, **more: Any) -> Any:  # noqa: ANN401 - so is typer.Option
+    """Return an option with its environment variable."""
+    names = (name, f"--no-{name[2:]}") if more.pop("negative", False) else (name,)
+    declared = ("/".join(names),)
+    return typer.Option(
+        *declared, envvar=variable(name), show_envvar=False, help=help_text, **more
+    )
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a flag: ``--chunk-ms`` is VAU_CHUNK_MS."""
+    return "VAU_" + name.removeprefix("--").replace("-", "_").upper()
+
+
+def _channel(text: str) -> int | str:
+    if text == "mix":
+        return text
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither a channel, the first is 1, nor 'mix'")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in ("jsonl", "npz"):
+            raise typer.BadParameter(f"{name!r} is neither 'jsonl' nor 'npz'")
+    return names
+
+
+def _load(context: typer.Context, file: Path | None) -> Path | None:
+    """Take the values of a TOML file as the defaults of the command."""
+    if file is None or context.resilient_parsing:
+        return file
+    try:
+        with file.open("rb") as opened:
+            values = tomllib.load(opened)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        reason = getattr(cause, "strerror", None) or cause
+        raise typer.BadParameter(f"{file}: {reason}") from cause
+    known = {name for command in _siblings(context) for name in _settings(command)}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise typer.BadParameter(
+            f"{file}: no flag is called {', '.join(unknown)}; "
+            f"there are {', '.join(sorted(known))}"
+        )
+    context.default_map = {
+        parameter.name: [values[name]] if _wants_list(parameter, values[name]) else values[name]
+        for name, parameter in _settings(context.command).items()
+        if name in values
+    }
+    return file
+
+
+def _siblings(context: typer.Context) -> list[Any]:
+    """Return all commands: one file may serve them all."""
+    if context.parent is None:
+        return [context.command]
+    return list(getattr(context.parent.command, "commands", {}).values())
+
+
+def _wants_list(parameter: Any, value: object) -> bool:  # noqa: ANN401
+    return parameter.multiple and not isinstance(value, list)
+
+
+def _settings(command: Any) -> dict[str, Any]:  # noqa: ANN401 - typer does not export the type
+    """Return the options of a command by their names in a file."""
+    return {
+        name.removeprefix("--"): parameter
+        for parameter in command.params
+        if parameter.param_type_name == "option"
+        for name in parameter.opts[:1]
+        if name not in ("--config", "--help")
+    }
+
+
+Config = Annotated[
+    Path | None,
+    flag(
+        "--config",
+        "TOML file with any of these flags, without their dashes.",
+        is_eager=True,
+        callback=_load,
+        metavar="TOML",
+    ),
+]
+Server = Annotated[
+    str,
+    flag("--server", "Send the audio to this server.", metavar="HOST:PORT"),
+]
+Model = Annotated[
+    str,
+    flag(
+        "--model",
+        "Shipped model, or the folder of one.",
+        metavar="NAME|DIR",
+        show_default=DEFAULT_MODEL,
+    ),
+]
+Backend = Annotated[
+    str,
+    flag(
+        "--backend",
+        "Accelerator: see 'vau backends'.",
+        metavar="KIND[:INSTANCE]",
+        show_default=DEFAULT_BACKEND,
+    ),
+]
+ServedModel = Annotated[
+    str,
+    flag("--model", "One of the server's models.", metavar="NAME", show_default="its first"),
+]
+ServedBackend = Annotated[
+    str,
+    flag("--backend", "One of the server's backends.", metavar="ID", show_default="its first"),
+]
+Channel = Annotated[
+    Any,
+    flag(
+        "--channel",
+        "Which channel of a file to take, or the mean of all.",
+        parser=_channel,
+        metavar="N|mix",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    flag(
+        "--jobs",
+        "Processes here, or streams at a time on a server.",
+        min=1,
+        metavar="N",
+        show_default="one per core",
+    ),
+]
+Out = Annotated[
+    Path | None, flag("--out", "Write transcripts into this folder.", metavar="DIR")
+]
+Formats = Annotated[
+    Any,
+    flag(
+        "--format",
+        "jsonl: phonemes with times. npz: posteriors.",
+        parser=_formats,
+        metavar="jsonl,npz",
+    ),
+]
+Logits = Annotated[
+    bool, flag("--logits", "Put exact integer logits into npz, not log posteriors.")
+]
+ChunkMs = Annotated[
+    int,
+    flag("--chunk-ms", "Audio in one message, milliseconds.", min=1, max=2000, metavar="MS"),
+]
+Pace = Annotated[
+    bool,
+    flag("--pace", "Send as fast as someone speaks, or as fast as possible.", negative=True),
+]
+Json = Annotated[bool, flag("--json", "Write JSON for programs.")]
+Listen = Annotated[
+    str,
+    flag("--listen", "Where gRPC listens; port 0 takes a free one.", metavar="HOST:PORT"),
+]
+MetricsListen = Annotated[
+    str,
+    flag("--metrics-listen", "Where Prometheus reads /metrics.", metavar="HOST:PORT"),
+]
+Models = Annotated[
+    list[str],
+    flag("--model", "Shipped model, or the folder of one; repeatable.", metavar="NAME|DIR"),
+]
+Backends = Annotated[
+    list[str],
+    flag("--backend", "Accelerator to open; repeatable.", metavar="KIND[:INSTANCE]"),
+]
+MaxStreams = Annotated[
+    int, flag("--max-streams", "Streams at a time; more are refused.", min=1, metavar="N")
+]
+MaxAudioMessage = Annotated[
+    int, flag("--max-audio-message", "Bytes of audio in a message.", min=2, metavar="BYTES")
+]
+MaxUnaryAudio = Annotated[
+    float, flag("--max-unary-audio", "Audio in one Recognize call.", metavar="SECONDS")
+]
+MaxLag = Annotated[
+    float, flag("--max-lag", "Audio that may wait for its answer.", metavar="SECONDS")
+]
+ConfigTimeout = Annotated[
+    float, flag("--config-timeout", "How long a stream may say nothing.", metavar="SECONDS")
+]
+DrainGrace = Annotated[
+    float, flag("--drain-grace", "What live streams get after SIGTERM.", metavar="SECONDS")
+]
+Keepalive = Annotated[
+    float, flag("--keepalive", "Silence before a connection is tested.", metavar="SECONDS")
+]
+Insecure = Annotated[bool, flag("--insecure", "Allow plaintext that other machines can reach.")]
+Mic = Annotated[bool, flag("--mic", "Listen to a microphone; Ctrl-C ends it.")]
+Device = Annotated[
+    str, flag("--device", "Microphone, by number or part of its name.", metavar="NAME|N")
+]
+ListDevices = Annotated[bool, flag("--list-devices", "List the sound devices, and stop.")]
+Manifest = Annotated[
+    Path,
+    flag(
+        "--manifest",
+        "TSV with the columns utt, path and phones; split if it has splits.",
+        metavar="TSV",
+    ),
+]
+Split = Annotated[str, flag("--split", "Only this split.", metavar="NAME", show_default="all")]
+Limit = Annotated[int | None, flag("--limit", "Only the first utterances.", min=1, metavar="N")]
+FeatureKind = Annotated[
+    Literal["fbank", "mfcc"],
+    flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),
+]
+FeatureOut = Annotated[Path, flag("--out", "File to write.", metavar="NPZ")]

@@ -1,0 +1,69 @@
+"""Which accelerators there are: on this machine, or on a server."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vau.client import Client
+from vau.errors import ModelError, VauError
+from vau.model import find_model
+from vau.registry import plug_ins
+from vau.v1 import speech_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One accelerator, or a plug-in that does not work."""
+
+    id: str
+    kind: str
+    state: str
+    """``available``, ``unusable``, or what the server says."""
+
+    text: str = ""
+    slots: str = ""
+    """In use, of how many; empty for one that nobody has opened."""
+
+    arithmetic_id: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return asdict(self)
+
+
+def here(model_name: str) -> Iterator[Found]:
+    """Yield what the installed plug-ins could open with a model, without opening it."""
+    try:
+        model = find_model(model_name)
+        problem = ""
+    except ModelError as error:
+        model, problem = None, str(error)
+    for plug_in in plug_ins():
+        if plug_in.factory is None:
+            yield Found(plug_in.kind, plug_in.kind, "unusable", plug_in.problem)
+        elif model is None:
+            yield Found(plug_in.kind, plug_in.kind, "unknown", problem)
+        else:
+            try:
+                ids = plug_in.factory.discover(model)
+            except VauError as error:
+                yield Found(plug_in.kind, plug_in.kind, "unusable", str(error))
+                continue
+            text = f"from {plug_in.package}" if ids else f"none suits {model.name}"
+            state = "available" if ids else "unusable"
+            for name in ids or [plug_in.kind]:
+                yield Found(name, plug_in.kind, state, text)
+
+
+def there(client: Client) -> Iterator[Found]:
+    """Yield the backends of a server, its default first."""
+    for backend in client.backends(include_unavailable=True).backends:
+        state = pb.BackendInfo.State.Name(backend.state)
+        yield Found(
+            id=backend.id,
+            kind=backend.kind,
+            state=state.removeprefix("STATE_").lower(),
+            text=backend.state_text or f"serves {', '.join(backend.models)}",
+            slots=f"{backend.slots_in_use} of {backend.slots_total}",
+            arithmetic_id=backend.arithmetic_id,
+        )

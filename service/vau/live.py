@@ -1,0 +1,131 @@
+"""One stream as it happens: its figures, and the phonemes that can no longer change."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.audio import FRAMES_PER_S, SAMPLE_RATE_HZ
+from vau.backend import Cost, Energy
+from vau.client import Client
+from vau.remote import Finished, Request, Started, Update, converse, transcription
+from vau.session import Phone, Segment
+from vau.sources import Source
+from vau.transcript import Transcription
+
+
+@dataclass(slots=True)
+class StablePhones:
+    """Tells which phonemes have become final since the last look."""
+
+    _told: dict[int, int] = field(default_factory=dict)
+
+    def fresh(self, segments: tuple[Segment, ...]) -> list[Phone]:
+        """Return the phonemes that can no longer change and were not returned before."""
+        phones: list[Phone] = []
+        for segment in segments:
+            told = self._told.get(segment.segment_index, 0)
+            phones += segment.phones[told : segment.stable_count]
+            self._told[segment.segment_index] = max(told, segment.stable_count)
+        return phones
+
+
+@dataclass(slots=True)
+class Monitor:
+    """The figures of one stream while it runs."""
+
+    audio_s: float | None = None
+    """Duration of all audio; None if nobody knows before it ends."""
+
+    on_phone: Callable[[Phone], None] | None = None
+    """Hears of each phoneme once it can no longer change."""
+
+    started: Started | None = None
+    finished: Finished | None = None
+    phones: list[Phone] = field(default_factory=list)
+    """Those that can no longer change, silence among them."""
+
+    frame_latencies_s: list[float] = field(default_factory=list)
+    recent: deque[NDArray[np.float32]] = field(
+        default_factory=lambda: deque(maxlen=FRAMES_PER_S)
+    )
+    """Log posteriors of the last second, by frame."""
+
+    received_s: float = 0.0
+    _cost: Cost = field(default_factory=Cost)
+    _stable: StablePhones = field(default_factory=StablePhones)
+
+    def take(self, event: Started | Update | Finished) -> None:
+        """Add what the server just said."""
+        if isinstance(event, Started):
+            self.started = event
+        elif isinstance(event, Finished):
+            self.finished = event
+        else:
+            self._update(event)
+
+    @property
+    def energy(self) -> Energy | None:
+        """What the accelerator spent so far; None if it does not say."""
+        energies = self.finished.energies if self.finished else self._cost.energies
+        return energies[0] if energies else None
+
+    @property
+    def energy_per_frame_uj(self) -> float | None:
+        """Microjoules for each frame answered."""
+        energy, frames = self.energy, len(self.frame_latencies_s)
+        return energy.joules / frames * 1e6 if energy and frames else None
+
+    def latencies_ms(self) -> dict[str, float | None]:
+        """Return median and 99th percentile over the frames; None before the first."""
+        if not self.frame_latencies_s:
+            return {"p50": None, "p99": None}
+        p50, p99 = np.percentile(self.frame_latencies_s, (50, 99)) * 1e3
+        return {"p50": float(p50), "p99": float(p99)}
+
+    def is_silence(self, phone: Phone) -> bool:
+        """Tell whether ``phone`` stands for no sound of speech."""
+        return self.started is not None and phone.class_id in self.started.engine.silence_ids
+
+    def spoken(self) -> list[Phone]:
+        """Return the phonemes so far without silence."""
+        return [phone for phone in self.phones if not self.is_silence(phone)]
+
+    def _update(self, update: Update) -> None:
+        if update.posteriors is not None:
+            self.frame_latencies_s += [update.frame_latency_s] * len(update.posteriors)
+            if update.posteriors.dtype == np.float32:
+                self.recent.extend(update.posteriors)
+        self.received_s = update.received_sample / SAMPLE_RATE_HZ
+        self._cost += Cost(energies=update.energies)
+        for phone in self._stable.fresh(update.segments):
+            self.phones.append(phone)
+            if self.on_phone is not None:
+                self.on_phone(phone)
+
+
+def listen(
+    client: Client,
+    source: Source,
+    request: Request,
+    monitor: Monitor,
+    *,
+    keep_posteriors: bool = False,
+) -> Transcription:
+    """Stream ``source`` to a server and let ``monitor`` follow; return the whole of it.
+
+    keep_posteriors: for a file of them; a stream without end would fill the memory.
+    Raises           what the source raises, what the server answers with, and Unreachable
+                     if it is lost.
+    """
+    monitor.audio_s = source.audio_s
+
+    def followed() -> Iterator[Started | Update | Finished]:
+        for event in converse(client, source.chunks, request):
+            monitor.take(event)
+            yield event
+
+    events = followed()
+    return transcription(source.name, source.sha256, events, keep_posteriors=keep_posteriors)

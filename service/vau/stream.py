@@ -1,0 +1,117 @@
+"""``vau stream``: live audio to a server, and what comes back a line at a time."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vau.audiofile import Channel
+from vau.client import Client
+from vau.display import phone_line, summary_lines
+from vau.errors import ConfigInvalid
+from vau.live import Monitor, listen
+from vau.remote import Request
+from vau.session import Phone
+from vau.sources import Source, chunk_samples, from_file, from_microphone, from_pipe
+from vau.transcript import Output, Transcription, phone_object, summary, to_json, write
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOptions:
+    """What to stream, where to, and what to make of the answers."""
+
+    server: str
+    file: str = ""
+    """A path, or ``-`` for raw s16le samples of 16 kHz mono on stdin."""
+
+    mic: bool = False
+    """Listen to a microphone instead of ``file``."""
+
+    device: str = ""
+    """Of the microphone; empty takes the system's default."""
+
+    model: str = ""
+    backend: str = ""
+    """Of the server's; empty takes its first."""
+
+    channel: Channel = "mix"
+    chunk_ms: int = 100
+    pace: bool = True
+    output: Output | None = None
+    logits: bool = False
+    as_json: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mic == bool(self.file):
+            raise ConfigInvalid("file: give one of a file, - for stdin, --mic", field="file")
+
+
+def stream(options: StreamOptions, tell: Callable[[str], None]) -> None:
+    """Stream until the audio ends; ``tell`` each phoneme that became certain, then the sum.
+
+    The first Ctrl-C ends a microphone's audio, so that all of it is answered.
+    Raises what the audio, the server or the output folder is wrong with.
+    """
+    stop = threading.Event()
+    source = _source(options, stop)
+    request = Request(
+        model=options.model,
+        backend=options.backend,
+        interim_results=True,
+        posteriors="logits" if options.logits else "log",
+    )
+    monitor = Monitor(on_phone=lambda phone: tell(_phone_line(monitor, phone, options)))
+    output = options.output
+    keep = output is not None and "npz" in output.formats
+    try:
+        with Client(options.server) as client:
+            done = listen(client, source, request, monitor, keep_posteriors=keep)
+    finally:
+        stop.set()
+    if output is not None:
+        write(done, output.folder / Path(source.name).stem, output.formats)
+    _tell_end(monitor, done, options, tell)
+
+
+def _source(options: StreamOptions, stop: threading.Event) -> Source:
+    size = chunk_samples(options.chunk_ms)
+    if options.mic:
+        _stop_on_interrupt(stop)
+        return from_microphone(options.device, size, stop)
+    if options.file == STDIN:
+        return from_pipe(sys.stdin.fileno(), size, stop)
+    path = Path(options.file)
+    return from_file(path, size, pace=options.pace, channel=options.channel)
+
+
+def _stop_on_interrupt(stop: threading.Event) -> None:
+    """Let the first Ctrl-C end the audio, and the second end us."""
+
+    def end(_number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, end)
+
+
+def _phone_line(monitor: Monitor, phone: Phone, options: StreamOptions) -> str:
+    if options.as_json:
+        return to_json({"type": "phone", **phone_object(phone)})
+    return phone_line(phone, is_silence=monitor.is_silence(phone))
+
+
+def _tell_end(
+    monitor: Monitor, done: Transcription, options: StreamOptions, tell: Callable[[str], None]
+) -> None:
+    if options.as_json:
+        engine = {"model": done.engine.model, "backend": done.engine.backend}
+        figures = {**summary(done), **engine, "frame_latency_ms": monitor.latencies_ms()}
+        tell(to_json(figures))
+        return
+    paced = options.pace or monitor.audio_s is None
+    for line in ("", *summary_lines(monitor, paced=paced)):
+        tell(line)

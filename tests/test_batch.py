@@ -1,0 +1,175 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.audio import recording
+from tests.lively import LIVELY, write_lively_bundle
+from tests.serving import floating, muntaniala
+from vau.audiofile import read_pcm
+from vau.backend import Backend
+from vau.batch import Batch, BatchOptions, Choice, Failed
+from vau.errors import AudioError, BackendFault, CapabilityMissing, ModelNotFound
+from vau.frontend import Frontend
+from vau.session import EndReason, Push, Session, advance, open_session
+from vau.transcript import Transcription
+
+SECONDS: Final = (0.5, 0.02, 1.3, 0.7)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("recordings")
+    return [
+        recording(folder / f"{seed}.flac", seconds, seed)
+        for seed, seconds in enumerate(SECONDS)
+    ]
+
+
+@pytest.fixture
+def backend() -> Iterator[Backend]:
+    opened = muntaniala(LIVELY, slot_count=3)
+    yield opened
+    opened.close()
+
+
+def transcribed(
+    backend: Backend, files: list[Path], options: BatchOptions
+) -> list[Transcription]:
+    """Return the transcriptions in the order of the files, what the clock says left out."""
+    done: dict[int, Transcription] = {}
+    for index, outcome in Batch(LIVELY, backend, options).transcribe(files):
+        assert isinstance(outcome, Transcription)
+        done[index] = replace(outcome, wall_s=0.0, compute_s=0.0, energies=())
+    return [done[index] for index in range(len(files))]
+
+
+def assert_same(first: Transcription, second: Transcription) -> None:
+    np.testing.assert_array_equal(first.posteriors, second.posteriors)
+    assert replace(first, posteriors=None) == replace(second, posteriors=None)
+
+
+@given(
+    st.integers(1, 6),
+    st.sampled_from([0.01, 0.033, 0.5, 3.0]),
+    st.booleans(),
+)
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_neither_batch_nor_piece_changes_a_bit(
+    backend: Backend, files: list[Path], files_at_once: int, piece_s: float, logits: bool
+) -> None:
+    alone = BatchOptions(files_at_once=1, logits=logits)
+    together = BatchOptions(files_at_once=files_at_once, piece_s=piece_s, logits=logits)
+    expected = [transcribed(backend, [file], alone)[0] for file in files]
+    for one, other in zip(transcribed(backend, files, together), expected, strict=True):
+        assert_same(one, other)
+
+
+def test_a_file_gives_what_a_stream_of_its_samples_gives(
+    backend: Backend, files: list[Path]
+) -> None:
+    done = transcribed(backend, files[:1], BatchOptions(logits=True))[0]
+    session, frontend = Session(LIVELY), Frontend(LIVELY.frontend)
+    open_session(session, backend)
+    pcm = read_pcm(files[0]).samples.tobytes()
+    push = Push(session, pcm, EndReason.HALF_CLOSE)
+    (answer,) = advance(frontend, backend, [push]).answers
+    assert not isinstance(answer, Exception)
+    np.testing.assert_array_equal(done.posteriors, answer.logits)
+    assert done.segments == answer.segments
+    assert done.output_digest == session.summary().output_digest
+
+
+def test_float_gives_posteriors_and_no_digest(files: list[Path]) -> None:
+    done = transcribed(floating(LIVELY), files[:1], BatchOptions())[0]
+    assert done.posteriors is not None
+    assert done.posteriors.dtype == np.float32
+    assert done.output_digest == b""
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    backend: Backend, files: list[Path], tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"RIFF")
+    outcomes = dict(Batch(LIVELY, backend).transcribe([bad, *files, bad]))
+    assert isinstance(outcomes[0], Failed)
+    assert isinstance(outcomes[0].error, AudioError)
+    assert outcomes[0].file == bad
+    kinds = [type(outcomes[index]) for index in range(len(files) + 2)]
+    assert kinds == [Failed, *[Transcription] * len(files), Failed]
+
+
+def test_only_bad_files_are_all_reported(backend: Backend, tmp_path: Path) -> None:
+    absent = [tmp_path / f"{n}.wav" for n in range(10)]
+    outcomes = [outcome for _, outcome in Batch(LIVELY, backend).transcribe(absent)]
+    assert [outcome.file for outcome in outcomes if isinstance(outcome, Failed)] == absent
+
+
+def test_every_slot_is_given_back(backend: Backend, files: list[Path]) -> None:
+    batch = Batch(LIVELY, backend)
+    next(batch.transcribe(files))  # and leave the others half way
+    slots = [backend.open() for _ in range(backend.info.slot_count)]
+    assert len(set(slots)) == backend.info.slot_count
+
+
+def test_all_samples_are_told(backend: Backend, files: list[Path]) -> None:
+    told: list[int] = []
+    outcomes = list(Batch(LIVELY, backend).transcribe(files, told.append))
+    samples = [done.samples for _, done in outcomes if isinstance(done, Transcription)]
+    assert sum(told) == sum(samples) == round(sum(SECONDS) * 16_000)
+
+
+def test_the_time_of_a_round_is_shared_out_among_its_files(
+    backend: Backend, files: list[Path]
+) -> None:
+    outcomes = [done for _, done in Batch(LIVELY, backend).transcribe(files)]
+    for done in outcomes:
+        assert isinstance(done, Transcription)
+        assert 0.0 < done.compute_s <= done.wall_s
+
+
+def test_a_fault_of_the_backend_ends_the_batch(backend: Backend, files: list[Path]) -> None:
+    class Faulty:
+        def __getattr__(self, name: str) -> object:
+            return getattr(backend, name)
+
+        def run(self, _work: object) -> None:
+            raise BackendFault("the board is gone")
+
+    with pytest.raises(BackendFault, match="the board is gone"):
+        list(Batch(LIVELY, Faulty()).transcribe(files))  # type: ignore[arg-type]
+
+
+def test_a_choice_opens_what_it_names(tmp_path: Path, files: list[Path]) -> None:
+    write_lively_bundle(tmp_path)
+    with Choice(model=str(tmp_path), backend="muntaniala:2x1").open() as batch:
+        (_, done), *_ = batch.transcribe(files[:1])
+    assert isinstance(done, Transcription)
+    assert (done.engine.model, done.engine.backend) == ("tiny", "muntaniala:2x1")
+
+
+def test_logits_are_not_to_be_had_from_float(tmp_path: Path) -> None:
+    write_lively_bundle(tmp_path)
+    options = BatchOptions(logits=True)
+    choice = Choice(model=str(tmp_path), backend="float", options=options)
+    with pytest.raises(CapabilityMissing, match="leave out --logits"), choice.open():
+        pass
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ModelNotFound), Choice(model="nobody", backend="float").open():
+        pass
+
+
+@pytest.mark.parametrize("options", [{"files_at_once": 0}, {"piece_s": 1e-9}])
+def test_nonsense_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        BatchOptions(**options)  # type: ignore[arg-type]

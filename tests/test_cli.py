@@ -1,0 +1,354 @@
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer.main
+
+from tests.audio import encoded, noise, recording
+from tests.commands import PATIENCE_S, started, vau
+from tests.lively import LIVELY, write_lively_bundle
+from tests.serving import Served, Talk, floating, muntaniala, serving
+from vau import errors
+from vau.cli import EXIT_CODES, app
+from vau.errors import VauError
+from vau.flags import variable
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_lively_bundle(folder / "model")
+    recording(folder / "audio/a.flac", 0.5, 0)
+    recording(folder / "audio/b.flac", 0.3, 1)
+    (folder / "bad.wav").write_bytes(encoded(noise())[:5_000])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving((LIVELY, muntaniala(LIVELY)), (LIVELY, floating(LIVELY))) as running:
+        yield running
+
+
+def assert_one_line(stderr: str, *parts: str) -> None:
+    """Check that a command complained in one line that names what it should."""
+    (line,) = stderr.splitlines()
+    assert line.startswith("vau: error: ")
+    for part in parts:
+        assert part in line
+
+
+def all_errors(root: type[VauError] = VauError) -> Iterator[type[VauError]]:
+    yield root
+    for kind in root.__subclasses__():
+        yield from all_errors(kind)
+
+
+# --- help, flags and their other forms ---------------------------------------------------
+
+
+def test_help_lists_verbs_and_exit_statuses() -> None:
+    done = vau("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in (*COMMANDS, "Exit status", "130 interrupted", "VAU_CHUNK_MS"):
+        assert word in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 96
+
+
+def test_no_arguments_show_help_and_are_a_usage_error() -> None:
+    done = vau()
+    assert done.returncode == 2
+    assert "Usage: vau" in done.stdout + done.stderr
+
+
+def test_the_version_is_told() -> None:
+    assert vau("--version").stdout.startswith("vau ")
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_flag_has_its_environment_variable_and_a_help_text(name: str) -> None:
+    options = [each for each in COMMANDS[name].params if each.param_type_name == "option"]
+    assert options
+    for option in options:
+        assert option.help
+        if option.opts[0] != "--help":
+            assert option.envvar == variable(option.opts[0])
+
+
+def test_a_flag_means_the_same_variable_in_every_command() -> None:
+    assert variable("--max-streams") == "VAU_MAX_STREAMS"
+    variables = [
+        (option.opts[0], option.envvar)
+        for command in COMMANDS.values()
+        for option in command.params
+        if option.param_type_name == "option"
+    ]
+    assert len({name for name, _ in variables}) == len(set(variables))
+
+
+@pytest.mark.parametrize("given", ["flag", "variable", "file"])
+def test_a_setting_can_be_flag_variable_or_file(
+    folder: Path, tmp_path: Path, given: str
+) -> None:
+    model = str(folder / "model")
+    config = tmp_path / "vau.toml"
+    config.write_text(f"model = {model!r}\nmax-streams = 3\n")
+    flags = ["--model", model] if given == "flag" else []
+    if given == "file":
+        flags = ["--config", str(config)]
+    variables = {"VAU_MODEL": model} if given == "variable" else {}
+    done = vau("transcribe", folder / "audio/a.flac", *flags, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_flag_goes_before_the_variable_and_that_before_the_file(
+    folder: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "vau.toml"
+    config.write_text('model = "from-file"\n')
+    command = ("transcribe", folder / "audio/a.flac", "--config", config)
+    assert "'from-file'" in vau(*command).stderr
+    assert "'from-variable'" in vau(*command, VAU_MODEL="from-variable").stderr
+    assert "'flag'" in vau(*command, "--model", "flag", VAU_MODEL="from-variable").stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("modle = 1", "no flag is called modle; there are backend, "),
+        ("model = ", "vau.toml: "),
+        ("chunk-ms = 'long'", "--chunk-ms"),
+    ],
+)
+def test_a_file_of_settings_that_cannot_be_meant_is_refused(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    config = tmp_path / "vau.toml"
+    config.write_text(text)
+    done = vau("demo", "x.wav", "--config", config)
+    assert done.returncode == 2
+    assert_one_line(done.stderr, expected)
+
+
+# --- exit statuses and messages ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(all_errors()))
+def test_every_error_has_an_exit_status(kind: type[VauError]) -> None:
+    status = next(EXIT_CODES[each] for each in kind.__mro__ if each in EXIT_CODES)
+    assert status in {2, 3, 4, 5, 6} or kind is VauError
+
+
+def test_refusals_are_told_from_what_is_unusable() -> None:
+    assert EXIT_CODES[errors.BackendBusy] != EXIT_CODES[errors.BackendError]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "part"),
+    [
+        (["transcrib"], 2, "transcribe"),
+        (["transcribe"], 2, "PATHS"),
+        (["transcribe", "{folder}/absent"], 2, "no such file or folder"),
+        (["transcribe", "{folder}/audio", "--channel", "left"], 2, "'left' is neither"),
+        (["transcribe", "{folder}/audio", "--format", "xml"], 2, "'xml' is neither"),
+        (["transcribe", "{folder}/audio", "--model", "nobody"], 3, "'nobody'"),
+        (["transcribe", "{folder}/audio/a.flac", "--backend", "gpu"], 3, "muntaniala"),
+        (["transcribe", "{folder}/bad.wav"], 4, "is cut short"),
+        (["transcribe", "{folder}/audio/a.flac", "--channel", "2"], 4, "has 1 channel"),
+        (["transcribe", "{folder}/audio", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1"),
+        (["stream"], 2, "--mic"),
+        (["stream", "{folder}/bad.wav"], 4, "is cut short"),
+        (["stream", "{folder}/audio/a.flac", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1"),
+        (["features", "{folder}/bad.wav", "--out", "{folder}/x.npz"], 4, "is cut short"),
+        (["evaluate", "--manifest", "{folder}/absent.tsv"], 2, "absent.tsv"),
+        (["serve", "--listen", "everywhere"], 2, "'everywhere' is not host:port"),
+        (["serve", "--listen", "0.0.0.0:0"], 2, "insecure"),
+        (["serve", "--model", "nobody"], 3, "'nobody'"),
+        (["backends", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_goes_wrong_has_one_line_and_its_exit_status(
+    folder: Path, arguments: list[str], status: int, part: str
+) -> None:
+    filled = [argument.format(folder=folder) for argument in arguments]
+    done = vau(*filled, **({} if "--model" in filled else {"VAU_MODEL": f"{folder}/model"}))
+    assert (done.returncode, done.stdout) == (status, "")
+    assert_one_line(done.stderr, part)
+
+
+def test_a_full_server_is_a_refusal(folder: Path) -> None:
+    with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
+        talk = Talk(served.client)
+        done = vau("stream", folder / "audio/a.flac", "--server", served.address)
+        talk.vanish()
+    assert done.returncode == 6
+    assert_one_line(done.stderr)
+
+
+def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path: Path) -> None:
+    command = ("transcribe", folder / "audio", folder / "bad.wav", "--model", folder / "model")
+    done = vau(*command)
+    assert done.returncode == 1
+    assert_one_line(done.stderr, f"{folder}/bad.wav: is cut short")
+    files = [line.partition("\t")[0] for line in done.stdout.splitlines()]
+    assert files == [f"{folder}/audio/a.flac", f"{folder}/audio/b.flac"]
+    written = vau(*command, "--out", tmp_path, "--format", "npz,jsonl")
+    assert (written.returncode, written.stdout) == (1, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.jsonl",
+        "a.npz",
+        "b.jsonl",
+        "b.npz",
+    ]
+
+
+def test_an_interrupt_ends_a_stream_without_a_word(served: Served, tmp_path: Path) -> None:
+    long = recording(tmp_path / "long.flac", 60.0)
+    with started("stream", long, "--server", served.address, "--json") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()  # it streams
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stderr) == (130, "")
+
+
+def test_sigterm_ends_a_stream_with_143(served: Served, tmp_path: Path) -> None:
+    long = recording(tmp_path / "long.flac", 60.0)
+    with started("stream", long, "--server", served.address, "--json") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.terminate()
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stderr) == (143, "")
+
+
+def test_a_reader_that_has_read_enough_ends_us_quietly(folder: Path) -> None:
+    with started("transcribe", folder / "audio", "--model", folder / "model") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        stderr = process.stderr.read()
+        process.wait(PATIENCE_S)
+    assert (process.returncode, stderr) == (1, "")
+
+
+# --- the verbs ---------------------------------------------------------------------------
+
+
+def test_a_file_streamed_transcribed_and_served_is_the_same(
+    served: Served, folder: Path, tmp_path: Path
+) -> None:
+    output = ("--format", "jsonl,npz", "--out")
+    server = ("--server", served.address)
+    file = folder / "audio/a.flac"
+    commands = {
+        "here": ("transcribe", file, "--model", folder / "model"),
+        "there": ("transcribe", file, *server),
+        "streamed": ("stream", file, "--no-pace", "--chunk-ms", 20, *server),
+    }
+    seen = []
+    for name, command in commands.items():
+        assert vau(*command, *output, tmp_path / name).returncode == 0
+        *lines, summary = (tmp_path / name / "a.jsonl").read_text().splitlines()
+        with np.load(tmp_path / name / "a.npz", allow_pickle=False) as stored:
+            posteriors = stored["log_posterior"].tolist()
+        digests = [json.loads(summary)[key] for key in ("input_digest", "output_digest")]
+        seen.append((lines, digests, posteriors))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_a_stream_prints_phonemes_and_a_summary(served: Served, folder: Path) -> None:
+    file = folder / "audio/a.flac"
+    done = vau("stream", file, "--server", served.address)
+    assert (done.returncode, done.stderr) == (0, "")
+    phones, _, figures = done.stdout.partition("\n\n")
+    for line in phones.splitlines():
+        start, end, symbol = line.split()
+        assert float(start) < float(end)
+        assert symbol in (*LIVELY.phonemes, "·")
+    assert [line.split()[0] for line in figures.splitlines()] == [
+        "engine",
+        "audio",
+        "speed",
+        "latency",
+        "energy",
+    ]
+
+
+def test_a_pipe_streams_like_its_file_and_ends_with_a_digest(
+    served: Served, folder: Path
+) -> None:
+    file, server = folder / "audio/a.flac", ("--server", served.address)
+    from_file = vau("stream", file, "--no-pace", "--json", *server).stdout.splitlines()
+    with started("stream", "-", "--json", *server) as process:
+        assert process.stdin is not None
+        os.write(process.stdin.fileno(), noise(8_000).tobytes())
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stderr) == (0, "")
+    *phones, summary = stdout.splitlines()
+    assert phones == from_file[:-1]
+    digests = [json.loads(line)["output_digest"] for line in (summary, from_file[-1])]
+    assert len(digests[0]) == 64
+    assert digests[0] == digests[1]
+
+
+def test_evaluate_gives_both_error_rates(folder: Path) -> None:
+    manifest = folder / "manifest.tsv"
+    manifest.write_text("utt\tpath\tphones\nu\taudio/a.flac\tAA B\nv\taudio/b.flac\tS\n")
+    command = ("evaluate", "--manifest", manifest, "--model", folder / "model")
+    figures = json.loads(vau(*command, "--json").stdout)
+    assert (figures["utterances"], figures["reference_phones"]) == (2, 3)
+    assert figures["per"] == sum(figures["counts"].values()) / 3
+    assert figures["per_float"] == sum(figures["counts_float"].values()) / 3
+    table = vau(*command, "--jobs", 1).stdout.splitlines()
+    assert table[0] == f"tiny: 2 utterances, 3 phonemes, {figures['frames']} frames"
+    assert table[2].split()[:2] == ["muntaniala:1x1", f"{figures['per']:.2%}"]
+
+
+def test_features_are_written(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "x.npz"
+    done = vau("features", folder / "audio/a.flac", "--kind", "mfcc", "--out", target)
+    assert done.stdout == f"{target}: 49 frames of 39 features\n"
+    with np.load(target, allow_pickle=False) as stored:
+        assert stored["features"].shape == (49, 39)
+
+
+def test_backends_are_listed_here_and_on_a_server(served: Served, folder: Path) -> None:
+    here = json.loads(vau("backends", "--model", folder / "model", "--json").stdout)
+    assert {"float", "muntaniala"} <= {each["kind"] for each in here["backends"]}
+    there = vau("backends", "--server", served.address).stdout.splitlines()
+    assert [line.split()[:2] for line in there] == [
+        ["muntaniala:1x1", "ready"],
+        ["float", "ready"],
+    ]
+
+
+def test_without_a_model_backends_says_so_and_lists_what_is_installed() -> None:
+    done = vau("backends", "--model", "nobody")
+    assert done.returncode == 0
+    assert "'nobody' is neither" in done.stdout
+
+
+def test_serve_says_where_it_listens_and_stops_when_told(folder: Path) -> None:
+    arguments = ("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+    with started("serve", "--model", folder / "model", *arguments) as process:
+        assert process.stderr is not None
+        first = json.loads(process.stderr.readline())
+        assert {"grpc", "metrics"} <= first.keys()
+        assert vau("backends", "--server", first["grpc"]).returncode == 0
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_help_does_not_wait_for_what_it_does_not_need() -> None:
+    done = vau("--help", PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "typer" in imported
+    assert not imported & {"numpy", "grpc", "soundfile", "prometheus_client"}

@@ -1,0 +1,189 @@
+import json
+import os
+import pty
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.audio import noise, recording
+from tests.commands import (
+    PATIENCE_S,
+    VAU,
+    children,
+    environment,
+    is_running,
+    started,
+    vau,
+)
+from tests.lively import LIVELY, write_lively_bundle
+from tests.serving import eventually, muntaniala
+from vau.batch import Batch
+from vau.demo import default_clip, shown_metrics
+from vau.errors import AudioError
+from vau.transcript import Transcription
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    write_lively_bundle(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording(tmp_path_factory.mktemp("recordings") / "clip.flac", 1.0)
+
+
+def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path) -> None:
+    done = vau("demo", clip, "--model", model, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    figures = json.loads(line)
+    assert list(figures) == [
+        "audio_s",
+        "frames",
+        "phones",
+        "frame_latency_ms",
+        "energy_uj_per_frame",
+        "energy_origin",
+        "energy_j_total",
+        "realtime_factor",
+        "backend",
+        "model",
+    ]
+    ((_, here),) = Batch(LIVELY, muntaniala(LIVELY)).transcribe([clip])
+    assert isinstance(here, Transcription)
+    assert figures["phones"] == here.symbols()
+    assert (figures["audio_s"], figures["frames"]) == (1.0, 99)
+    assert 0.0 < figures["frame_latency_ms"]["p50"] <= figures["frame_latency_ms"]["p99"]
+    assert figures["energy_origin"] == "estimated"
+    total_j = sum(energy.joules for energy in here.energies)
+    assert figures["energy_j_total"] == pytest.approx(total_j)
+    assert figures["energy_uj_per_frame"] == pytest.approx(total_j / 99 * 1e6)
+    assert figures["realtime_factor"] > 0.0
+    assert (figures["backend"], figures["model"]) == ("muntaniala:1x1", "tiny")
+
+
+def test_elsewhere_than_on_a_terminal_it_prints_lines_and_stops_its_server(
+    model: Path, clip: Path
+) -> None:
+    done = vau("demo", clip, "--model", model, "--no-pace")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    assert "ESTIMATED by" in done.stdout
+    assert "\nvau_energy_joules_total{" in done.stdout
+    assert 'vau_frames_total{backend="muntaniala:1x1"} 99.0' in done.stdout
+    (url,) = (line.split()[0] for line in done.stdout.splitlines() if line.startswith("http"))
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url, timeout=PATIENCE_S)
+
+
+def test_a_backend_without_energy_says_null_and_not_zero(model: Path, clip: Path) -> None:
+    done = vau("demo", clip, "--model", model, "--backend", "float", "--no-pace", "--json")
+    figures = json.loads(done.stdout)
+    assert figures["backend"] == "float"
+    assert figures["energy_j_total"] is figures["energy_origin"] is None
+
+
+def test_on_a_terminal_it_draws(model: Path, clip: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [*VAU, "demo", str(clip), "--model", str(model)]
+        os.execvpe(command[0], command, environment(TERM="xterm-256color", COLUMNS="90"))
+    drawn = b""
+    try:
+        while piece := os.read(terminal, 65_536):
+            drawn += piece
+    except OSError:  # how Linux says that the other side is gone
+        pass
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    picture = drawn.decode()
+    for part in ("clip.flac", "latency", "p99", "░", "of 1.0 s", "vau_energy_joules_total"):
+        assert part in picture
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_demonstration_leaves_no_server(
+    model: Path, tmp_path: Path, number: int, status: int
+) -> None:
+    long = recording(tmp_path / "long.flac", 60.0)
+    with started("demo", long, "--model", model) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # the first phoneme: everything runs
+        (server,) = children(process.pid)
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stderr) == (status, "")
+    eventually(lambda: not is_running(server))
+
+
+def test_interrupted_while_the_server_starts_it_leaves_none(model: Path, clip: Path) -> None:
+    with started("demo", clip, "--model", model) as process:
+        eventually(lambda: bool(children(process.pid)))
+        (server,) = children(process.pid)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    eventually(lambda: not is_running(server))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "part"),
+    [
+        (
+            ["{clip}", "--model", "nobody"],
+            5,
+            "not start: it ended, saying: model: 'nobody'",
+        ),
+        (["{clip}", "--backend", "gpu"], 5, "no kind 'gpu' is installed"),
+        (["{clip}.absent"], 4, "No such file"),
+        (["{clip}", "--chunk-ms", "0"], 2, "--chunk-ms"),
+    ],
+    ids=["model", "backend", "file", "chunk"],
+)
+def test_what_goes_wrong_is_one_line(
+    model: Path, clip: Path, arguments: list[str], status: int, part: str
+) -> None:
+    filled = [argument.format(clip=clip) for argument in arguments]
+    done = vau("demo", *filled, VAU_MODEL=str(model))
+    assert (done.returncode, done.stdout) == (status, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("vau: error: ")
+    assert part in line
+
+
+def test_a_file_that_cannot_be_read_starts_no_server(model: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(noise().tobytes())
+    done = vau("demo", bad, "--model", model)
+    assert done.returncode == 4
+    assert "bad.wav: is not WAV" in done.stderr
+
+
+def test_without_a_recording_it_says_where_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("vau.demo.DEFAULT_CLIPS", tmp_path)
+    with pytest.raises(AudioError, match="apt install pocketsphinx-testdata"):
+        default_clip()
+    second, first = recording(tmp_path / "b.wav"), recording(tmp_path / "a.wav")
+    assert default_clip() == first != second
+
+
+def test_of_many_buckets_the_one_at_the_budget_is_shown() -> None:
+    name = "vau_frame_latency_seconds"
+    page = [
+        f"# HELP {name} Per frame.",
+        f'{name}_bucket{{le="0.005",stage="total"}} 1.0',
+        f'{name}_bucket{{le="0.01",stage="total"}} 2.0',
+        f'{name}_bucket{{le="0.01",stage="queue"}} 2.0',
+        f'{name}_count{{stage="total"}} 2.0',
+        "vau_frames_total 2.0",
+        "vau_batch_size_count 2.0",
+    ]
+    assert shown_metrics(page) == [page[2], page[4], page[5]]

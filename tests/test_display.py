@@ -1,0 +1,79 @@
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.test_live import ENGINE, FINISHED, STARTED, phone, segment, update
+from vau.display import ROWS, LiveView, phone_line, posteriorgram, progress, summary_lines
+from vau.live import Monitor
+
+
+def watched() -> Monitor:
+    monitor = Monitor(audio_s=1.0)
+    monitor.take(STARTED)
+    monitor.take(update(segment("SIL AA SIL", 3), frames=99))
+    return monitor
+
+
+def test_a_phoneme_stands_with_its_seconds_and_silence_is_a_dot() -> None:
+    assert phone_line(phone("AA", 16_000), is_silence=False) == "     1.00      1.01  AA"
+    assert phone_line(phone("SIL", 0), is_silence=True) == "     0.00      0.01  ·"
+
+
+def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
+    monitor = watched()
+    monitor.take(FINISHED)
+    assert summary_lines(monitor, paced=True) == [
+        "engine   tiny on toy",
+        "audio    1.00 s, 99 frames; phonemes heard: 1",
+        "speed    0.250 s of computing per second of audio",
+        "latency  p50 1.00 ms, p99 1.00 ms per frame; the budget is 10 ms",
+        "energy   1 µJ per frame, 99 µJ in total, ESTIMATED by toy/1 for the dies",
+    ]
+
+
+def test_frames_that_waited_for_each_other_have_no_latency_worth_showing() -> None:
+    monitor = watched()
+    monitor.take(FINISHED)
+    assert not any(line.startswith("latency") for line in summary_lines(monitor, paced=False))
+
+
+def test_energy_that_is_not_known_is_not_zero() -> None:
+    assert "energy   not stated by this backend" in summary_lines(Monitor(), paced=True)
+
+
+def test_a_posteriorgram_shows_the_most_active_phonemes_over_time() -> None:
+    phonemes = [f"P{n}" for n in range(20)]
+    posteriors = np.full((5, 20), 1e-6, np.float32)
+    for frame in range(5):
+        posteriors[frame, 3 * frame] = 1.0
+    drawn = posteriorgram(list(np.log(posteriors)), phonemes, columns=4)
+    assert len(drawn) == ROWS
+    bright = {row[:4].strip(): row[5:] for row in drawn if "█" in row}
+    # Frame 0 is out of sight: only the last four columns are drawn.
+    assert bright == {"P3": "█   ", "P6": " █  ", "P9": "  █ ", "P12": "   █"}
+
+
+def test_before_the_first_frame_the_posteriorgram_is_empty() -> None:
+    assert posteriorgram([], ENGINE.phonemes, 40) == [""] * ROWS
+
+
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_the_live_view_can_be_drawn_at_any_time_and_width(width: int) -> None:
+    for monitor in (Monitor(), watched()):
+        terminal = Console(file=io.StringIO(), force_terminal=True, width=width)
+        with terminal.capture() as capture:
+            terminal.print(LiveView(monitor, "a clip"))
+        assert "latency" in capture.get()
+
+
+def test_a_bar_is_for_terminals_only() -> None:
+    elsewhere = io.StringIO()
+    with progress(Console(file=elsewhere), "files") as show:
+        show(1, 2)
+    assert elsewhere.getvalue() == ""
+    screen = io.StringIO()
+    with progress(Console(file=screen, force_terminal=True), "files") as show:
+        show(1, 2)
+    assert "1 of 2 files" in screen.getvalue()

@@ -1,0 +1,225 @@
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.audio import recording
+from tests.lively import LIVELY, write_lively_bundle
+from tests.models import TINY_PHONEMES
+from tests.serving import floating, muntaniala, serving
+from vau.audio import frame_count
+from vau.batch import Batch
+from vau.errors import AudioCorrupt, ConfigInvalid, ModelNotFound
+from vau.evaluate import (
+    Edits,
+    Plan,
+    Score,
+    edit_distance,
+    evaluate,
+    read_manifest,
+    report,
+    table,
+)
+from vau.transcript import Transcription
+
+PHONES = st.lists(st.sampled_from("abc"), max_size=7)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "substitutions", "insertions", "deletions"),
+    [
+        ("", "", 0, 0, 0),
+        ("abc", "abc", 0, 0, 0),
+        ("abc", "", 0, 0, 3),
+        ("", "abc", 0, 3, 0),
+        ("abc", "axc", 1, 0, 0),
+        ("abc", "abxc", 0, 1, 0),
+        ("abc", "ac", 0, 0, 1),
+        ("kitten", "sitting", 2, 1, 0),
+        ("ab", "ba", 2, 0, 0),  # not an insertion and a deletion, which cost as much
+        ("aab", "b", 0, 0, 2),
+    ],
+    ids=str,
+)
+def test_known_edits_are_counted(
+    said: str, heard: str, substitutions: int, insertions: int, deletions: int
+) -> None:
+    expected = Edits(substitutions, insertions, deletions)
+    assert edit_distance(list(said), list(heard)) == expected
+
+
+@given(PHONES, PHONES)
+def test_the_edits_are_the_fewest_that_explain_the_lengths(
+    said: list[str], heard: list[str]
+) -> None:
+    edits = edit_distance(said, heard)
+    assert edits.errors == fewest("".join(said), "".join(heard))
+    assert len(said) - edits.deletions + edits.insertions == len(heard)
+
+
+@cache
+def fewest(said: str, heard: str) -> int:
+    """Return the edit distance as it is defined, slowly."""
+    if not said or not heard:
+        return len(said) + len(heard)
+    return min(
+        fewest(said[:-1], heard[:-1]) + (said[-1] != heard[-1]),
+        fewest(said[:-1], heard) + 1,
+        fewest(said, heard[:-1]) + 1,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a model and four recordings."""
+    folder = tmp_path_factory.mktemp("corpus")
+    write_lively_bundle(folder / "model")
+    for seed in range(4):
+        recording(folder / f"audio/{seed}.flac", 0.3 + 0.4 * seed, seed)
+    return folder
+
+
+def manifest(folder: Path, *lines: str, columns: str = "utt path phones split") -> Path:
+    """Write a manifest whose cells are separated by | and return its path."""
+    text = "\n".join(["\t".join(columns.split()), *(line.replace("|", "\t") for line in lines)])
+    number = len(list(folder.glob("*.tsv")))
+    path = folder / f"manifest{number}.tsv"
+    path.write_text(text + "\n")
+    return path
+
+
+def what_is_heard(folder: Path, seed: int) -> str:
+    """Return what the model makes of a recording, so that a manifest can be right."""
+    ((_, done),) = Batch(LIVELY, muntaniala(LIVELY)).transcribe([folder / f"audio/{seed}.flac"])
+    assert isinstance(done, Transcription)
+    return " ".join(done.symbols())
+
+
+def scored(folder: Path, path: Path, **options: int | str) -> list[Score]:
+    plan = Plan(
+        manifest=path,
+        model=str(folder / "model"),
+        backend="muntaniala",
+        **options,  # type: ignore[arg-type]
+    )
+    return evaluate(plan, lambda _done, _total: None)
+
+
+def test_what_was_heard_rightly_scores_zero(folder: Path) -> None:
+    lines = (f"u{n}|audio/{n}.flac|SIL {what_is_heard(folder, n)} SIL|test" for n in range(4))
+    quantised, _ = scored(folder, manifest(folder, *lines))
+    assert quantised.backend == "muntaniala:1x1"
+    assert quantised.edits == Edits()
+    assert quantised.per == 0.0
+    assert quantised.utterances == 4
+    assert quantised.frames == sum(map(frame_count, (4_800, 11_200, 17_600, 24_000)))
+
+
+@pytest.fixture(scope="module")
+def wrong(folder: Path) -> Path:
+    lines = (f"u{n}|audio/{n}.flac|AA B AA S T IY|{'test' if n else 'dev'}" for n in range(4))
+    return manifest(folder, *lines)
+
+
+def test_the_score_is_that_of_the_edits(folder: Path, wrong: Path) -> None:
+    for score in scored(folder, wrong):
+        assert score.phones == 24
+        assert score.per == score.edits.errors / 24 > 0.0
+
+
+def test_a_split_and_a_limit_choose_utterances(folder: Path, wrong: Path) -> None:
+    assert scored(folder, wrong, split="test")[0].utterances == 3
+    assert scored(folder, wrong, split="dev")[0].utterances == 1
+    assert scored(folder, wrong, split="test", limit=2)[0].utterances == 2
+
+
+def test_the_number_of_processes_changes_nothing(folder: Path, wrong: Path) -> None:
+    assert scored(folder, wrong, jobs=2) == scored(folder, wrong, jobs=1)
+
+
+def test_a_server_gives_the_same_scores(folder: Path, wrong: Path) -> None:
+    with serving((LIVELY, muntaniala(LIVELY)), (LIVELY, floating(LIVELY))) as served:
+        plan = Plan(manifest=wrong, model="", backend="", server=served.address, jobs=3)
+        assert evaluate(plan, lambda _done, _total: None) == scored(folder, wrong)
+
+
+def test_a_server_without_float_gives_one_score(folder: Path, wrong: Path) -> None:
+    with serving((LIVELY, muntaniala(LIVELY))) as served:
+        plan = Plan(manifest=wrong, model="tiny", backend="", server=served.address)
+        (score,) = evaluate(plan, lambda _done, _total: None)
+        assert score == scored(folder, wrong)[0]
+        assert report([score])["per_float"] is None
+        with pytest.raises(ModelNotFound, match="'huge'; there are: tiny"):
+            evaluate(
+                Plan(manifest=wrong, model="huge", backend="", server=served.address),
+                lambda _done, _total: None,
+            )
+
+
+def test_progress_counts_every_utterance_of_every_backend(folder: Path, wrong: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    plan = Plan(manifest=wrong, model=str(folder / "model"), backend="muntaniala")
+    evaluate(plan, lambda done, total: seen.append((done, total)))
+    assert seen == [(done, 8) for done in range(1, 9)]
+
+
+def test_the_report_holds_both_rates_and_their_counts(folder: Path, wrong: Path) -> None:
+    quantised, floating_score = scored(folder, wrong)
+    figures = report([quantised, floating_score])
+    assert figures["per"] == quantised.per
+    assert figures["per_float"] == floating_score.per
+    assert sum(figures["counts"].values()) == quantised.edits.errors
+    assert figures["reference_phones"] == 24
+    assert len(table([quantised, floating_score])) == 4
+
+
+def test_only_three_columns_are_needed(folder: Path) -> None:
+    path = manifest(folder, "audio/0.flac|AA|u0", columns="path phones utt")
+    (utterance,) = read_manifest(path, TINY_PHONEMES)
+    assert utterance.path == folder / "audio/0.flac"
+
+
+@pytest.mark.parametrize(
+    ("columns", "line", "split", "message"),
+    [
+        ("utt path", "u|audio/0.flac", "", "no column phones; .* it has utt, path"),
+        ("utt path phones", "u|audio/0.flac|AA", "x", "no split 'x'; it has none"),
+        ("utt path phones split", "u|audio/0.flac|AA|a", "x", "no split 'x'; it has a"),
+        ("utt path phones", "u|audio/0.flac|AA QQ", "", "u has phones .*: QQ; it knows SIL AA"),
+        ("utt path phones", "u|audio/9.flac|AA", "", r"1 of 1 audio files missing: .*9\.flac"),
+        ("utt path phones", "", "", "no utterance below its header"),
+    ],
+    ids=["column", "splits", "split", "phone", "audio", "empty"],
+)
+def test_a_manifest_that_lacks_something_is_refused_naming_what_is_there(
+    folder: Path, columns: str, line: str, split: str, message: str
+) -> None:
+    path = manifest(folder, *[line] * bool(line), columns=columns)
+    with pytest.raises(ConfigInvalid, match=message) as caught:
+        read_manifest(path, TINY_PHONEMES, split)
+    assert str(path) in str(caught.value)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"absent\.tsv: cannot be read: No such file"):
+        read_manifest(folder / "absent.tsv", TINY_PHONEMES)
+
+
+def test_silence_alone_has_no_error_rate(folder: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="no reference phones besides silence"):
+        scored(folder, manifest(folder, "u|audio/0.flac|SIL|test"))
+
+
+def test_an_utterance_that_cannot_be_read_is_an_error_not_a_gap(folder: Path) -> None:
+    (folder / "audio/bad.wav").write_bytes(b"RIFF")
+    path = manifest(folder, "u|audio/0.flac|AA|test", "v|audio/bad.wav|AA|test")
+    with pytest.raises(AudioCorrupt, match=r"bad\.wav"):
+        scored(folder, path)
+
+
+def test_edits_add_up() -> None:
+    parts: Sequence[Edits] = [Edits(1, 2, 3), Edits(10, 20, 30)]
+    assert sum(parts, Edits()) == Edits(11, 22, 33)

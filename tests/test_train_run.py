@@ -1,0 +1,118 @@
+"""A training run in miniature, on tones for phones; needs torch (``./run e2e-train``)."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+torch = pytest.importorskip("torch", reason="torch is not installed; ./run e2e-train has it")
+
+from training.corpus import PHONEMES  # noqa: E402 - torch decides whether to go on
+from training.decoding import tables  # noqa: E402
+from training.export import master_of, read_run, write  # noqa: E402
+from training.recipes import RECIPES, Recipe  # noqa: E402
+from training.train import INPUT_LIMIT, Training, load_data  # noqa: E402
+from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ  # noqa: E402
+from vau.backend import BackendOptions, Work  # noqa: E402
+from vau.frontend import MFCC  # noqa: E402
+from vau_backends.float.backend import FACTORY  # noqa: E402
+
+PITCHES_HZ = {"SIL": 0.0, "AA": 300.0, "IY": 1200.0, "S": 5000.0}
+RECIPE = replace(
+    RECIPES["munt-1x96-mfcc"],
+    hidden=12,
+    epochs=2,
+    batch_streams=2,
+    chunk_frames=20,
+    warmup_steps=5,
+    output_delay=2,
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight utterances of a few tones each."""
+    folder = tmp_path_factory.mktemp("corpus")
+    rng = np.random.default_rng(0)
+    rows, labels = ["utt\tpath\tsplit\tphones"], []
+    for number in range(8):
+        phones = ["SIL", *rng.choice(["AA", "IY", "S"], 3).tolist(), "SIL"]
+        runs = rng.integers(8, 15, len(phones)).tolist()
+        tone = np.concatenate(
+            [
+                np.sin(
+                    2 * np.pi * PITCHES_HZ[phone] * np.arange(n * HOP_SAMPLES) / SAMPLE_RATE_HZ
+                )
+                for phone, n in zip(phones, runs, strict=True)
+            ]
+        )
+        noisy = 0.2 * tone + rng.normal(0, 0.001, len(tone))
+        soundfile.write(folder / f"{number}.wav", noisy, SAMPLE_RATE_HZ)
+        split = "dev" if number == 7 else "train"
+        rows.append(f"{number}\t{number}.wav\t{split}\t{' '.join(phones[1:-1])}")
+        spelled = [f"{phone}:{n}" for phone, n in zip(phones, runs, strict=True)]
+        labels.append(f"{number}\t{' '.join(spelled)}")
+    (folder / "manifest.tsv").write_text("\n".join(rows) + "\n")
+    (folder / "phones_10ms.tsv").write_text("\n".join(labels) + "\n")
+    return folder
+
+
+def run(corpus: Path, out: Path, recipe: Recipe) -> Training:
+    data = load_data(corpus, corpus / "cache", recipe)
+    training = Training(recipe, data, out)
+    training.run()
+    return training
+
+
+def test_a_run_learns_and_leaves_a_log_and_its_best_network(
+    corpus: Path, tmp_path: Path
+) -> None:
+    run(corpus, tmp_path, replace(RECIPE, epochs=12, learning_rate=1e-2))
+    notes = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    losses = [note["dev_loss"] for note in notes if "dev_loss" in note]
+    assert losses[-1] < losses[0] / 2
+    assert (tmp_path / "best.pt").exists()
+
+
+def test_a_run_that_was_cut_off_ends_in_the_same_weights(corpus: Path, tmp_path: Path) -> None:
+    whole = run(corpus, tmp_path / "whole", RECIPE)
+    begun = Training(RECIPE, whole.data, tmp_path / "cut")
+    begun.run_epoch()
+    begun.save()
+    resumed = Training(RECIPE, whole.data, tmp_path / "cut")
+    resumed.run()
+    for name, values in whole.network.state_dict().items():
+        assert torch.equal(values, resumed.network.state_dict()[name]), name
+
+
+def test_what_is_exported_computes_what_was_trained(corpus: Path, tmp_path: Path) -> None:
+    training = run(corpus, tmp_path / "run", RECIPE)
+    trained = read_run(RECIPE, tmp_path / "run")
+    model = write(tmp_path / "bundle", trained, tables([]), {})
+    network = training.network.eval()
+    network.load_state_dict(torch.load(tmp_path / "run" / "best.pt", weights_only=True))
+    z = np.random.default_rng(0).normal(size=(40, MFCC.feature_dim)).clip(*INPUT_LIMIT)
+    features = (z / model.inv_std + model.mean).astype(np.float32)
+    with torch.no_grad():
+        inputs = torch.from_numpy(z.astype(np.float32))[:, None]
+        logits, _ = network(inputs, network.zero_state(1))
+    expected = torch.log_softmax(logits[:, 0], dim=1).numpy()
+    backend = FACTORY.open(model, BackendOptions())
+    (result,) = backend.run([Work(backend.open(), features)])
+    assert result.log_prob.shape == (40, len(PHONEMES))
+    np.testing.assert_allclose(result.log_prob, expected, atol=5e-3)  # float16 weights
+
+
+def test_torchs_two_biases_become_one() -> None:
+    weights = {
+        "output.weight": torch.ones(2, 3),
+        "output.bias": torch.ones(2),
+        "lstm.weight_ih_l0": torch.ones(12, 4),
+        "lstm.weight_hh_l0": torch.ones(12, 3),
+        "lstm.bias_ih_l0": torch.full((12,), 0.25),
+        "lstm.bias_hh_l0": torch.full((12,), 0.5),
+    }
+    np.testing.assert_array_equal(master_of(weights, 1)["b_0"], np.full(12, 0.75))

@@ -1,0 +1,78 @@
+"""What training reads and counts, as far as it needs no torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models import TINY_PHONEMES, tiny_model
+from training.cache import frame_labels
+from training.corpus import PHONEMES, SILENCE, Utterance, read_corpus
+from training.decoding import Spoken, error_rate, tables
+
+MANIFEST = """utt\tpath\tsplit\tphones
+one\topus/one.opus\ttrain\tHH AY
+two\topus/two.opus\tdev\tOW
+"""
+LABELS = """one\tSIL:2 HH:3 AY:4 SIL:1
+two\tOW:5
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.tsv").write_text(MANIFEST)
+    (tmp_path / "phones_10ms.tsv").write_text(LABELS)
+    return tmp_path
+
+
+def test_a_corpus_is_read_by_split_with_one_label_per_frame(corpus: Path) -> None:
+    (one,) = read_corpus(corpus, ["train"])
+    assert one.path == corpus / "opus/one.opus"
+    assert one.phones == ("HH", "AY")
+    spoken = [PHONEMES[label] for label in one.labels]
+    assert spoken == [SILENCE] * 2 + ["HH"] * 3 + ["AY"] * 4 + [SILENCE]
+
+
+def test_a_phone_outside_the_inventory_is_refused(corpus: Path) -> None:
+    (corpus / "phones_10ms.tsv").write_text(LABELS.replace("AY:4", "XX:4"))
+    with pytest.raises(ValueError, match="XX"):
+        read_corpus(corpus, ["train"])
+
+
+def test_there_are_39_phones_and_silence() -> None:
+    assert len(PHONEMES) == len(set(PHONEMES)) == 40
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
+def test_labels_follow_the_audio_when_it_is_played_faster_or_slower(speed: float) -> None:
+    labels = np.repeat(np.arange(5, dtype=np.uint8), 100)
+    frames = round(len(labels) / speed)
+    played = frame_labels(labels, frames, speed)
+    changes = np.flatnonzero(np.diff(played)) + 1
+    np.testing.assert_allclose(changes * speed, [100, 200, 300, 400], atol=1.0)
+
+
+def test_the_last_label_repeats_where_the_alignment_is_short() -> None:
+    np.testing.assert_array_equal(
+        frame_labels(np.array([7, 8], np.uint8), 4, 1.0), [7, 8, 8, 8]
+    )
+
+
+def test_the_bigram_counts_runs_and_the_prior_counts_frames() -> None:
+    labels = np.array([0, 0, 5, 5, 5, 0], np.uint8)
+    counted = tables([Utterance("one", Path(), "train", (), labels)])
+    follows = np.exp(counted.log_bigram.astype(np.float64))
+    np.testing.assert_allclose(follows.sum(axis=1), 1.0, atol=1e-5)
+    assert follows[0].argmax() == 5
+    assert follows[5].argmax() == 0
+    assert np.exp(counted.log_prior[[0, 5]]) == pytest.approx([3.5 / 26, 3.5 / 26])
+
+
+def test_the_error_rate_leaves_silence_out_and_counts_against_what_was_said() -> None:
+    model = tiny_model()
+    said = [0, 0, 0, 1, 1, 1, 1, 0, 0, 3, 3, 3, 3]
+    log_prob = np.full((len(said), len(TINY_PHONEMES)), -9.0, np.float32)
+    log_prob[np.arange(len(said)), said] = 0.0
+    assert error_rate(model, [Spoken(log_prob, ("AA", "IY"))]) == 0.0
+    assert error_rate(model, [Spoken(log_prob, ("AA", "IY", "S", "T"))]) == 0.5

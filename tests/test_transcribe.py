@@ -1,0 +1,138 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.audio import encoded, noise, recording
+from tests.lively import LIVELY, write_lively_bundle
+from tests.serving import muntaniala, serving
+from vau.errors import ConfigInvalid
+from vau.transcribe import (
+    Item,
+    Plan,
+    check_names,
+    duration_s,
+    find_items,
+    in_order,
+    transcribe,
+)
+from vau.transcript import Output, Transcription
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_lively_bundle(folder / "model")
+    for name in ("b/two.flac", "b/ONE.FLAC", "a.x.flac"):
+        recording(folder / "audio" / name, 0.3)
+    (folder / "audio/notes.txt").write_text("not audio")
+    return folder
+
+
+def test_folders_are_searched_and_files_taken_as_they_are(folder: Path) -> None:
+    audio = folder / "audio"
+    items = find_items([audio, audio / "notes.txt"])
+    assert [item.name.as_posix() for item in items] == ["a.x", "b/ONE", "b/two", "notes"]
+    assert items[0].file == audio / "a.x.flac"
+
+
+def test_a_path_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="absent: no such file or folder"):
+        find_items([folder / "absent"])
+
+
+def test_a_folder_without_audio_says_what_would_be(folder: Path) -> None:
+    with pytest.raises(ConfigInvalid, match=r"no audio file \(\.wav, \.flac"):
+        find_items([folder / "model"])
+
+
+def test_two_files_of_one_name_are_refused_before_anything_is_written(folder: Path) -> None:
+    items = [Item(Path("x/a.wav"), Path("a")), Item(Path("y/a.wav"), Path("a"))]
+    with pytest.raises(ConfigInvalid, match=r"x/a\.wav and y/a\.wav would both be written"):
+        check_names(items)
+    check_names(find_items([folder / "audio"]))
+
+
+def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
+    items = [Item(Path(name), Path(name)) for name in "abcd"]
+    drawn: list[str] = []
+
+    def outcomes() -> object:
+        for index in (1, 0, 3, 2):
+            drawn.append("abcd"[index])
+            yield items[index], index
+
+    ordered = in_order(items, outcomes())  # type: ignore[arg-type]
+    assert next(ordered)[0] is items[0]
+    assert drawn == ["b", "a"]
+    assert [item for item, _ in ordered] == items[1:]
+
+
+def plan(folder: Path, out: Path, server: str = "", *, jobs: int = 1) -> Plan:
+    return Plan(
+        model="" if server else str(folder / "model"),
+        backend="" if server else "muntaniala",
+        server=server,
+        jobs=jobs,
+        output=Output(out, ("jsonl", "npz")),
+    )
+
+
+def written(out: Path) -> dict[str, object]:
+    """Return what is in a folder of transcripts, figures of time and energy left out."""
+    contents: dict[str, object] = {}
+    for path in sorted(out.rglob("*.*")):
+        name = path.relative_to(out).as_posix()
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                contents[name] = {key: stored[key].tolist() for key in stored.files}
+            continue
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        for figure in ("wall_s", "real_time_factor", "energy"):
+            lines[-1].pop(figure)
+        contents[name] = lines
+    return contents
+
+
+def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path) -> None:
+    items = find_items([folder / "audio"])
+    told: list[tuple[float, float]] = []
+    with serving((LIVELY, muntaniala(LIVELY))) as served:
+        plans = (
+            plan(folder, tmp_path / "one"),
+            plan(folder, tmp_path / "two", jobs=2),
+            plan(folder, tmp_path / "server", served.address, jobs=2),
+        )
+        for each in plans:
+            outcomes = dict(transcribe(items, each, lambda *seconds: told.append(seconds)))
+            assert outcomes.keys() == set(items)
+            for done in outcomes.values():
+                assert isinstance(done, Transcription)
+                assert done.posteriors is None  # they are in the files, and not in memory
+    expected = written(tmp_path / "one")
+    assert len(expected) == 6
+    assert "b/two.npz" in expected
+    assert written(tmp_path / "two") == expected
+    assert written(tmp_path / "server") == expected
+    assert told[-1] == pytest.approx((0.9, 0.9))
+
+
+def test_a_duration_comes_from_the_header(folder: Path) -> None:
+    assert duration_s(folder / "audio/a.x.flac") == pytest.approx(0.3)
+    assert duration_s(folder / "audio/notes.txt") == 0.0
+    assert duration_s(folder / "absent") == 0.0
+
+
+def test_a_channel_can_be_chosen(folder: Path, tmp_path: Path) -> None:
+    stereo = noise(4_800, channels=2)
+    (tmp_path / "x.wav").write_bytes(encoded(stereo))
+    (tmp_path / "y.wav").write_bytes(encoded(stereo[:, 1:]))
+    digests = []
+    for name, channel in (("x", 2), ("y", 1)):
+        chosen = Plan(model=str(folder / "model"), backend="muntaniala", channel=channel)
+        items = find_items([tmp_path / f"{name}.wav"])
+        ((_, done),) = transcribe(items, chosen, lambda _done_s, _total_s: None)
+        assert isinstance(done, Transcription)
+        digests.append(done.output_digest)
+    assert digests[0] == digests[1]
