@@ -1,0 +1,124 @@
+"""Features of the whole corpus, computed once and mapped into memory.
+
+One flat float16 array of normalised features and one of labels per (front end, split,
+speed), with the offsets of the utterances. Normalised first, because float16 has the
+resolution for that and not for raw log energies.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from training.corpus import Utterance
+from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, to_int16
+from vau.frontend import Frontend, FrontendConfig, Piece
+from vau.frontend import Utterance as FrontendUtterance
+
+SPEEDS: Final = (0.9, 1.0, 1.1)
+PROCESSES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Mean and inverse deviation of each feature over the training splits, float32."""
+
+    mean: NDArray[np.float32]
+    inv_std: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The features of one set of utterances at one speed."""
+
+    features: NDArray[np.float16]
+    """Normalised, shape (all frames, feature_dim)."""
+
+    labels: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    """Utterance n is rows offsets[n] to offsets[n + 1]."""
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+def utterance_features(
+    utterance: Utterance, config: FrontendConfig, speed: float
+) -> NDArray[np.float64]:
+    """Return the raw features of one recording, played ``speed`` times as fast."""
+    samples, rate_hz = soundfile.read(utterance.path, dtype="float64")
+    if rate_hz != SAMPLE_RATE_HZ or samples.ndim != 1:
+        raise ValueError(f"{utterance.path}: {rate_hz} Hz, shape {samples.shape}")
+    if speed != 1.0:
+        samples = resample_poly(samples, 10, round(10 * speed))
+    pcm = to_int16(samples)
+    return Frontend(config).advance([Piece(FrontendUtterance(), pcm, is_last=True)])[0]
+
+
+def frame_labels(labels: NDArray[np.uint8], frames: int, speed: float) -> NDArray[np.uint8]:
+    """Return the label under the centre of each frame; the last one repeats at the end."""
+    half_frame_hops = FRAME_SAMPLES / 2 / HOP_SAMPLES
+    at = np.rint((np.arange(frames) + half_frame_hops) * speed - half_frame_hops)
+    at_or_last: NDArray[np.intp] = np.minimum(at.astype(np.intp), len(labels) - 1)
+    under: NDArray[np.uint8] = labels[np.maximum(at_or_last, 0)]
+    return under
+
+
+def measure(corpus: Sequence[Utterance], config: FrontendConfig) -> Statistics:
+    """Measure mean and deviation over all frames of ``corpus`` at natural speed."""
+    sums = np.zeros(config.feature_dim)
+    squares = np.zeros(config.feature_dim)
+    frames = 0
+    for features in _extract(corpus, config, 1.0):
+        sums += features.sum(axis=0)
+        squares += (features**2).sum(axis=0)
+        frames += len(features)
+    mean = sums / frames
+    deviation = np.sqrt(squares / frames - mean**2)
+    return Statistics(mean.astype(np.float32), (1 / deviation).astype(np.float32))
+
+
+def build(
+    folder: Path,
+    corpus: Sequence[Utterance],
+    config: FrontendConfig,
+    statistics: Statistics,
+    speed: float,
+) -> Cache:
+    """Return the features of ``corpus``, from ``folder`` if an earlier run left them there."""
+    done = folder / "offsets.json"
+    if not done.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        offsets = [0]
+        with (
+            (folder / "features.f2").open("wb") as out,
+            (folder / "labels.u1").open("wb") as ids,
+        ):
+            extracted = _extract(corpus, config, speed)
+            for utterance, features in zip(corpus, extracted, strict=True):
+                normalised = (features - statistics.mean) * statistics.inv_std
+                out.write(normalised.astype(np.float16).tobytes())
+                ids.write(frame_labels(utterance.labels, len(features), speed).tobytes())
+                offsets.append(offsets[-1] + len(features))
+        done.write_text(json.dumps(offsets))
+    offsets_read = np.array(json.loads(done.read_text()), np.int64)
+    shape = (int(offsets_read[-1]), config.feature_dim)
+    features_read = np.memmap(folder / "features.f2", np.float16, "r", shape=shape)
+    labels = np.memmap(folder / "labels.u1", np.uint8, "r", shape=shape[:1])
+    return Cache(features_read, labels, offsets_read)
+
+
+def _extract(
+    corpus: Sequence[Utterance], config: FrontendConfig, speed: float
+) -> Iterable[NDArray[np.float64]]:
+    work = partial(utterance_features, config=config, speed=speed)
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        yield from pool.map(work, corpus, chunksize=16)

@@ -1,0 +1,149 @@
+"""From a trained network to a bundle: decoder tables, tuning on dev, rounding, error rates.
+
+What is tuned and what goes on the card is measured on the bundle itself, by the backends
+that will serve it, not on the network in torch.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from training import decoding
+from training.bundle import write_bundle
+from training.cache import Statistics
+from training.corpus import PHONEMES, SILENCE, TRAIN_SPLITS, Utterance, read_corpus
+from training.decoding import Spoken
+from training.recipes import Recipe
+from vau.batch import Choice, Failed
+from vau.evaluate import Plan, evaluate, report
+from vau.model import DecoderTables, Model, Network, load_model
+
+BACKEND: Final = "muntaniala"  # tunes the decoder; evaluate puts float beside it
+CORPUS: Final = {
+    "name": "LibriSpeech: parts of train-clean-5, train-clean-100 and test-clean",
+    "source": "OpenSLR 12 and 31, Vassil Panayotov and others, 2014",
+    "licence": "CC BY 4.0",
+    "changes": "recompressed to 24 kbit/s Opus; phone labels made by machine",
+    "labels": "forced alignment over dictionary pronunciations: the error rate is agreement "
+    "with these, not comparable with one on TIMIT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a finished run left behind."""
+
+    recipe: Recipe
+    master: Mapping[str, NDArray[np.float32]]
+    statistics: Statistics
+
+
+def read_run(recipe: Recipe, run: Path) -> Trained:
+    """Take the best network on dev out of the run's folder."""
+    weights = torch.load(run / "best.pt", weights_only=True)
+    with np.load(run / "statistics.npz") as stored:
+        statistics = Statistics(stored["mean"], stored["inv_std"])
+    return Trained(recipe, master_of(weights, recipe.layers), statistics)
+
+
+def master_of(weights: Mapping[str, Any], layers: int) -> dict[str, NDArray[np.float32]]:
+    """Rename torch's weights; its two biases per gate become one, added in float64."""
+    arrays = {name: values.double().numpy() for name, values in weights.items()}
+    master = {"w_out": arrays["output.weight"], "b_out": arrays["output.bias"]}
+    for layer in range(layers):
+        master[f"w_x_{layer}"] = arrays[f"lstm.weight_ih_l{layer}"]
+        master[f"w_h_{layer}"] = arrays[f"lstm.weight_hh_l{layer}"]
+        both = arrays[f"lstm.bias_ih_l{layer}"], arrays[f"lstm.bias_hh_l{layer}"]
+        master[f"b_{layer}"] = both[0] + both[1]
+    return {name: values.astype(np.float32) for name, values in master.items()}
+
+
+def write(
+    folder: Path, trained: Trained, decoder: DecoderTables, facts: Mapping[str, Any]
+) -> Model:
+    """Write the bundle and return it as it will be served."""
+    recipe = trained.recipe
+    write_bundle(
+        folder,
+        name=recipe.name,
+        network=Network(
+            layers=recipe.layers,
+            hidden=recipe.hidden,
+            inputs=recipe.frontend.feature_dim,
+            classes=len(PHONEMES),
+        ),
+        frontend=recipe.frontend,
+        output_delay=recipe.output_delay,
+        temperature=1.0,
+        phonemes=PHONEMES,
+        silence=[SILENCE],
+        mean=trained.statistics.mean,
+        inv_std=trained.statistics.inv_std,
+        master=trained.master,
+        decoder=decoder,
+        facts=facts,
+    )
+    return load_model(folder)
+
+
+def listen(folder: Path, spoken: Sequence[Utterance]) -> list[Spoken]:
+    """Return what the quantised network makes of each utterance, beside what was said."""
+    heard = []
+    with Choice(model=str(folder), backend=BACKEND).open() as batch:
+        for at, done in batch.transcribe([utterance.path for utterance in spoken]):
+            if isinstance(done, Failed):
+                raise done.error
+            if done.posteriors is None:
+                raise ValueError(f"{done.file}: its posteriors were not kept")
+            log_prob = done.posteriors.astype(np.float32)
+            heard.append(Spoken(log_prob, spoken[at].phones))
+    return heard
+
+
+def measure(folder: Path, manifest: Path, split: str, jobs: int) -> dict[str, Any]:
+    """Score the bundle on one split, quantised and float, for the card."""
+    plan = Plan(manifest=manifest, split=split, model=str(folder), backend=BACKEND, jobs=jobs)
+    figures = report(evaluate(plan, lambda _done, _total: None))
+    kept = ("utterances", "reference_phones", "per", "counts", "per_float", "counts_float")
+    return {name: figures[name] for name in kept}
+
+
+def export(recipe: Recipe, corpus: Path, run: Path, out: Path, jobs: int) -> None:
+    """Tune, round, measure, and write the bundle with its card."""
+    trained = read_run(recipe, run)
+    tables = decoding.tables(read_corpus(corpus, TRAIN_SPLITS))
+    dev = read_corpus(corpus, ["dev"])
+    with tempfile.TemporaryDirectory() as scratch:
+        model = write(Path(scratch), trained, tables, {})
+        tuned = decoding.tune(model, listen(Path(scratch), dev))
+        write(Path(scratch), trained, tuned, {})
+        manifest = corpus / "manifest.tsv"
+        measured = {
+            split: measure(Path(scratch), manifest, split, jobs) for split in ("dev", "test")
+        }
+    facts = {
+        "description": f"{recipe.layers} LSTM layers of {recipe.hidden} units over "
+        f"{recipe.frontend.feature_dim} {recipe.frontend.kind} features",
+        "licence": "Apache-2.0",
+        "corpus": CORPUS | {"splits": {"train": list(TRAIN_SPLITS), "choose": "dev"}},
+        "made": {
+            "date": datetime.now(UTC).date().isoformat(),
+            "loss": "framewise cross-entropy on aligned labels",
+            "epochs": recipe.epochs,
+            "quantisation": "after training, by rounding",
+        },
+        "measured": {
+            "unit": "phoneme error rate, silence left out",
+            "backends": {"per": "munt-spec-0", "per_float": "float32"},
+            **measured,
+        },
+    }
+    write(out, trained, tuned, facts)
+    print(f"{out}: {measured}")
