@@ -1,0 +1,37 @@
+# The server as an image. Build it with the Docker image format, in which HEALTHCHECK exists:
+#
+#   docker build -t vau .        or        buildah build --format docker -t vau .
+#
+# Both stages share one Debian, so that the environment made in the first runs in the second.
+
+FROM debian:12-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+# The libraries first: they change less often than the source, and stay in the layer cache.
+COPY requirements/build.txt requirements/run.txt requirements/
+RUN python3 -m venv /opt/vau \
+ && /opt/vau/bin/pip install -r requirements/build.txt \
+ && /opt/vau/bin/pip install --no-build-isolation --use-pep517 -r requirements/run.txt
+COPY . .
+RUN /opt/vau/bin/pip wheel --no-build-isolation --no-index --no-deps -w /wheels . \
+ && /opt/vau/bin/pip install --no-index --no-deps /wheels/*.whl \
+ && /opt/vau/bin/pip uninstall -y setuptools pip
+
+FROM debian:12-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vau
+COPY --from=build /opt/vau /opt/vau
+ENV PATH=/opt/vau/bin:$PATH PYTHONUNBUFFERED=1
+USER 10001
+EXPOSE 50051 9464
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["vau", "backends", "--server", "127.0.0.1:50051"]
+# Plain text on every interface of the container: what reaches it is for whoever publishes the
+# ports to decide (deploy/compose.yaml publishes them on loopback).
+ENTRYPOINT ["vau", "serve"]
+CMD ["--listen", "0.0.0.0:50051", "--insecure", "--metrics-listen", "0.0.0.0:9464"]
