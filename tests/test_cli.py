@@ -9,9 +9,9 @@ import pytest
 import typer.main
 
 from tests.audio import encoded, noise, recording
-from tests.commands import PATIENCE_S, started, vau
+from tests.commands import PATIENCE_S, children, is_running, started, vau
 from tests.lively import LIVELY, write_lively_bundle
-from tests.serving import Served, Talk, floating, muntaniala, serving
+from tests.serving import Served, Talk, eventually, floating, muntaniala, serving
 from vau import errors
 from vau.cli import EXIT_CODES, app
 from vau.errors import VauError
@@ -227,6 +227,22 @@ def test_sigterm_ends_a_stream_with_143(served: Served, tmp_path: Path) -> None:
         process.terminate()
         _, stderr = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, stderr) == (143, "")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_all_processes_of_a_batch(
+    folder: Path, tmp_path: Path, number: int, status: int
+) -> None:
+    for seed in range(4):
+        recording(tmp_path / f"{seed}.flac", 300.0, seed)
+    command = ("transcribe", tmp_path, "--model", folder / "model", "--jobs", 2)
+    with started(*command) as process:
+        eventually(lambda: len(children(process.pid)) >= 2)
+        workers = children(process.pid)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, stdout, stderr) == (status, "", "")
+    eventually(lambda: not any(map(is_running, workers)))
 
 
 def test_a_reader_that_has_read_enough_ends_us_quietly(folder: Path) -> None:

@@ -104,6 +104,13 @@ def test_a_monitor_adds_up_frames_energy_and_phonemes() -> None:
     assert monitor.energy_per_frame_uj == pytest.approx(0.5)
 
 
+def test_notices_are_passed_on() -> None:
+    noticed: list[str] = []
+    monitor = Monitor(on_notice=noticed.append)
+    monitor.take(replace(update(), notices=("1 s of silence", "half a sample left")))
+    assert noticed == ["1 s of silence", "half a sample left"]
+
+
 def test_the_last_word_on_energy_is_the_servers() -> None:
     monitor = Monitor()
     monitor.take(update())

@@ -10,7 +10,7 @@ import pytest
 
 from tests.audio import noise, recording
 from tests.lively import LIVELY
-from tests.serving import FREE, Served, floating, muntaniala, serving
+from tests.serving import FREE, Served, Talk, floating, muntaniala, serving
 from vau.audiofile import read_pcm, to_mono_16k
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Failed
@@ -140,10 +140,10 @@ def test_a_refusal_ends_them_all(files: list[Path]) -> None:
 
 def test_a_full_server_is_an_error(files: list[Path]) -> None:
     with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
-        held = converse(served.client, iter([noise()[:, 0]]), Request())
-        next(held)
-        with pytest.raises(SlotsExhausted):
-            list(transcribe(served.client, files[:1], Request()))
+        talk = Talk(served.client)
+        with pytest.raises(SlotsExhausted), Client(served.address) as client:
+            list(transcribe(client, files[:1], Request()))
+        talk.vanish()
 
 
 def test_a_server_that_is_not_there_is_an_error_at_once(files: list[Path]) -> None:

@@ -23,8 +23,7 @@ from vau.errors import VauError
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
 DEFECT: Final = 70
-INTERRUPTED: Final = 128 + signal.SIGINT
-TERMINATED: Final = 128 + signal.SIGTERM
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 EXIT_CODES: Final[dict[type[VauError], int]] = {
     VauError: DEFECT,
@@ -175,12 +174,7 @@ def serve(
 @app.command()
 def stream(
     *,
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE|-", help="Audio file, or - for raw s16le 16 kHz mono on stdin."
-        ),
-    ] = "",
+    file: flags.FileOrPipe = "",
     server: flags.Server = flags.DEFAULT_SERVER,
     mic: flags.Mic = False,
     device: flags.Device = "",
@@ -222,7 +216,8 @@ def stream(
         logits=logits,
         as_json=as_json,
     )
-    verb.stream(options, partial(print, flush=True))
+    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
+    verb.stream(options, partial(print, flush=True), warn)
 
 
 # --- vau transcribe --------------------------------------------------------------------
@@ -231,10 +226,7 @@ def stream(
 @app.command()
 def transcribe(
     *,
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
-    ],
+    paths: flags.Paths,
     server: flags.Server = "",
     model: flags.Model = "",
     backend: flags.Backend = "",
@@ -330,7 +322,7 @@ def evaluate(
 @app.command()
 def features(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")],
+    file: flags.File,
     out: flags.FeatureOut,
     kind: flags.FeatureKind = "fbank",
     channel: flags.Channel = "mix",
@@ -374,9 +366,7 @@ def backends(
 @app.command()
 def demo(
     *,
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
-    ] = None,
+    file: flags.MaybeFile = None,
     model: flags.Model = flags.DEFAULT_MODEL,
     backend: flags.Backend = flags.DEFAULT_BACKEND,
     chunk_ms: flags.ChunkMs = 20,
@@ -388,26 +378,22 @@ def demo(
 
     Without FILE it takes a recording of Debian's pocketsphinx-testdata.
     """
-    from vau.demo import Demo, DemoOptions, default_clip, shown_metrics
-    from vau.display import drawn, phone_line, summary_lines
+    from vau import demo as verb
+    from vau.display import drawn
 
-    clip = file or default_clip()
-    options = DemoOptions(file=clip, model=model, backend=backend, chunk_ms=chunk_ms, pace=pace)
-    shown = Demo(options)
-    monitor = shown.monitor
+    options = verb.DemoOptions(
+        file=file or verb.default_clip(),
+        model=model,
+        backend=backend,
+        chunk_ms=chunk_ms,
+        pace=pace,
+    )
     console = Console(stderr=as_json)
-    if not (as_json or console.is_terminal):
-        monitor.on_phone = lambda phone: print(
-            phone_line(phone, is_silence=monitor.is_silence(phone)), flush=True
-        )
-    with drawn(monitor, str(clip), console):
+    tell = None if as_json or console.is_terminal else partial(print, flush=True)
+    shown = verb.Demo(options, tell)
+    with drawn(shown.monitor, str(options.file), console):
         shown.run()
-    if as_json:
-        print(json.dumps(shown.report()))
-        return
-    for line in ("", *summary_lines(monitor, paced=pace), "", f"{shown.metrics_url} says:"):
-        print(line)
-    print(*shown_metrics(shown.scrape), sep="\n")
+    print(json.dumps(shown.report()) if as_json else shown.text())
 
 
 if __name__ == "__main__":

@@ -7,17 +7,19 @@ import sys
 import threading
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 from vau.audio import SAMPLE_RATE_HZ
 from vau.client import Client
+from vau.display import phone_line, summary_lines
 from vau.errors import AudioError, Unreachable
 from vau.live import Monitor, listen
 from vau.remote import Request
+from vau.session import Phone
 from vau.sources import chunk_samples, from_file
 
 START_TIMEOUT_S: Final = 60.0
@@ -42,15 +44,17 @@ class DemoOptions:
     pace: bool = True
 
 
-@dataclass(slots=True)
 class Demo:
-    """One demonstration: ``run`` it, then look at ``monitor`` and ``scrape``."""
+    """One demonstration: ``run`` it and watch ``monitor``, then ask for the figures."""
 
-    options: DemoOptions
-    monitor: Monitor = field(default_factory=Monitor)
-    metrics_url: str = ""
-    scrape: list[str] = field(default_factory=list)
-    """What Prometheus would have read there at the end, by line."""
+    def __init__(self, options: DemoOptions, tell: Callable[[str], None] | None = None) -> None:
+        """Prepare it; ``tell`` hears a line for each phoneme as it becomes certain."""
+        self.options = options
+        self.monitor = Monitor()
+        if tell is not None:
+            self.monitor.on_phone = lambda phone: tell(self._line(phone))
+        self._metrics_url = ""
+        self._page: list[str] = []
 
     def run(self) -> None:
         """Start a server, stream the file through it, read its metrics, stop it.
@@ -64,8 +68,8 @@ class Demo:
         with local_server(self.options.model, self.options.backend) as server:
             with Client(server.grpc) as client:
                 listen(client, source, request, self.monitor)
-            self.metrics_url = f"http://{server.metrics}/metrics"
-            self.scrape = scrape(self.metrics_url)
+            self._metrics_url = f"http://{server.metrics}/metrics"
+            self._page = scrape(self._metrics_url)
 
     def report(self) -> dict[str, Any]:
         """Return all figures, for a machine. Raises ValueError before the end of ``run``."""
@@ -86,6 +90,21 @@ class Demo:
             "backend": started.engine.backend,
             "model": started.engine.model,
         }
+
+    def text(self) -> str:
+        """Return the figures for a person, and a few lines of what Prometheus would read."""
+        return "\n".join(
+            [
+                "",
+                *summary_lines(self.monitor, paced=self.options.pace),
+                "",
+                f"{self._metrics_url} says:",
+                *shown_metrics(self._page),
+            ]
+        )
+
+    def _line(self, phone: Phone) -> str:
+        return phone_line(phone, is_silence=self.monitor.is_silence(phone))
 
 
 def shown_metrics(page: Sequence[str]) -> list[str]:

@@ -234,3 +234,17 @@ FeatureKind = Annotated[
     flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),
 ]
 FeatureOut = Annotated[Path, flag("--out", "File to write.", metavar="NPZ")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
+MaybeFile = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
+]
+FileOrPipe = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|-", help="Audio file, or - for raw s16le 16 kHz mono on stdin."
+    ),
+]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
+]

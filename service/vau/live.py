@@ -42,6 +42,9 @@ class Monitor:
     on_phone: Callable[[Phone], None] | None = None
     """Hears of each phoneme once it can no longer change."""
 
+    on_notice: Callable[[str], None] | None = None
+    """Hears what the server finds worth a remark."""
+
     started: Started | None = None
     finished: Finished | None = None
     phones: list[Phone] = field(default_factory=list)
@@ -100,6 +103,9 @@ class Monitor:
                 self.recent.extend(update.posteriors)
         self.received_s = update.received_sample / SAMPLE_RATE_HZ
         self._cost += Cost(energies=update.energies)
+        if self.on_notice is not None:
+            for notice in update.notices:
+                self.on_notice(notice)
         for phone in self._stable.fresh(update.segments):
             self.phones.append(phone)
             if self.on_phone is not None:

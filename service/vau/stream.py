@@ -50,8 +50,12 @@ class StreamOptions:
             raise ConfigInvalid("file: give one of a file, - for stdin, --mic", field="file")
 
 
-def stream(options: StreamOptions, tell: Callable[[str], None]) -> None:
+def stream(
+    options: StreamOptions, tell: Callable[[str], None], warn: Callable[[str], None]
+) -> None:
     """Stream until the audio ends; ``tell`` each phoneme that became certain, then the sum.
+
+    ``warn`` hears the server's notices.
 
     The first Ctrl-C ends a microphone's audio, so that all of it is answered.
     Raises what the audio, the server or the output folder is wrong with.
@@ -64,7 +68,9 @@ def stream(options: StreamOptions, tell: Callable[[str], None]) -> None:
         interim_results=True,
         posteriors="logits" if options.logits else "log",
     )
-    monitor = Monitor(on_phone=lambda phone: tell(_phone_line(monitor, phone, options)))
+    monitor = Monitor(
+        on_phone=lambda phone: tell(_phone_line(monitor, phone, options)), on_notice=warn
+    )
     output = options.output
     keep = output is not None and "npz" in output.formats
     try:
