@@ -1,5 +1,7 @@
 """The networks that ship: each opens on its array, passes its check, costs what it should."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,16 @@ def test_the_published_board_is_the_one_that_is_not_extrapolated() -> None:
         if not energy.extrapolated:
             assert result.cost.cycles == 3300
             assert energy.joules * 1e6 == pytest.approx(2.954, abs=5e-4)  # prints 2.95
+
+
+@models
+def test_the_readme_says_what_the_card_measured(name: str) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{name}`")]
+    model = find_model(name)
+    measured = model.card["measured"]["test"]
+    assert f"| {100 * measured['per']:.1f} % | {100 * measured['per_float']:.1f} % |" in row
+    assert f"| {model.look_ahead_frames} frames |" in row
 
 
 @pytest.mark.slow
