@@ -1,3 +1,4 @@
+import hashlib
 import io
 import struct
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.audio import RATE_HZ, encoded, noise, tone
-from vau.audiofile import Converter, Pcm, read_pcm, to_mono_16k
+from vau.audiofile import Converter, Pcm, read_pcm, read_recording, to_mono_16k
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 LOSSLESS: Final = [("WAV", "wav"), ("FLAC", "flac")]
@@ -214,3 +215,20 @@ def test_conversion_does_not_depend_on_how_the_sound_was_cut(
 def converted(pieces: list[NDArray[np.int16]], rate_hz: int) -> NDArray[np.int16]:
     converter = Converter(rate_hz, 2)
     return np.concatenate([*(converter.push(piece) for piece in pieces), converter.finish()])
+
+
+def test_a_recording_has_the_digest_of_the_bytes_that_were_read(tmp_path: Path) -> None:
+    content = encoded(noise(), "FLAC")
+    (tmp_path / "x.flac").write_bytes(content)
+    recording = read_recording(tmp_path / "x.flac")
+    np.testing.assert_array_equal(recording.samples, noise()[:, 0])
+    assert recording.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_of_which_nothing_is_left_at_16_khz_is_an_error_that_names_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "short.wav"
+    file.write_bytes(encoded(noise(1), rate_hz=48_000))
+    with pytest.raises(AudioCorrupt, match=r"short\.wav: its length of 1 at 48000 Hz"):
+        read_recording(file)

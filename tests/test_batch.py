@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.audio import recording
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import floating, muntaniala
-from vau.audiofile import read_pcm
+from vau.audiofile import Recording, read_pcm, read_recording
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Choice, Failed
 from vau.errors import AudioError, BackendFault, CapabilityMissing, ModelNotFound
@@ -173,3 +174,28 @@ def test_an_unknown_model_is_refused() -> None:
 def test_nonsense_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         BatchOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_file_that_is_gone_when_it_is_done_keeps_its_digest(
+    backend: Backend, tmp_path: Path
+) -> None:
+    file = recording(tmp_path / "x.flac", 1.0)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    gone = lambda _samples: file.unlink(missing_ok=True)  # noqa: E731 - a name for the test
+    ((_, done),) = Batch(LIVELY, backend).transcribe([file], gone)
+    assert isinstance(done, Transcription)
+    assert done.sha256 == digest
+
+
+def test_audio_that_a_session_refuses_fails_its_file_alone(
+    backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = Recording(np.zeros(0, np.int16), "")
+    monkeypatch.setattr(
+        "vau.batch.read_recording",
+        lambda file, channel: read_recording(file, channel) if file in files else empty,
+    )
+    outcomes = dict(Batch(LIVELY, backend).transcribe([*files[:2], Path("empty.wav")]))
+    assert [type(outcomes[index]) for index in range(3)] == [*[Transcription] * 2, Failed]
+    slots = [backend.open() for _ in range(backend.info.slot_count)]
+    assert len(set(slots)) == backend.info.slot_count

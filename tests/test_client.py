@@ -2,13 +2,17 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from time import monotonic
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic, sleep
 
+import grpc
 import pytest
 
 from tests.serving import (
+    FREE,
     PATIENCE_S,
     Served,
+    Talk,
     eventually,
     hear,
     recognition,
@@ -16,9 +20,13 @@ from tests.serving import (
     speech,
     streaming,
 )
-from vau.client import Client
-from vau.errors import AudioCorrupt, MessageTooLarge, Unreachable
+from vau.client import Client, posteriors_array
+from vau.errors import AudioCorrupt, MessageTooLarge, Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
+from vau.v1.speech_pb2_grpc import (
+    SpeechRecognitionServicer,
+    add_SpeechRecognitionServicer_to_server,
+)
 
 CLOSED_PORT = "127.0.0.1:1"
 
@@ -143,7 +151,45 @@ def test_an_error_keeps_its_field_and_facts(served: Served) -> None:
 
 def test_a_message_that_the_transport_refuses_is_too_large(served: Served) -> None:
     with pytest.raises(MessageTooLarge):
-        served.client.recognize(recognition(), bytes(5 << 20))
+        served.client.recognize(recognition(), bytes(16 << 20))
+
+
+class Verbose(SpeechRecognitionServicer):
+    """A server whose answers are as long as those for hours of speech."""
+
+    def GetServerInfo(  # noqa: N802
+        self, _request: object, _context: object
+    ) -> pb.GetServerInfoResponse:
+        return pb.GetServerInfoResponse(build="x" * (5 << 20))
+
+
+def test_an_answer_may_be_of_any_length() -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    add_SpeechRecognitionServicer_to_server(Verbose(), server)
+    port = server.add_insecure_port(FREE)
+    server.start()
+    with Client(f"127.0.0.1:{port}") as client:
+        assert len(client.server_info().build) == 5 << 20
+    server.stop(None).wait()
+
+
+def test_a_listener_may_be_silent_for_many_pings(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vau.client.sync.KEEPALIVE_S", 0.05)
+    monkeypatch.setattr("vau.wire.server.PINGS_S", 0.01)
+    with serving() as server:  # its client, and its own patience, are those of this test
+        talk = Talk(server.client)
+        sleep(1.0)  # 20 pings; a server that minds them minds the third
+        assert talk.say(speech()).answered_sample
+        talk.half_close()
+
+
+def test_a_newer_encoding_of_posteriors_is_refused_by_name() -> None:
+    newer = pb.Posteriors(encoding=99, values=b"abcd", frame_count=1, width=1)  # type: ignore[arg-type]
+    with pytest.raises(VauError, match=r"posteriors.encoding: 99") as refused:
+        posteriors_array(newer)
+    assert refused.value.field == "posteriors.encoding"
 
 
 def test_controls_and_audio_may_be_mixed(served: Served) -> None:

@@ -2,15 +2,19 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Final
 
 import pytest
+import typer.main
 
 from tests.audio import noise, recording
 from tests.commands import (
     PATIENCE_S,
+    ROOT,
     VAU,
     children,
     environment,
@@ -21,7 +25,8 @@ from tests.commands import (
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import eventually, muntaniala
 from vau.batch import Batch
-from vau.demo import default_clip, shown_metrics
+from vau.cli import app
+from vau.commands.demo import default_clip, shown_metrics
 from vau.errors import AudioError
 from vau.transcript import Transcription
 
@@ -137,10 +142,10 @@ def test_interrupted_while_the_server_starts_it_leaves_none(model: Path, clip: P
     [
         (
             ["{clip}", "--model", "nobody"],
-            5,
-            "not start: it ended, saying: model: 'nobody'",
+            3,
+            "model: 'nobody'",
         ),
-        (["{clip}", "--backend", "gpu"], 5, "no kind 'gpu' is installed"),
+        (["{clip}", "--backend", "gpu"], 3, "no kind 'gpu' is installed"),
         (["{clip}.absent"], 4, "No such file"),
         (["{clip}", "--chunk-ms", "0"], 2, "--chunk-ms"),
     ],
@@ -168,7 +173,7 @@ def test_a_file_that_cannot_be_read_starts_no_server(model: Path, tmp_path: Path
 def test_without_a_recording_it_says_where_to_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vau.demo.DEFAULT_CLIPS", tmp_path)
+    monkeypatch.setattr("vau.commands.demo.DEFAULT_CLIPS", tmp_path)
     with pytest.raises(AudioError, match="apt install pocketsphinx-testdata"):
         default_clip()
     second, first = recording(tmp_path / "b.wav"), recording(tmp_path / "a.wav")
@@ -187,3 +192,38 @@ def test_of_many_buckets_the_one_at_the_budget_is_shown() -> None:
         "vau_batch_size_count 2.0",
     ]
     assert shown_metrics(page) == [page[2], page[4], page[5]]
+
+
+OPTIONS: Final = {
+    name: option
+    for option in typer.main.get_command(app).commands["demo"].params  # type: ignore[attr-defined]
+    if option.param_type_name == "option"
+    for name in (*option.opts, *option.secondary_opts)
+}
+
+
+def names_file(*arguments: str) -> bool:
+    """Ask the script that starts the demonstration whether these name a FILE."""
+    script = (ROOT / "run").read_text()
+    function = script[script.index("names_file() {") :].partition("\n}\n")[0] + "\n}\n"
+    command = ["sh", "-eu", "-c", f'{function}if names_file "$@"; then echo yes; fi', "sh"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout == "yes\n"
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_the_value_of_an_option_is_not_taken_for_the_file(name: str) -> None:
+    if OPTIONS[name].is_flag:
+        assert names_file(name) is (name in ("-h", "--help"))
+        assert names_file(name, "x.wav")
+    else:
+        assert not names_file(name, "vau.toml")
+        assert not names_file(f"{name}=vau.toml", "--json")
+        assert names_file(name, "vau.toml", "x.wav")
+
+
+def test_a_file_may_stand_anywhere() -> None:
+    assert names_file("x.wav", "--json")
+    assert names_file("--json", "--", "-x.wav")
+    assert not names_file()
+    assert not names_file("--json", "--config")

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.test_live import ENGINE, FINISHED, STARTED, phone, segment, update
-from vau.display import ROWS, LiveView, phone_line, posteriorgram, progress, summary_lines
-from vau.live import Monitor
+from tests.test_monitor import ENGINE, FINISHED, STARTED, phone, segment, update
+from vau.commands.display import (
+    ROWS,
+    LiveView,
+    phone_line,
+    posteriorgram,
+    progress,
+    summary_lines,
+)
+from vau.commands.monitor import Monitor
 
 
 def watched() -> Monitor:

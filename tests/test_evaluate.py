@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,11 +12,11 @@ from tests.lively import LIVELY, write_lively_bundle
 from tests.models import TINY_PHONEMES
 from tests.serving import floating, muntaniala, serving
 from vau.audio import frame_count
+from vau.backend import Backend
 from vau.batch import Batch
-from vau.errors import AudioCorrupt, ConfigInvalid, ModelNotFound
-from vau.evaluate import (
+from vau.commands.evaluate import (
     Edits,
-    Plan,
+    EvaluatePlan,
     Score,
     edit_distance,
     evaluate,
@@ -23,6 +24,8 @@ from vau.evaluate import (
     report,
     table,
 )
+from vau.errors import AudioCorrupt, BackendNotFound, ConfigInvalid, ModelNotFound
+from vau.model import Model
 from vau.transcript import Transcription
 
 PHONES = st.lists(st.sampled_from("abc"), max_size=7)
@@ -99,7 +102,7 @@ def what_is_heard(folder: Path, seed: int) -> str:
 
 
 def scored(folder: Path, path: Path, **options: int | str) -> list[Score]:
-    plan = Plan(
+    plan = EvaluatePlan(
         manifest=path,
         model=str(folder / "model"),
         backend="muntaniala",
@@ -142,26 +145,26 @@ def test_the_number_of_processes_changes_nothing(folder: Path, wrong: Path) -> N
 
 def test_a_server_gives_the_same_scores(folder: Path, wrong: Path) -> None:
     with serving((LIVELY, muntaniala(LIVELY)), (LIVELY, floating(LIVELY))) as served:
-        plan = Plan(manifest=wrong, model="", backend="", server=served.address, jobs=3)
+        plan = EvaluatePlan(manifest=wrong, model="", backend="", server=served.address, jobs=3)
         assert evaluate(plan, lambda _done, _total: None) == scored(folder, wrong)
 
 
 def test_a_server_without_float_gives_one_score(folder: Path, wrong: Path) -> None:
     with serving((LIVELY, muntaniala(LIVELY))) as served:
-        plan = Plan(manifest=wrong, model="tiny", backend="", server=served.address)
+        plan = EvaluatePlan(manifest=wrong, model="tiny", backend="", server=served.address)
         (score,) = evaluate(plan, lambda _done, _total: None)
         assert score == scored(folder, wrong)[0]
         assert report([score])["per_float"] is None
         with pytest.raises(ModelNotFound, match="'huge'; there are: tiny"):
             evaluate(
-                Plan(manifest=wrong, model="huge", backend="", server=served.address),
+                EvaluatePlan(manifest=wrong, model="huge", backend="", server=served.address),
                 lambda _done, _total: None,
             )
 
 
 def test_progress_counts_every_utterance_of_every_backend(folder: Path, wrong: Path) -> None:
     seen: list[tuple[int, int]] = []
-    plan = Plan(manifest=wrong, model=str(folder / "model"), backend="muntaniala")
+    plan = EvaluatePlan(manifest=wrong, model=str(folder / "model"), backend="muntaniala")
     evaluate(plan, lambda done, total: seen.append((done, total)))
     assert seen == [(done, 8) for done in range(1, 9)]
 
@@ -223,3 +226,42 @@ def test_an_utterance_that_cannot_be_read_is_an_error_not_a_gap(folder: Path) ->
 def test_edits_add_up() -> None:
     parts: Sequence[Edits] = [Edits(1, 2, 3), Edits(10, 20, 30)]
     assert sum(parts, Edits()) == Edits(11, 22, 33)
+
+
+def test_what_is_missing_beyond_the_limit_is_not_demanded(folder: Path) -> None:
+    path = manifest(folder, "u|audio/0.flac|AA|test", "v|audio/9.flac|QQ|test")
+    assert [each.name for each in read_manifest(path, TINY_PHONEMES, limit=1)] == ["u"]
+
+
+def as_served(model: str) -> Model:
+    return replace(LIVELY, name=model, digest=f"sha256:{model}")
+
+
+def test_both_rates_on_a_server_are_of_one_model(wrong: Path) -> None:
+    first, other = as_served("first"), as_served("other")
+    plan = EvaluatePlan(manifest=wrong, model="", backend="", server="")
+
+    def evaluated(*lanes: tuple[Model, Backend]) -> list[tuple[str, str]]:
+        with serving((first, muntaniala(first)), (other, floating(other)), *lanes) as served:
+            asked = replace(plan, server=served.address)
+            found = evaluate(asked, lambda _done, _total: None)
+        return [(each.model, each.backend) for each in found]
+
+    quantised = ("first", "muntaniala:1x1")
+    assert evaluated() == [quantised]
+    assert evaluated((first, floating(first))) == [quantised, ("first", "float")]
+
+
+def test_a_backend_that_is_not_served_is_named(wrong: Path) -> None:
+    with serving((LIVELY, muntaniala(LIVELY))) as served:
+        plan = EvaluatePlan(manifest=wrong, model="", backend="gpu", server=served.address)
+        with pytest.raises(BackendNotFound, match="'gpu'; there are: muntaniala:1x1"):
+            evaluate(plan, lambda _done, _total: None)
+
+
+def test_a_backend_whose_name_begins_like_the_yardsticks_is_another() -> None:
+    score = Score(
+        model="m", backend="floaty:1", edits=Edits(), utterances=1, phones=1, frames=1
+    )
+    assert report([score])["per_float"] is None
+    assert report([replace(score, backend="float:x")])["per_float"] == 0.0

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.audio import encoded, noise
-from vau.features import CONFIGS, feature_names, features_of, write_features
+from vau.commands.features import CONFIGS, feature_names, features_of, write_features
+from vau.errors import AudioCorrupt
 from vau.frontend import Frontend, Kind, Piece, Utterance
 
 
@@ -38,3 +39,9 @@ def test_the_energy_is_where_its_name_says() -> None:
     for config in CONFIGS.values():
         at = feature_names(config).index("log_energy")
         assert features_of(loud, config)[0, at] > features_of(quiet, config)[0, at] + 4.0
+
+
+def test_a_file_too_short_for_a_sample_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_bytes(encoded(noise(1), rate_hz=48_000))
+    with pytest.raises(AudioCorrupt, match=r"x\.wav"):
+        write_features(tmp_path / "x.wav", tmp_path / "x.npz", "fbank")

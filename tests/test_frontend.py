@@ -127,7 +127,10 @@ def test_stereo_is_refused_instead_of_being_read_as_one_channel() -> None:
         {"kind": "plp"},
         {"fft_points": 256},
         {"pre_emphasis": 1.0},
+        {"mel_bands": 0},
+        {"mel_bands": 80},  # the narrowest filters would cover no bin
         {"kind": "mfcc", "cepstra": 99},
+        {"kind": "mfcc", "lifter": 0},
     ],
 )
 def test_a_configuration_refuses_nonsense_by_name(nonsense: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Result, Work
-from vau.errors import AudioCorrupt, BackendBusy
+from vau.errors import AudioCorrupt, BackendBusy, BackendFault
 from vau.lane import Lane, Timed
 from vau.session import EndReason, Round, Session
 from vau_backends.muntaniala.backend import FACTORY
@@ -141,3 +141,43 @@ def test_a_defect_reaches_the_caller_instead_of_leaving_it_to_wait() -> None:
         await lane.shutdown()
 
     asyncio.run(scenario())
+
+
+def test_a_slot_that_cannot_be_given_back_is_told_to_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gated = Gated()
+    gated.gate.set()
+
+    def broken(_slot: object) -> None:
+        raise BackendFault("supply lost")
+
+    gated.release = broken  # type: ignore[attr-defined]
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        lane.close(await opened(lane))
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    assert record.message == "a slot could not be given back"
+    assert record.exc_info is not None
+
+
+def test_a_backend_that_fails_to_close_leaves_no_thread_behind() -> None:
+    gated = Gated()
+
+    def broken() -> None:
+        raise BackendFault("supply lost")
+
+    gated.close = broken  # type: ignore[attr-defined]
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        with pytest.raises(BackendFault):
+            await lane.shutdown()
+
+    before = threading.active_count()
+    asyncio.run(scenario())
+    assert threading.active_count() <= before

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,11 @@ def test_the_files_of_another_model_are_foreign(bundle: Path, tmp_path: Path) ->
     [
         (lambda card: card.update(schema="vau.model/9"), "vau.model/9"),
         (lambda card: card.pop("temperature"), "KeyError: 'temperature'"),
-        (lambda card: card.update(temperature=0.0), "temperature"),
+        (lambda card: card.update(temperature=0.0), "temperature=0.0"),
+        (lambda card: card.update(temperature=math.inf), "temperature=inf"),
+        (lambda card: card["network"].update(layers=0), "network.layers=0"),
+        (lambda card: card["decoder"].update(min_frames=0), "min_frames=0"),
+        (lambda card: card["decoder"].update(prior_weight=math.nan), "prior_weight=nan"),
         (lambda card: card.update(output_delay=-1), "output_delay"),
         (lambda card: card["phonemes"].append("ZZ"), "7 phonemes for 6 classes"),
         (lambda card: card.update(silence=["HUSH"]), "not in tuple"),
@@ -104,16 +109,27 @@ def test_a_card_cut_short_is_refused(bundle: Path) -> None:
         load_model(bundle)
 
 
-def test_weights_that_are_not_numbers_are_refused(bundle: Path) -> None:
-    with np.load(bundle / "master.npz") as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    arrays["b_0"][3] = np.nan
+def replace_array(bundle: Path, file: str, name: str, value: float) -> None:
+    """Put ``value`` into an array of a bundle, and the new digest onto its card."""
+    with np.load(bundle / file) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    arrays[name][3] = value
     packed = io.BytesIO()
-    np.savez(packed, **arrays)
-    (bundle / "master.npz").write_bytes(packed.getvalue())
+    np.savez(packed, allow_pickle=False, **arrays)
+    (bundle / file).write_bytes(packed.getvalue())
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
-    edit_card(bundle, lambda card: card["sha256"].update({"master.npz": digest}))
+    edit_card(bundle, lambda card: card["sha256"].update({file: digest}))
+
+
+def test_weights_that_are_not_numbers_are_refused(bundle: Path) -> None:
+    replace_array(bundle, "master.npz", "b_0", np.nan)
     with pytest.raises(BadModel, match=r"master\.npz: b_0 holds a value that is not finite"):
+        load_model(bundle)
+
+
+def test_a_deviation_that_is_not_positive_is_refused(bundle: Path) -> None:
+    replace_array(bundle, "statistics.npz", "inv_std", 0.0)
+    with pytest.raises(BadModel, match=r"statistics\.npz: inv_std holds a value .* positive"):
         load_model(bundle)
 
 

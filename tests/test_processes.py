@@ -1,6 +1,9 @@
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
+from multiprocessing import resource_tracker, util
 
 import pytest
 
@@ -53,5 +56,49 @@ def test_leaving_early_leaves_no_process() -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_there_is_at_least_one_core() -> None:
-    assert core_count() >= 1
+def test_the_cores_are_those_that_this_process_may_use() -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert core_count() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+class Interrupted(BaseException):
+    """What a handler raises in the middle of anything."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_birth_and_instruction_of_a_process_waits_until_all_are_started(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    resource_tracker.ensure_running()  # a process too, but not one of those meant
+    give_birth = util.spawnv_passfds
+    born: list[int] = []
+
+    def and_interrupt(path: bytes, arguments: list[str], descriptors: list[int]) -> int:
+        pid = give_birth(path, arguments, descriptors)
+        os.kill(os.getpid(), number)
+        os.kill(pid, number)  # as a terminal does, to all of its processes
+        born.append(pid)
+        return pid
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(util, "spawnv_passfds", and_interrupt)
+    free = threading.Event()
+    other = threading.Thread(target=free.wait)  # one that takes signals, as a drawing one does
+    other.start()
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(Interrupted):
+            list(spread(squares, range(4), jobs=2, group_size=2))
+    finally:
+        signal.signal(number, before)
+        free.set()
+        other.join()
+    assert len(born) == 2
+    assert multiprocessing.active_children() == []
+    assert capfd.readouterr().err == ""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.models import tiny_model
 from vau.audio import HOP_SAMPLES, frame_count
 from vau.backend import Backend, BackendOptions, Result, Work
-from vau.errors import AudioCorrupt, BackendFault
+from vau.errors import AudioCorrupt, BackendBusy, BackendFault
 from vau.frontend import Frontend
 from vau.session import (
     Answer,
@@ -219,3 +219,31 @@ def test_float_audio_gives_the_bits_of_the_integers_that_it_holds() -> None:
     (answer,) = advance(FRONTEND, engine, [Push(session, floats, CLOSE)]).answers
     assert isinstance(answer, Answer)
     assert joined([answer]) == joined(tell([(audio(2000), CLOSE)])[0])
+
+
+def test_who_gets_no_slot_for_the_next_utterance_fails_alone() -> None:
+    engine = backend()
+    greedy, modest = Session(MODEL), Session(MODEL)
+    for session in (greedy, modest):
+        open_session(session, engine)
+
+    class Full:
+        """The same backend, which gives its free slots to others."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(engine, name)
+
+        def open(self) -> None:
+            raise BackendBusy("all slots are taken")
+
+    pushes = [Push(greedy, audio(2000), END), Push(modest, audio(2000), CLOSE)]
+    failed, answer = advance(FRONTEND, Full(), pushes).answers  # type: ignore[arg-type]
+    assert isinstance(failed, BackendBusy)
+    assert isinstance(answer, Answer)
+
+
+def test_interim_phones_are_those_of_the_whole_utterance_at_any_length() -> None:
+    told: list[Told] = [(audio(1600, seed), None) for seed in range(40)]
+    talking, _ = tell(told, interim_results=True)
+    silent, _ = tell([(b"".join(data for data, _ in told), None)], interim_results=True)
+    assert talking[-1].segments == silent[-1].segments

@@ -10,10 +10,10 @@ import pytest
 
 from tests.lively import LIVELY
 from tests.serving import FREE, Served, muntaniala, serving
-from tests.test_sources import Card
+from tests.test_live_audio import Card
 from vau.audio import SAMPLE_RATE_HZ
+from vau.commands.stream import StreamOptions, stream
 from vau.errors import ConfigInvalid
-from vau.stream import StreamOptions, stream
 from vau.transcript import Output
 
 CHUNK_MS: Final = 100
@@ -66,3 +66,14 @@ def test_the_first_interrupt_ends_a_microphone_and_all_of_it_is_answered(
 def test_there_is_one_source(file: str, mic: bool) -> None:
     with pytest.raises(ConfigInvalid, match="one of a file, - for stdin, --mic"):
         StreamOptions(server=FREE, file=file, mic=mic)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_heard(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    output = Output(tmp_path / "file/out", ("jsonl",))
+    nobody = FREE.replace(":0", ":1")  # to connect there would be another error
+    options = StreamOptions(server=nobody, file="absent.wav", output=output)
+    with pytest.raises(ConfigInvalid, match="file/out: cannot be written: Not a directory"):
+        stream(options, ignore, ignore)

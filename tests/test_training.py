@@ -1,14 +1,16 @@
 """What training reads and counts, as far as it needs no torch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.models import TINY_PHONEMES, tiny_model
-from training.cache import frame_labels
+from training.cache import frame_labels, key
 from training.corpus import PHONEMES, SILENCE, Utterance, read_corpus
 from training.decoding import Spoken, error_rate, tables
+from vau.frontend import FBANK, MFCC
 
 MANIFEST = """utt\tpath\tsplit\tphones
 one\topus/one.opus\ttrain\tHH AY
@@ -76,3 +78,11 @@ def test_the_error_rate_leaves_silence_out_and_counts_against_what_was_said() ->
     log_prob[np.arange(len(said)), said] = 0.0
     assert error_rate(model, [Spoken(log_prob, ("AA", "IY"))]) == 0.0
     assert error_rate(model, [Spoken(log_prob, ("AA", "IY", "S", "T"))]) == 0.5
+
+
+def test_another_corpus_or_definition_of_features_is_another_cache(corpus: Path) -> None:
+    first = key(corpus, FBANK)
+    assert key(corpus, MFCC) != first
+    assert key(corpus, replace(FBANK, pre_emphasis=0.95)) != first
+    (corpus / "phones_10ms.tsv").write_text(LABELS.replace("AY:4", "AY:5"))
+    assert key(corpus, FBANK) != first

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -7,16 +8,17 @@ import pytest
 from tests.audio import encoded, noise, recording
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import muntaniala, serving
-from vau.errors import ConfigInvalid
-from vau.transcribe import (
+from vau.commands.transcribe import (
     Item,
-    Plan,
+    TranscribePlan,
     check_names,
     duration_s,
     find_items,
     in_order,
     transcribe,
+    transcribe_all,
 )
+from vau.errors import AudioError, ConfigInvalid
 from vau.transcript import Output, Transcription
 
 
@@ -61,16 +63,18 @@ def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
     def outcomes() -> object:
         for index in (1, 0, 3, 2):
             drawn.append("abcd"[index])
-            yield items[index], index
+            yield index, "abcd"[index]
 
     ordered = in_order(items, outcomes())  # type: ignore[arg-type]
     assert next(ordered)[0] is items[0]
     assert drawn == ["b", "a"]
-    assert [item for item, _ in ordered] == items[1:]
+    assert [(item.name.name, str(outcome)) for item, outcome in ordered] == [
+        (name, name) for name in "bcd"
+    ]
 
 
-def plan(folder: Path, out: Path, server: str = "", *, jobs: int = 1) -> Plan:
-    return Plan(
+def plan(folder: Path, out: Path, server: str = "", *, jobs: int = 1) -> TranscribePlan:
+    return TranscribePlan(
         model="" if server else str(folder / "model"),
         backend="" if server else "muntaniala",
         server=server,
@@ -106,7 +110,7 @@ def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path
         )
         for each in plans:
             outcomes = dict(transcribe(items, each, lambda *seconds: told.append(seconds)))
-            assert outcomes.keys() == set(items)
+            assert sorted(outcomes) == list(range(len(items)))
             for done in outcomes.values():
                 assert isinstance(done, Transcription)
                 assert done.posteriors is None  # they are in the files, and not in memory
@@ -130,9 +134,53 @@ def test_a_channel_can_be_chosen(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "y.wav").write_bytes(encoded(stereo[:, 1:]))
     digests = []
     for name, channel in (("x", 2), ("y", 1)):
-        chosen = Plan(model=str(folder / "model"), backend="muntaniala", channel=channel)
+        chosen = TranscribePlan(
+            model=str(folder / "model"), backend="muntaniala", channel=channel
+        )
         items = find_items([tmp_path / f"{name}.wav"])
         ((_, done),) = transcribe(items, chosen, lambda _done_s, _total_s: None)
         assert isinstance(done, Transcription)
         digests.append(done.output_digest)
     assert digests[0] == digests[1]
+
+
+def ignore(_done_s: float, _total_s: float) -> None:
+    """Take progress that the test is not about."""
+
+
+def unread(_error: AudioError, _file: Path) -> int:
+    return 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_named_twice_is_told_twice_in_its_order(folder: Path, jobs: int) -> None:
+    one, two = folder / "audio/a.x.flac", folder / "audio/b/two.flac"
+    absent = folder / "audio/notes.txt"
+    chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala", jobs=jobs)
+    told: list[str] = []
+    items = find_items([absent, two, one, one])
+    statuses = transcribe_all(items, chosen, ignore, told.append, unread)
+    assert statuses == [4, 0, 0, 0]
+    assert [line.partition("\t")[0] for line in told] == [str(two), str(one), str(one)]
+
+
+def test_who_stops_listening_leaves_no_process_even_while_the_error_is_held(
+    folder: Path,
+) -> None:
+    def full(_line: str) -> None:
+        raise BrokenPipeError
+
+    chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala", jobs=2)
+    with pytest.raises(BrokenPipeError) as held:
+        transcribe_all(find_items([folder / "audio"]), chosen, ignore, full, unread)
+    assert multiprocessing.active_children() == []
+    assert held.tb is not None
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    chosen = plan(tmp_path / "no model", tmp_path / "file/out")
+    with pytest.raises(ConfigInvalid, match="cannot be written: Not a directory"):
+        transcribe_all(find_items([folder / "audio"]), chosen, ignore, print, unread)

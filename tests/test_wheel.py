@@ -6,6 +6,7 @@ import sys
 import sysconfig
 import tomllib
 import venv
+import wave
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -105,3 +106,12 @@ for name in shipped_models():
 
 def test_the_installed_command_says_its_version(installed: Path) -> None:
     assert PROJECT["version"] in run(installed / "bin/vau", "--version", cwd=installed)
+
+
+def test_the_installed_command_transcribes(installed: Path, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "hum.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 1_600))
+    out = run(installed / "bin/vau", "transcribe", "hum.wav", cwd=tmp_path)
+    assert out.startswith("hum.wav\t")
+    assert out.count("\n") == 1

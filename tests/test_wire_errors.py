@@ -296,6 +296,29 @@ def test_a_message_of_just_the_limit_is_taken(served: Served) -> None:
     assert heard.finished.samples == 32_768
 
 
+def test_a_message_longer_than_the_lag_of_its_stream_is_refused(served: Served) -> None:
+    config = streaming()
+    config.flow_control.max_lag.FromMilliseconds(100)
+    assert hear(served.client, [bytes(3200)] * 9, config).finished.samples == 14_400
+    with pytest.raises(MessageTooLarge, match=r"max_lag is 0\.1 s") as refused:
+        hear(served.client, [bytes(3200), bytes(3202)], config)
+    assert refused.value.facts["limit_s"] == "0.1"
+
+
+def test_lag_is_counted_in_time_not_in_bytes(served: Served) -> None:
+    config = streaming(audio=audio_format(pb.AudioFormat.ENCODING_FLOAT32))
+    config.flow_control.max_lag.FromMilliseconds(100)
+    assert hear(served.client, [bytes(6400)], config).finished.samples == 1600
+    with pytest.raises(MessageTooLarge):
+        hear(served.client, [bytes(6404)], config)
+
+
+def test_the_lag_of_the_server_holds_for_who_says_nothing() -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_lag_s=0.5)
+    with serving(config=config) as strict, pytest.raises(MessageTooLarge, match=r"0\.5 s"):
+        hear(strict.client, [bytes(16_002)], streaming())
+
+
 @pytest.mark.parametrize("audio", [[], [b""], [b"", b""]])
 def test_a_stream_without_audio_is_refused(served: Served, audio: list[bytes]) -> None:
     error = refusal(served, [CONFIG, *(Request(audio=piece) for piece in audio)])

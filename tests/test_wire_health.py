@@ -1,7 +1,13 @@
 """How backends fare, what probes are told, and what a stream hears when one gives up."""
 
+import json
 import logging
+import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+from time import monotonic
 
 import grpc
 import pytest
@@ -29,6 +35,8 @@ from vau.errors import (
     VauError,
 )
 from vau.v1 import speech_pb2 as pb
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,43 @@ def test_a_backend_that_is_stuck_is_at_fault(monkeypatch: pytest.MonkeyPatch) ->
         held.may_run.set()
         eventually(lambda: health_of(served.address, "") == SERVING)
         talk.vanish()
+
+
+def test_one_look_asks_all_backends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.wire.health.STUCK_S", 1.0)
+    stuck = [Held(muntaniala()) for _ in range(4)]
+    lanes = [(replace(MODEL, name=f"number {n}"), each) for n, each in enumerate(stuck)]
+    with serving(*lanes) as served:  # type: ignore[arg-type]
+        talks = [Talk(served.client, streaming(model=model.name)) for model, _ in lanes]
+        for held, talk in zip(stuck, talks, strict=True):
+            held.entered.clear()
+            held.may_run.clear()
+            talk.send(speech(1000))
+            eventually(held.entered.is_set)
+        began_s = monotonic()
+        served.run(served.server._watch.look())  # noqa: SLF001 - at a moment of its choice
+        assert monotonic() - began_s < 2.5  # one after the other would take 4 s
+        for held, talk in zip(stuck, talks, strict=True):
+            held.may_run.set()
+            talk.vanish()
+
+
+def test_the_image_is_healthy_only_as_long_as_its_backends_are() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (check,) = re.findall(r"HEALTHCHECK .*\\\n +CMD (\[.*\])\n", dockerfile)
+    program, *arguments = json.loads(check)
+    assert program == "python3"
+    failing = Failing(muntaniala())
+    with serving((MODEL, failing)) as served:  # type: ignore[arg-type]
+
+        def status() -> int:
+            here = [each.replace("127.0.0.1:50051", served.address) for each in arguments]
+            return subprocess.run([sys.executable, *here], check=False).returncode
+
+        assert status() == 0
+        failing.present = Health(State.FAULT, "the link is down")
+        eventually(lambda: health_of(served.address, "") == NOT_SERVING)
+        assert status() == 1
 
 
 def test_a_backend_that_fails_its_check_never_serves() -> None:

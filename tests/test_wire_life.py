@@ -5,19 +5,24 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.serving import (
+    FREE,
     MODEL,
     NOT_SERVING,
     PATIENCE_S,
+    Held,
     Talk,
     eventually,
+    floating,
     health_of,
     hear,
     muntaniala,
@@ -29,6 +34,7 @@ from tests.serving import (
 from vau.client import Client
 from vau.config import ServerConfig
 from vau.errors import (
+    BackendFault,
     ConfigInvalid,
     Draining,
     ModelNotFound,
@@ -37,7 +43,7 @@ from vau.errors import (
 from vau.lane import Lane
 from vau.metrics import Metrics
 from vau.v1 import speech_pb2 as pb
-from vau.wire.server import Server
+from vau.wire.server import Server, serve
 
 # --- draining ----------------------------------------------------------------------------
 
@@ -144,6 +150,20 @@ def test_a_server_that_is_killed_is_unreachable_and_its_address_is_named() -> No
             talk.say(speech())
 
 
+def test_a_server_that_vanishes_without_a_word_is_unreachable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.client.sync.KEEPALIVE_S", 0.2)
+    monkeypatch.setattr("vau.client.sync.KEEPALIVE_TIMEOUT_S", 0.2)
+    with process() as server, Client(server.grpc) as client:
+        talk = Talk(client)
+        began_s = monotonic()
+        server.process.send_signal(signal.SIGSTOP)  # its connections stay, and say nothing
+        with pytest.raises(Unreachable, match=server.grpc):
+            talk.say(speech())
+        assert monotonic() - began_s < PATIENCE_S
+
+
 # --- starting ----------------------------------------------------------------------------
 
 
@@ -165,6 +185,76 @@ def test_an_address_that_is_taken_is_refused_by_name(field: str) -> None:
         with pytest.raises(ConfigInvalid, match=taken) as refused:
             served.run(second())
         assert refused.value.field == field
+
+
+class Unkind(Held):
+    """A backend that fails when it is closed."""
+
+    def close(self) -> None:
+        raise OSError("the cable is gone")
+
+
+class Closing(Held):
+    """A backend that remembers whether it was closed."""
+
+    was_closed = False
+
+    def close(self) -> None:
+        self.was_closed = True
+        self.backend.close()
+
+
+def test_a_backend_that_cannot_be_closed_does_not_keep_the_others_open() -> None:
+    closing = Closing(floating())
+    with serving((MODEL, Unkind(muntaniala())), (MODEL, closing)) as served:  # type: ignore[arg-type]
+        page = served.metrics_address
+    assert closing.was_closed
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://{page}/metrics", timeout=PATIENCE_S)
+
+
+def test_lanes_that_cannot_be_served_are_shut_down() -> None:
+    closing = [Closing(muntaniala()), Closing(muntaniala())]
+
+    async def served() -> None:
+        lanes = [Lane(MODEL, backend) for backend in closing]  # type: ignore[arg-type]
+        await serve(ServerConfig(), lanes, Metrics(CollectorRegistry()))
+
+    with pytest.raises(ValueError, match="one model of a name"):
+        asyncio.run(served())
+    assert all(backend.was_closed for backend in closing)
+
+
+def test_a_backend_that_hangs_in_its_check_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.wire.server.CHECK_S", 0.1)
+    monkeypatch.setattr("vau.wire.server.CLOSE_S", 0.1)
+    held = Held(muntaniala())
+    held.may_run.clear()
+    with (
+        pytest.raises(BackendFault, match=r"muntaniala:1x1: .* not ended within 0.1 s"),
+        serving((MODEL, held)),  # type: ignore[arg-type]
+    ):
+        pass
+    held.may_run.set()
+
+
+def test_a_server_can_be_stopped_while_a_backend_hangs_in_its_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.wire.server.CLOSE_S", 0.1)
+    held = Held(muntaniala())
+    held.may_run.clear()
+
+    async def told_to_stop() -> None:
+        lane = Lane(MODEL, held)  # type: ignore[arg-type]
+        config = ServerConfig(listen=FREE, metrics_listen=FREE)
+        serving = asyncio.create_task(serve(config, [lane], Metrics(CollectorRegistry())))
+        assert await asyncio.to_thread(held.entered.wait, PATIENCE_S)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(serving, PATIENCE_S)
+
+    asyncio.run(told_to_stop())
+    held.may_run.set()
 
 
 def test_one_pair_of_backend_and_model_cannot_be_served_twice() -> None:

@@ -237,6 +237,25 @@ def test_a_recording_over_the_limit_is_refused_with_both_lengths(
     assert float(refused.value.facts["got_s"]) > 2.0
 
 
+@pytest.mark.parametrize("kind", ["float32", "wav", "wav of 64 bits"])
+def test_a_recording_over_the_default_limit_gets_our_refusal_not_the_transports(
+    kind: str,
+) -> None:
+    samples = np.zeros(61 * 16_000)
+    raw = recognition(FULL, audio_format(pb.AudioFormat.ENCODING_FLOAT32))
+    config, audio = {
+        "float32": lambda: (raw, samples.astype("<f4").tobytes()),
+        "wav": lambda: (declared(WAV), file(samples=samples.astype(np.int16))),
+        "wav of 64 bits": lambda: (
+            declared(WAV),
+            file(samples=samples, subtype="DOUBLE"),  # type: ignore[arg-type]
+        ),
+    }[kind]()
+    with serving() as server, pytest.raises(AudioTooLong) as refused:
+        server.client.recognize(config, audio)
+    assert refused.value.facts["got_s"] == "61.0"
+
+
 def test_a_recording_of_just_the_limit_is_taken(served: Served) -> None:
     assert served.client.recognize(recognition(), bytes(2 * 32_000)).finished.samples == 32_000
 

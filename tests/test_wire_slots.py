@@ -1,6 +1,7 @@
 """Who gets a slot, of which backend and model, and how it comes back."""
 
 import logging
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,6 +121,24 @@ def test_a_client_that_is_killed_frees_its_slot() -> None:
             client.kill()
         eventually(lambda: served.slots_in_use() == 0)
         assert hear(served.client, [speech()], streaming()).finished.frames == 99
+
+
+def test_a_client_that_vanishes_without_a_word_frees_its_slot() -> None:
+    config = ServerConfig(
+        listen=FREE, metrics_listen=FREE, keepalive_s=0.2, keepalive_timeout_s=0.2
+    )
+    with serving(config=config) as served:
+        command = [sys.executable, "-c", VANISHING, served.address]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as client:
+            try:
+                assert client.stdout is not None
+                assert client.stdout.readline() == "talking\n"
+                client.send_signal(signal.SIGSTOP)  # its connection stays, and says nothing
+                eventually(lambda: served.slots_in_use() == 0)
+            finally:
+                client.kill()
 
 
 def test_the_first_lane_is_the_default_and_names_choose_another() -> None:

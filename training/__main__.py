@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from training.export import export
+from training.export import CORPUS_CARD, export, read_source
 from training.recipes import RECIPES
 from training.train import Training, load_data
 
@@ -22,13 +22,17 @@ def main() -> None:
         "--out", type=Path, help="the bundle; default: the shipped model's place"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads")
+    parser.add_argument(
+        "--corpus-card", type=Path, default=CORPUS_CARD, help="what the model's card says of it"
+    )
     options = parser.parse_args()
+    source = read_source(options.corpus, options.corpus_card)
     recipe = RECIPES[options.recipe]
     run = options.runs / recipe.name
     torch.set_num_threads(options.jobs)
     Training(recipe, load_data(options.corpus, options.cache, recipe), run).run()
     out = options.out or Path("service/vau/models") / recipe.name
-    export(recipe, options.corpus, run, out, options.jobs)
+    export(recipe, source, run, out, options.jobs)
 
 
 if __name__ == "__main__":

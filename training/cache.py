@@ -5,7 +5,9 @@ speed), with the offsets of the utterances. Normalised first, because float16 ha
 resolution for that and not for raw log energies.
 """
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -24,7 +26,6 @@ from vau.frontend import Frontend, FrontendConfig, Piece
 from vau.frontend import Utterance as FrontendUtterance
 
 SPEEDS: Final = (0.9, 1.0, 1.1)
-PROCESSES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class Cache:
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+
+def key(corpus: Path, config: FrontendConfig) -> str:
+    """Name the folder of these features: another corpus or definition gets another."""
+    total = hashlib.sha256(repr(config).encode())
+    for file in ("manifest.tsv", "phones_10ms.tsv"):
+        total.update((corpus / file).read_bytes())
+    return f"{config.kind}-{total.hexdigest()[:16]}"
 
 
 def utterance_features(
@@ -120,5 +129,5 @@ def _extract(
     corpus: Sequence[Utterance], config: FrontendConfig, speed: float
 ) -> Iterable[NDArray[np.float64]]:
     work = partial(utterance_features, config=config, speed=speed)
-    with ProcessPoolExecutor(PROCESSES) as pool:
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(work, corpus, chunksize=16)

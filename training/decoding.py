@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.corpus import PHONEMES, SILENCE, Utterance
+from vau.commands.evaluate import edit_distance
 from vau.decode import Decoder
-from vau.evaluate import edit_distance
 from vau.model import DecoderTables, Model
 
 SMOOTHING: Final = 0.5  # added to every count, so that nothing is impossible

@@ -4,6 +4,8 @@ What is tuned and what goes on the card is measured on the bundle itself, by the
 that will serve it, not on the network in torch.
 """
 
+import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,18 +24,12 @@ from training.corpus import PHONEMES, SILENCE, TRAIN_SPLITS, Utterance, read_cor
 from training.decoding import Spoken
 from training.recipes import Recipe
 from vau.batch import Choice, Failed
-from vau.evaluate import Plan, evaluate, report
+from vau.commands.evaluate import EvaluatePlan, evaluate, report
 from vau.model import DecoderTables, Model, Network, load_model
 
 BACKEND: Final = "muntaniala"  # tunes the decoder; evaluate puts float beside it
-CORPUS: Final = {
-    "name": "LibriSpeech: parts of train-clean-5, train-clean-100 and test-clean",
-    "source": "OpenSLR 12 and 31, Vassil Panayotov and others, 2014",
-    "licence": "CC BY 4.0",
-    "changes": "recompressed to 24 kbit/s Opus; phone labels made by machine",
-    "labels": "forced alignment over dictionary pronunciations: the error rate is agreement "
-    "with these, not comparable with one on TIMIT",
-}
+CORPUS_CARD: Final = Path(__file__).with_name("librispeech.json")
+"""What the shipped models say of the corpus that they were trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +105,40 @@ def listen(folder: Path, spoken: Sequence[Utterance]) -> list[Spoken]:
 
 def measure(folder: Path, manifest: Path, split: str, jobs: int) -> dict[str, Any]:
     """Score the bundle on one split, quantised and float, for the card."""
-    plan = Plan(manifest=manifest, split=split, model=str(folder), backend=BACKEND, jobs=jobs)
+    plan = EvaluatePlan(
+        manifest=manifest, split=split, model=str(folder), backend=BACKEND, jobs=jobs
+    )
     figures = report(evaluate(plan, lambda _done, _total: None))
     kept = ("utterances", "reference_phones", "per", "counts", "per_float", "counts_float")
     return {name: figures[name] for name in kept}
 
 
-def export(recipe: Recipe, corpus: Path, run: Path, out: Path, jobs: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A corpus, and what a model's card says of it."""
+
+    folder: Path
+    facts: Mapping[str, str]
+
+
+def read_source(corpus: Path, card: Path) -> Source:
+    """Put a corpus and its card together.
+
+    Raises ValueError if the card describes another manifest.
+    """
+    facts: dict[str, str] = json.loads(card.read_text(encoding="utf-8"))
+    found = hashlib.sha256((corpus / "manifest.tsv").read_bytes()).hexdigest()
+    if facts["manifest_sha256"] != found:
+        raise ValueError(
+            f"{card} describes a corpus with manifest_sha256 {facts['manifest_sha256']}, but "
+            f"that of {corpus} is {found}: give --corpus-card, a JSON of the same fields"
+        )
+    return Source(corpus, facts)
+
+
+def export(recipe: Recipe, source: Source, run: Path, out: Path, jobs: int) -> None:
     """Tune, round, measure, and write the bundle with its card."""
+    corpus = source.folder
     trained = read_run(recipe, run)
     tables = decoding.tables(read_corpus(corpus, TRAIN_SPLITS))
     dev = read_corpus(corpus, ["dev"])
@@ -132,7 +154,10 @@ def export(recipe: Recipe, corpus: Path, run: Path, out: Path, jobs: int) -> Non
         "description": f"{recipe.layers} LSTM layers of {recipe.hidden} units over "
         f"{recipe.frontend.feature_dim} {recipe.frontend.kind} features",
         "licence": "Apache-2.0",
-        "corpus": CORPUS | {"splits": {"train": list(TRAIN_SPLITS), "choose": "dev"}},
+        "corpus": {
+            **source.facts,
+            "splits": {"train": list(TRAIN_SPLITS), "choose": "dev"},
+        },
         "made": {
             "date": datetime.now(UTC).date().isoformat(),
             "loss": "framewise cross-entropy on aligned labels",

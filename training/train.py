@@ -185,7 +185,7 @@ class Data:
 
 def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe) -> Data:
     """Compute the features of the corpus, or map those that an earlier run left."""
-    folder = cache_folder / recipe.frontend.kind
+    folder = cache_folder / cache.key(corpus_folder, recipe.frontend)
     corpus = read_corpus(corpus_folder, TRAIN_SPLITS)
     stored = folder / "statistics.npz"
     if not stored.exists():

@@ -1,7 +1,7 @@
-"""Audio as it arrives: what one second, one frame and one hop are.
+"""The clock of the whole service: the sample rate, the frame grid, and raw samples.
 
-Every other module takes these names instead of the numbers. All derived values
-divide exactly; if one day they do not, importing this module fails.
+Frame i of an utterance covers the 400 samples from 160 * i on. Whoever counts in samples,
+frames or seconds takes the numbers from here.
 """
 
 from typing import Final, Literal
@@ -14,22 +14,17 @@ from vau.errors import AudioCorrupt
 SAMPLE_RATE_HZ: Final = 16_000
 FRAME_S: Final = 0.025
 HOP_S: Final = 0.010
+FRAME_SAMPLES: Final = round(FRAME_S * SAMPLE_RATE_HZ)  # 400, with nothing to round
+HOP_SAMPLES: Final = round(HOP_S * SAMPLE_RATE_HZ)  # 160, likewise
+FRAMES_PER_S: Final = round(1 / HOP_S)  # 100, likewise
+FRAME_BUDGET_S: Final = HOP_S
+"""The time from a frame's last needed sample to its answer that keeps up with live audio."""
+
+FULL_SCALE: Final = 32_768  # the int16 value of 1.0
 Encoding = Literal["linear16", "float32"]
 """Raw samples on the wire, both little-endian; float32 has full scale 1.0."""
 
 SAMPLE_BYTES: Final[dict[Encoding, int]] = {"linear16": 2, "float32": 4}
-FULL_SCALE: Final = 32_768  # the int16 value of 1.0
-
-
-def _exact(samples: float) -> int:
-    if samples != int(samples):
-        raise ValueError(f"{samples} is not a whole number of samples")
-    return int(samples)
-
-
-FRAME_SAMPLES: Final = _exact(FRAME_S * SAMPLE_RATE_HZ)  # 400
-HOP_SAMPLES: Final = _exact(HOP_S * SAMPLE_RATE_HZ)  # 160
-FRAMES_PER_S: Final = _exact(1 / HOP_S)  # 100
 
 
 def frame_count(samples: int) -> int:

@@ -59,6 +59,54 @@ class Pcm:
     format: Format
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself before any of it is decoded."""
+
+    rate_hz: int
+    channels: int
+    frames: int
+    """As stated; how many there really are shows when they are decoded."""
+
+    format: Format
+
+
+def header(source: BinaryIO) -> Header:
+    """Read the header of such a file. Raises what ``read_pcm`` raises."""
+    with _opened(source, "audio") as (decoder, kind):
+        return Header(decoder.samplerate, decoder.channels, decoder.frames, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file as a model hears it."""
+
+    samples: NDArray[np.int16]
+    """At 16 kHz, shape (samples,); one at least."""
+
+    sha256: str
+    """Hex digest of the bytes that were read."""
+
+
+def read_recording(file: Path, channel: Channel = "mix") -> Recording:
+    """Decode a file to 16 kHz mono: one channel, or the mean of all.
+
+    Raises AudioError as ``read_pcm`` and ``to_mono_16k`` do, and AudioCorrupt if it is so
+           short that no sample is left at 16 kHz.
+    """
+    with _open_file(file) as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        pcm = _read(opened, str(file))
+    samples = to_mono_16k(pcm, channel)
+    if not len(samples):
+        raise AudioCorrupt(
+            f"{file}: its length of {len(pcm.samples)} at {pcm.rate_hz} Hz is less than a "
+            "sample at 16 kHz; give a file with audio",
+            field="audio",
+        )
+    return Recording(samples, sha256)
+
+
 def read_pcm(source: Path | BinaryIO) -> Pcm:
     """Decode a WAV, FLAC, Ogg Vorbis, Ogg Opus or MP3 file.
 
@@ -68,12 +116,8 @@ def read_pcm(source: Path | BinaryIO) -> Pcm:
             AudioUnsupported if it is of another format, AudioError if it cannot be opened.
     """
     if isinstance(source, Path):
-        try:
-            with source.open("rb") as file:
-                return _read(file, str(source))
-        except OSError as cause:
-            reason = cause.strerror or str(cause)
-            raise AudioError(f"{source}: {reason}; check the path", field="audio") from cause
+        with _open_file(source) as file:
+            return _read(file, str(source))
     return _read(source, "audio")
 
 
@@ -136,7 +180,9 @@ class Converter:
         return to_int16(mono)
 
 
-def _read(file: BinaryIO, name: str) -> Pcm:
+@contextmanager
+def _opened(file: BinaryIO, name: str) -> Iterator[tuple[soundfile.SoundFile, Format]]:
+    """Open a decoder for ``file``, after what it would not notice has been checked."""
     kind = _sniff(file, name)
     if kind == "wav":
         with _decoding(name):
@@ -150,6 +196,22 @@ def _read(file: BinaryIO, name: str) -> Pcm:
                 f"{name}: its header states no length; encode it into a file, not a pipe",
                 field="audio",
             )
+        yield decoder, kind
+
+
+@contextmanager
+def _open_file(file: Path) -> Iterator[io.BufferedReader]:
+    """Open a file; what the system has against it, then or later, becomes an AudioError."""
+    try:
+        with file.open("rb") as opened:
+            yield opened
+    except OSError as cause:
+        reason = cause.strerror or str(cause)
+        raise AudioError(f"{file}: {reason}; check the path", field="audio") from cause
+
+
+def _read(file: BinaryIO, name: str) -> Pcm:
+    with _opened(file, name) as (decoder, kind):
         samples = _decoded(decoder, kind, name)
         rate_hz, frames, subtype = decoder.samplerate, decoder.frames, decoder.subtype
     if not len(samples):

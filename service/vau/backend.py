@@ -1,9 +1,9 @@
 """The port between the service and an accelerator: what each owes the other.
 
 A backend is named by an entry point of the group ``vau.backends`` that yields a
-``BackendFactory``; the port begins once the factory has opened one. Everything here is
-plain and synchronous: a model computes, a driver waits, neither knows asyncio. One thread
-(a lane) calls a backend, so it needs no lock.
+``BackendFactory``, and the port begins with what that opens. Calls block: a model computes
+in them, a driver waits in them. They all come from the thread of one lane, so a backend
+neither locks nor knows asyncio.
 """
 
 from collections.abc import Sequence
@@ -21,25 +21,26 @@ Slot = NewType("Slot", int)
 """One recurrent state on the accelerator, for one utterance. Numbers are never reused."""
 
 Origin = Literal["estimated", "measured"]
-"""From a model, or from an instrument or hardware counter. The two are never added."""
+"""Computed by a model, or read from an instrument or counter. Sums keep to one of them."""
 
 Boundary = Literal["core", "accelerator", "system", "board"]
-"""What an energy includes: the dies; and die-to-die I/O; and DRAM and host link; the
-board's supply. Two boundaries are never added."""
+"""How much an energy includes: the dies alone; with the I/O between them; with DRAM and
+host link too; all that the board's supply gives. Sums keep to one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The next frames of one utterance."""
+    """Frames of one utterance that follow those it has had."""
 
     slot: Slot
     features: NDArray[np.float32]
-    """Neither normalised nor quantised, shape (frames, feature_dim); none are allowed."""
+    """As the front end made them, shape (frames, feature_dim); frames may be 0. To
+    normalise and to quantise them is the backend's part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
-    """Joules spent by the accelerator, host excluded, and where the number comes from."""
+    """What the accelerator spent, without the host, and how that is known."""
 
     joules: float
     origin: Origin
@@ -115,13 +116,14 @@ def _sum(first: Number | None, second: Number | None) -> Number | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What the frames of one Work said, and what they cost."""
+    """The answer to one Work, and its price."""
 
     log_prob: NDArray[np.float32]
-    """Natural log of the phoneme posteriors, shape (frames, phonemes)."""
+    """Log posteriors (natural), shape (frames, phonemes)."""
 
     logits: NDArray[np.int32] | None = None
-    """What is exact to the bit, same shape; None where the arithmetic is not integer."""
+    """Of the same shape, and the same bits on every machine; None from a backend that
+    computes in floating point."""
 
     inputs: NDArray[np.integer] | None = None
     """The quantised features the accelerator saw, shape (frames, feature_dim), or None."""
@@ -188,32 +190,38 @@ class Telemetry:
 
 
 class Backend(Protocol):
-    """One accelerator, real or modelled, with its network loaded."""
+    """A network on an accelerator, ready to run. It may be silicon, a board or a model."""
 
     @property
     def info(self) -> BackendInfo:
-        """Its identity and abilities, the same at every call."""
+        """What it is and can do; nothing in it changes while it is open."""
 
     def open(self) -> Slot:
-        """Reserve a slot in the zero state. Raises BackendBusy if none is free."""
+        """Start an utterance: a slot whose state is all zeros.
+
+        Raises BackendBusy while every slot is taken.
+        """
 
     def run(self, work: Sequence[Work]) -> list[Result]:
-        """Advance each slot by its frames; answer in the order of ``work``.
+        """Take the frames of each work into its slot; one result per work, in order.
 
-        Bits depend on a slot's own frames alone, never on how they were cut or batched.
-        Raises ValueError if a slot appears twice or was released, or a feature is not
-        finite (no state has changed then), and BackendFault if the accelerator gave up;
-        the states of all these slots are then lost.
+        Neither batch mates nor the cuts between calls change a bit of what a slot answers.
+        Raises ValueError, with every state as before, for a slot that was released or
+        occurs twice and for a feature that is not finite. Raises BackendFault if the
+        accelerator fails; whatever these slots held is lost with it.
         """
 
     def snapshot(self, slot: Slot) -> bytes:
-        """Copy the state out, opaque, tagged with arithmetic and network."""
+        """Return the slot's state in a form that only ``restore`` reads."""
 
     def restore(self, slot: Slot, state: bytes) -> None:
-        """Replace the state. Raises BadSnapshot if another network wrote it."""
+        """Put a state into the slot.
+
+        Raises BadSnapshot unless the same network in the same arithmetic wrote it.
+        """
 
     def release(self, slot: Slot) -> None:
-        """Give the slot back. Releasing twice is harmless."""
+        """End the utterance; again, or for a slot never opened, it does nothing."""
 
     def health(self) -> Health:
         """Say how it fares, without delay."""
@@ -222,7 +230,7 @@ class Backend(Protocol):
         """Read the instruments, if there are any, without delay."""
 
     def close(self) -> None:
-        """Give the accelerator back. Closing twice is harmless."""
+        """Let go of the accelerator; a second call does nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ Several files advance side by side, piece by piece, because an accelerator is go
 batches. What shares a batch changes no bit of what comes out.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import Channel, read_pcm, to_mono_16k
+from vau.audiofile import Channel, Recording, read_recording
 from vau.backend import Backend, BackendOptions
 from vau.errors import AudioError, CapabilityMissing, VauError
 from vau.frontend import Frontend
@@ -70,7 +69,7 @@ class _Open:
 
     index: int
     file: Path
-    samples: NDArray[np.int16]
+    audio: Recording
     session: Session
     started_s: float
     taken: int = 0
@@ -80,17 +79,21 @@ class _Open:
     compute_s: float = 0.0
 
     def next_push(self, piece_samples: int) -> Push:
-        piece = self.samples[self.taken : self.taken + piece_samples]
+        piece = self.audio.samples[self.taken : self.taken + piece_samples]
         self.taken += len(piece)
         self.last_piece = len(piece)
-        ends = EndReason.HALF_CLOSE if self.taken == len(self.samples) else None
+        ends = EndReason.HALF_CLOSE if self.taken == len(self.audio.samples) else None
         return Push(self.session, piece.astype("<i2").tobytes(), ends)
 
-    def keep(self, answer: Answer, *, logits: bool) -> None:
+    def keep(self, answer: Answer, done: Round, *, logits: bool) -> None:
+        """Take what a round answered, and this file's part of its time, by the steps."""
         rows = answer.logits if logits else answer.log_prob
         if rows is not None:
             self.posteriors.append(rows)
         self.segments += answer.segments
+        round_s = done.feature_s + done.compute_s + done.post_s
+        steps = sum(each.steps for each in done.answers if isinstance(each, Answer))
+        self.compute_s += round_s * answer.steps / max(1, steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,28 +171,28 @@ class Batch:
         while len(running) < at_once and (following := next(waiting, None)):
             index, file = following
             try:
-                samples = to_mono_16k(read_pcm(file), self._options.channel)
+                audio = read_recording(file, self._options.channel)
             except AudioError as error:
                 yield index, Failed(file, error)
                 continue
             session = Session(self._model)
             open_session(session, self._backend)
-            running.append(_Open(index, file, samples, session, perf_counter()))
+            running.append(_Open(index, file, audio, session, perf_counter()))
 
-    def _advance(self, running: list[_Open]) -> list[tuple[int, Transcription]]:
+    def _advance(self, running: list[_Open]) -> list[tuple[int, Transcription | Failed]]:
         """Take every running file one piece further; return those that ended."""
         piece_samples = round(self._options.piece_s * SAMPLE_RATE_HZ)
         pushes = [each.next_push(piece_samples) for each in running]
         done = advance(self._frontend, self._backend, pushes)
-        answers: list[Answer] = []
-        for answer in done.answers:
-            if isinstance(answer, VauError):  # the samples are checked: it is the backend
+        ended: list[tuple[int, Transcription | Failed]] = []
+        for each, push, answer in zip(running, pushes, done.answers, strict=True):
+            if isinstance(answer, AudioError):
+                close_session(each.session, self._backend)
+                ended.append((each.index, Failed(each.file, answer)))
+                continue
+            if isinstance(answer, VauError):  # not the file's fault: none can go on
                 raise answer
-            answers.append(answer)
-        _share_out(done, running, answers)
-        ended = []
-        for each, push, answer in zip(running, pushes, answers, strict=True):
-            each.keep(answer, logits=self._options.logits)
+            each.keep(answer, done, logits=self._options.logits)
             if push.ends is not None:
                 close_session(each.session, self._backend)
                 ended.append((each.index, self._finish(each)))
@@ -200,7 +203,7 @@ class Batch:
         posteriors = np.concatenate(each.posteriors) if each.posteriors else None
         return Transcription(
             file=str(each.file),
-            sha256=file_sha256(each.file),
+            sha256=each.audio.sha256,
             samples=summary.samples,
             segments=tuple(each.segments),
             posteriors=posteriors,
@@ -225,17 +228,3 @@ def engine_of(model: Model, backend: Backend) -> Engine:
         backend=backend.info.id,
         arithmetic_id=backend.info.arithmetic_id,
     )
-
-
-def file_sha256(file: Path) -> str:
-    """Return the hex digest of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _share_out(done: Round, running: list[_Open], answers: list[Answer]) -> None:
-    """Add to each file its part of the round's time, by the steps it took."""
-    steps = sum(answer.steps for answer in answers)
-    round_s = done.feature_s + done.compute_s + done.post_s
-    for each, answer in zip(running, answers, strict=True):
-        each.compute_s += round_s * answer.steps / max(1, steps)

@@ -1,7 +1,7 @@
 """The command line: every verb, and what becomes of an error.
 
 What a verb does lives in a module of its own, imported when the verb runs and not before:
-numpy, gRPC and soundfile take half a second together, and ``vau --help`` should not.
+numpy, gRPC and soundfile take longer to load than ``vau --help`` takes without them.
 """
 
 # ruff: noqa: PLC0415 - imports inside functions, for the reason above
@@ -18,7 +18,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from vau import errors, flags
+from vau import errors
+from vau.commands import flags
 from vau.errors import VauError
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
@@ -40,7 +41,8 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
 }
 EPILOG: Final = """
 Any flag may also stand in the environment (--chunk-ms as VAU_CHUNK_MS) or in the TOML file \
-of --config (chunk-ms = 100). The command line goes first, then the environment, then the file.
+of --config (chunk-ms = 100). The command line goes first, then the environment, then the \
+file. What a server has is named on the command line alone.
 
 Exit status: 0 done; 1 some files failed, or nobody read the output; 2 usage; 3 model or \
 backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused, no slot is \
@@ -116,9 +118,6 @@ def vau(
     """Phonemes from speech, live, on recurrent-network accelerators."""
 
 
-# --- vau serve -------------------------------------------------------------------------
-
-
 @app.command()
 def serve(
     *,
@@ -129,11 +128,12 @@ def serve(
     max_streams: flags.MaxStreams = 64,
     max_audio_message: flags.MaxAudioMessage = 64 << 10,
     max_unary_audio: flags.MaxUnaryAudio = 60.0,
-    max_lag: flags.MaxLag = 2.0,
+    max_lag: flags.MaxLag = 2.05,
     config_timeout: flags.ConfigTimeout = 10.0,
     drain_grace: flags.DrainGrace = 30.0,
     keepalive: flags.Keepalive = 30.0,
     insecure: flags.Insecure = False,
+    build: flags.Build = "",
     _config: flags.Config = None,
 ) -> None:
     """Run the server.
@@ -144,16 +144,17 @@ def serve(
 
     from prometheus_client import CollectorRegistry
 
+    from vau.commands.serve import open_lanes
     from vau.config import ServerConfig
     from vau.logs import log_to
     from vau.metrics import Metrics
-    from vau.serving import open_lanes
     from vau.wire.server import serve as serve_until_told
 
     config = ServerConfig(
         listen=listen,
         metrics_listen=metrics_listen,
         insecure=insecure,
+        build=build,
         max_streams=max_streams,
         max_audio_message_bytes=max_audio_message,
         max_unary_audio_s=max_unary_audio,
@@ -168,7 +169,12 @@ def serve(
     asyncio.run(serve_until_told(config, lanes, metrics))
 
 
-# --- vau stream ------------------------------------------------------------------------
+def _print_microphones(wanted: bool) -> None:
+    if wanted:
+        from vau.commands.live_audio import microphones
+
+        print(microphones())
+        raise typer.Exit
 
 
 @app.command()
@@ -178,7 +184,15 @@ def stream(
     server: flags.Server = flags.DEFAULT_SERVER,
     mic: flags.Mic = False,
     device: flags.Device = "",
-    list_devices: flags.ListDevices = False,
+    _list_devices: Annotated[
+        bool,
+        flags.flag(
+            "--list-devices",
+            "List the sound devices, and stop.",
+            is_eager=True,
+            callback=_print_microphones,
+        ),
+    ] = False,
     model: flags.ServedModel = "",
     backend: flags.ServedBackend = "",
     channel: flags.Channel = "mix",
@@ -195,13 +209,9 @@ def stream(
     Prints each phoneme once it is certain: start and end in seconds, and its name; silence is
     a dot.
     """
-    from vau import stream as verb
-    from vau.sources import microphones
+    from vau.commands import stream as verb
     from vau.transcript import Output
 
-    if list_devices:
-        print(microphones())
-        return
     options = verb.StreamOptions(
         server=server,
         file=file,
@@ -220,11 +230,9 @@ def stream(
     verb.stream(options, partial(print, flush=True), warn)
 
 
-# --- vau transcribe --------------------------------------------------------------------
-
-
 @app.command()
 def transcribe(
+    context: typer.Context,
     *,
     paths: flags.Paths,
     server: flags.Server = "",
@@ -242,43 +250,30 @@ def transcribe(
     Without --out, prints each path and its phonemes with a tab between. A file that cannot be
     read is reported, and the others go on.
     """
-    from vau import transcribe as verb
-    from vau.batch import Failed
-    from vau.display import progress
+    from vau.commands import transcribe as verb
+    from vau.commands.display import progress
     from vau.processes import core_count
     from vau.transcript import Output
 
-    items = verb.find_items(paths)
-    if out is not None:
-        verb.check_names(items)
-    plan = verb.Plan(
-        model=model or ("" if server else flags.DEFAULT_MODEL),
-        backend=backend or ("" if server else flags.DEFAULT_BACKEND),
+    plan = verb.TranscribePlan(
+        **flags.engine(context, model, backend),
         server=server,
         jobs=jobs or core_count(),
         channel=channel,
         logits=logits,
         output=None if out is None else Output(out, formats),
     )
-    statuses = []
     with progress(Console(stderr=True), "s of audio") as show:
-        for item, outcome in verb.in_order(items, verb.transcribe(items, plan, show)):
-            if isinstance(outcome, Failed):
-                statuses.append(_complain(outcome.error, item.file))
-                continue
-            statuses.append(DONE)
-            if out is None:
-                print(item.file, " ".join(outcome.symbols()), sep="\t", flush=True)
+        tell = partial(print, flush=True)
+        statuses = verb.transcribe_all(verb.find_items(paths), plan, show, tell, _complain)
     if DONE in statuses:
         return SOME_FAILED if any(statuses) else DONE
     return statuses[0]
 
 
-# --- vau evaluate ----------------------------------------------------------------------
-
-
 @app.command()
 def evaluate(
+    context: typer.Context,
     *,
     manifest: flags.Manifest,
     split: flags.Split = "",
@@ -295,16 +290,15 @@ def evaluate(
     Scores the backend, and beside it float, the network before it was quantised. Paths in the
     manifest are relative to its folder. Silence counts on neither side.
     """
-    from vau import evaluate as verb
-    from vau.display import progress
+    from vau.commands import evaluate as verb
+    from vau.commands.display import progress
     from vau.processes import core_count
 
-    plan = verb.Plan(
+    plan = verb.EvaluatePlan(
         manifest=manifest,
         split=split,
         limit=limit,
-        model=model or ("" if server else flags.DEFAULT_MODEL),
-        backend=backend or ("" if server else flags.DEFAULT_BACKEND),
+        **flags.engine(context, model, backend),
         server=server,
         jobs=jobs or core_count(),
     )
@@ -314,9 +308,6 @@ def evaluate(
         print(json.dumps({"manifest": str(manifest), "split": split, **verb.report(scores)}))
     else:
         print("\n".join(verb.table(scores)))
-
-
-# --- vau features, vau backends ----------------------------------------------------------
 
 
 @app.command()
@@ -329,7 +320,7 @@ def features(
     _config: flags.Config = None,
 ) -> None:
     """Write the features of a file into an npz, as a model would get them."""
-    from vau.features import write_features
+    from vau.commands.features import write_features
 
     frames, width = write_features(file, out, kind, channel)
     print(f"{out}: {frames} frames of {width} features")
@@ -338,29 +329,25 @@ def features(
 @app.command()
 def backends(
     *,
-    server: flags.Server = "",
+    server: flags.ServerToAsk = "",
     model: flags.Model = flags.DEFAULT_MODEL,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
     """List the accelerators of this machine, or of a server."""
-    from vau import inventory
     from vau.client import Client
+    from vau.commands import backends as inventory
 
     if server:
         with Client(server) as client:
-            found = list(inventory.there(client))
+            found = list(inventory.on_server(client))
     else:
         found = list(inventory.here(model))
     if as_json:
         print(json.dumps({"backends": [each.facts() for each in found]}))
         return
     for each in found:
-        figures = " ".join(filter(None, (each.arithmetic_id, each.slots)))
-        print(f"{each.id:<20} {each.state:<12} {figures} {each.text}".rstrip())
-
-
-# --- vau demo --------------------------------------------------------------------------
+        print(each.line())
 
 
 @app.command()
@@ -378,8 +365,8 @@ def demo(
 
     Without FILE it takes a recording of Debian's pocketsphinx-testdata.
     """
-    from vau import demo as verb
-    from vau.display import drawn
+    from vau.commands import demo as verb
+    from vau.commands.display import drawn
 
     options = verb.DemoOptions(
         file=file or verb.default_clip(),

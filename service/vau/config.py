@@ -3,13 +3,19 @@
 import importlib.metadata
 import ipaddress
 from dataclasses import dataclass
+from math import ceil, inf
 from typing import Final
 
+from vau.audio import SAMPLE_RATE_HZ
 from vau.errors import ConfigInvalid
 
-MAX_TRANSPORT_BYTES: Final = 4 << 20
-"""What the transport takes in one message: more than any limit below, so that a client who
-passes one of them reads our error and not the transport's."""
+WIDEST_SAMPLE_BYTES: Final = 8  # a WAV file may hold 64-bit floats
+EXCESS: Final = 2  # so many times our limit still gets our refusal rather than gRPC's
+ENVELOPE_BYTES: Final = 64 << 10  # what a request holds besides its audio
+LEAST_TRANSPORT_BYTES: Final = 4 << 20  # gRPC's own limit, which its users expect
+MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
+MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
+MOST_UNARY_AUDIO_S: Final = MOST_AUDIO_BYTES // (WIDEST_SAMPLE_BYTES * SAMPLE_RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +39,10 @@ class ServerConfig:
 
     max_audio_message_bytes: int = 64 << 10
     max_unary_audio_s: float = 60.0
-    max_lag_s: float = 2.0
-    """The most that a client may ask for. A message is answered before the next is read,
-    so what waits is one message at the most."""
+    max_lag_s: float = 2.05
+    """The most audio that may wait for the accelerator; a stream may lower it for itself. A
+    message is answered before the next is read, so no message may hold more than this. The
+    largest message of LINEAR16, 2.048 s, just fits."""
 
     config_timeout_s: float = 10.0
     drain_grace_s: float = 30.0
@@ -57,18 +64,33 @@ class ServerConfig:
                 "listen on 127.0.0.1, or set insecure to say that this is meant",
                 field="listen",
             )
-        for name in ("max_streams", "max_unary_audio_s", "max_lag_s", "config_timeout_s"):
-            self._check(name, above=0)
+        for name in ("max_streams", "max_lag_s", "config_timeout_s"):
+            self._check(name)
         for name in ("keepalive_s", "keepalive_timeout_s"):
-            self._check(name, above=0)
-        self._check("drain_grace_s", above=-1e-9)
-        self._check("max_audio_message_bytes", above=0, below=MAX_TRANSPORT_BYTES)
+            self._check(name)
+        self._check("drain_grace_s", may_be_zero=True)
+        self._check("max_unary_audio_s", most=MOST_UNARY_AUDIO_S)
+        self._check("max_audio_message_bytes", most=MOST_AUDIO_BYTES)
 
-    def _check(self, name: str, *, above: float, below: float = float("inf")) -> None:
+    @property
+    def transport_bytes(self) -> int:
+        """How much gRPC is to take in one message.
+
+        It refuses what is larger without a word about our limits, so there is room for
+        audio in its widest form, and for twice as much as is allowed.
+        """
+        unary_bytes = ceil(self.max_unary_audio_s * SAMPLE_RATE_HZ * WIDEST_SAMPLE_BYTES)
+        audio_bytes = max(self.max_audio_message_bytes, unary_bytes)
+        return max(LEAST_TRANSPORT_BYTES, EXCESS * audio_bytes + ENVELOPE_BYTES)
+
+    def _check(self, name: str, *, most: int | None = None, may_be_zero: bool = False) -> None:
         value = getattr(self, name)
-        if not above < value < below:
-            limits = f"more than {above:g}" + (f" and less than {below:g}" * (below < 1e300))
-            raise ConfigInvalid(f"{name}={value} must be {limits}", field=name)
+        is_positive = value >= 0 if may_be_zero else value > 0
+        is_small_enough = value < inf if most is None else value <= most
+        if not (is_positive and is_small_enough):
+            least = "0 or more" if may_be_zero else "more than 0"
+            bound = "finite" if most is None else f"at most {most}"
+            raise ConfigInvalid(f"{name}={value} must be {least} and {bound}", field=name)
 
 
 def split_address(address: str, name: str = "address") -> tuple[str, int]:

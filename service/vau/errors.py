@@ -1,4 +1,4 @@
-"""Every failure a caller can meet.
+"""All that can go wrong for a caller, as one tree.
 
     VauError
      ├─ ConfigError            what was asked for cannot be meant
@@ -27,8 +27,8 @@
      ├─ Draining               the server is shutting down
      └─ Unreachable            the server does not answer, or was lost
 
-A programming mistake is none of these: it stays a TypeError, ValueError or
-AssertionError, and reaches the log with its traceback.
+What a caller cannot cause is not in the tree. A defect of ours raises whatever Python
+raises, ends the call as INTERNAL and leaves its traceback in the log.
 """
 
 

@@ -25,12 +25,12 @@ Rows = NDArray[np.float64]
 
 DELTA_SPAN: Final = 2  # frames to each side that one delta stage looks at
 LOOK_AHEAD_FRAMES: Final = 2 * DELTA_SPAN  # deltas of deltas
-FLOOR_POWER: Final = float(np.finfo(np.float64).eps)  # keeps log() finite on digital silence
+FLOOR_POWER: Final = float(np.finfo(np.float64).eps)  # stands in for 0, whose log is -inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontendConfig:
-    """How samples become features. Immutable: it travels with the trained weights."""
+    """One definition of the features. A model's card carries the one it was trained on."""
 
     kind: Kind = "fbank"
     mel_bands: int = 40
@@ -44,12 +44,19 @@ class FrontendConfig:
             raise ValueError(f"kind={self.kind!r} is neither 'fbank' nor 'mfcc'")
         if self.fft_points < FRAME_SAMPLES:
             raise ValueError(
-                f"fft_points={self.fft_points} is less than a frame ({FRAME_SAMPLES})"
+                f"fft_points={self.fft_points} would cut a frame of {FRAME_SAMPLES} samples"
             )
         if not 0.0 <= self.pre_emphasis < 1.0:
-            raise ValueError(f"pre_emphasis={self.pre_emphasis} is outside [0, 1)")
+            raise ValueError(f"pre_emphasis={self.pre_emphasis} must be in [0, 1)")
+        if self.mel_bands < 1 or not self.filter_bank().any(axis=1).all():
+            raise ValueError(
+                f"mel_bands={self.mel_bands}: each needs a bin of the {self.fft_points}-point "
+                "transform, and there must be one at least"
+            )
         if self.kind == "mfcc" and not 1 <= self.cepstra <= self.mel_bands:
-            raise ValueError(f"cepstra={self.cepstra} is outside 1..{self.mel_bands}")
+            raise ValueError(f"cepstra={self.cepstra} must be in 1..{self.mel_bands}")
+        if self.kind == "mfcc" and self.lifter < 1:
+            raise ValueError(f"lifter={self.lifter} must be 1 or more")
 
     @property
     def static_dim(self) -> int:
@@ -60,6 +67,11 @@ class FrontendConfig:
     def feature_dim(self) -> int:
         """Features of a frame: statics, their deltas, and the deltas of these."""
         return 3 * self.static_dim
+
+    def filter_bank(self) -> Rows:
+        """Return the triangular filters of the library, shape (mel_bands, bins)."""
+        bank: Rows = psf.get_filterbanks(self.mel_bands, self.fft_points, SAMPLE_RATE_HZ)
+        return bank
 
 
 FBANK: Final = FrontendConfig(kind="fbank", mel_bands=40)
@@ -126,7 +138,7 @@ class Frontend:
         """Build window, filter bank and, for MFCC, the cosine table."""
         self.config = config
         self._window = np.hamming(FRAME_SAMPLES)
-        bank = psf.get_filterbanks(config.mel_bands, config.fft_points, SAMPLE_RATE_HZ)
+        bank = config.filter_bank()
         band, self._bins = np.nonzero(bank)
         self._weights = bank[band, self._bins]
         self._band_starts = np.searchsorted(band, np.arange(config.mel_bands))

@@ -1,11 +1,13 @@
-"""One thread per backend: whatever arrived while it was busy is its next batch.
+"""The thread of a backend, and the queue in front of it.
 
-The event loop hands audio in and awaits answers; the thread alone touches the backend and
-the sessions, so neither needs a lock. A caller who hangs up does not stop the thread: its
+While the backend computes, audio of many streams gathers; all of it is the next batch. The
+event loop hands audio in and awaits answers; the thread alone touches the backend and the
+sessions, so neither needs a lock. A caller who hangs up does not stop the thread: its
 ``close`` queues behind whatever it left running, and gives the slot back in order.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,6 +32,8 @@ from vau.session import (
 )
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,9 @@ class Lane:
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        self._jobs.put(_CallJob(lambda: close_session(session, self.backend)))
+        job = _CallJob(lambda: close_session(session, self.backend))
+        job.future.add_done_callback(_log_failure)  # nobody waits for it
+        self._jobs.put(job)
 
     async def ask(self, question: Callable[[Backend], T]) -> T:
         """Put ``question`` to the backend, on its own thread, between two batches."""
@@ -106,7 +112,17 @@ class Lane:
 
     async def shutdown(self) -> None:
         """Finish what is queued, close the backend, end the thread."""
-        await self._call(self.backend.close)
+        try:
+            await self._call(self.backend.close)
+        except asyncio.CancelledError:  # of a backend that is stuck, the thread is too
+            self._jobs.put(None)
+            raise
+        except BaseException:
+            await self._end_thread()
+            raise
+        await self._end_thread()
+
+    async def _end_thread(self) -> None:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -161,6 +177,12 @@ class Lane:
                 batch_size=len(jobs),
             )
             job.future.set_result(Timed(answer, times))
+
+
+def _log_failure(done: "Future[None]") -> None:
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        logger.error("a slot could not be given back", exc_info=error)
 
 
 def _answer(job: _CallJob) -> None:

@@ -15,9 +15,10 @@ validated once; the backend's factory and the decoder get it whole.
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,11 @@ class Network:
     hidden: int
     inputs: int
     classes: int
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"network.{name}={value!r} is not a positive whole number")
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by its name in a bundle."""
@@ -70,6 +76,13 @@ class DecoderTables:
     prior_weight: float
     bigram_weight: float
     insertion_bonus: float
+
+    def __post_init__(self) -> None:
+        if self.min_frames < 1:
+            raise ValueError(f"decoder.min_frames={self.min_frames} is less than 1")
+        for name in ("prior_weight", "bigram_weight", "insertion_bonus"):
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"decoder.{name}={getattr(self, name)} is not finite")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,48 +173,40 @@ def load_model(folder: Path) -> Model:
 def _from_card(folder: Path, card: Mapping[str, Any], digest: str) -> Model:
     if card["schema"] != SCHEMA:
         raise ValueError(f"schema is {card['schema']!r}, not {SCHEMA!r}")
-    network = Network(**card["network"])
-    frontend = FrontendConfig(**card["frontend"])
+    network, frontend = Network(**card["network"]), FrontendConfig(**card["frontend"])
     phonemes = tuple(card["phonemes"])
-    if len(phonemes) != network.classes or len(set(phonemes)) != len(phonemes):
-        raise ValueError(f"{len(phonemes)} phonemes for {network.classes} classes, or repeated")
     if frontend.feature_dim != network.inputs:
         raise ValueError(
             f"network.inputs={network.inputs}, but the front end gives {frontend.feature_dim}"
         )
-    if int(card["output_delay"]) < 0 or not float(card["temperature"]) > 0.0:
-        raise ValueError("output_delay must be 0 or more, temperature more than 0")
-    shapes = network.weight_shapes()
-    statistics = {"mean": (network.inputs,), "inv_std": (network.inputs,)}
-    read = _BundleReader(folder, card["sha256"])
-    tables = {"log_bigram": (len(phonemes),) * 2, "log_prior": (len(phonemes),)}
-    normalisation = read.arrays("statistics.npz", statistics, "float32")
-    master = read.arrays("master.npz", shapes, "float16")
-    decoder = read.arrays("decoder.npz", tables, "float32")
+    if len(phonemes) != network.classes or len(set(phonemes)) != len(phonemes):
+        raise ValueError(f"{len(phonemes)} phonemes for {network.classes} classes, or repeated")
+    output_delay, temperature = int(card["output_delay"]), float(card["temperature"])
+    if output_delay < 0 or not 0.0 < temperature < math.inf:
+        raise ValueError(
+            f"output_delay={output_delay} must be 0 or more, "
+            f"temperature={temperature} positive and finite"
+        )
+    reader = _BundleReader(folder, card["sha256"])
+    master = reader.arrays("master.npz", network.weight_shapes(), "float16")
+    mean, inv_std = reader.statistics(network.inputs)
     return Model(
         name=str(card["name"]),
         digest=digest,
         network=network,
         frontend=frontend,
-        output_delay=int(card["output_delay"]),
-        temperature=float(card["temperature"]),
+        output_delay=output_delay,
+        temperature=temperature,
         phonemes=phonemes,
         silence_ids=tuple(phonemes.index(name) for name in card["silence"]),
-        mean=normalisation["mean"],
-        inv_std=normalisation["inv_std"],
+        mean=mean,
+        inv_std=inv_std,
         master={name: values.astype(np.float32) for name, values in master.items()},
         integers={
-            spec: read.arrays(f"{spec}.npz", shapes, str(dtype))
+            spec: reader.arrays(f"{spec}.npz", network.weight_shapes(), str(dtype))
             for spec, dtype in card["integers"].items()
         },
-        decoder=DecoderTables(
-            log_bigram=decoder["log_bigram"],
-            log_prior=decoder["log_prior"],
-            min_frames=int(card["decoder"]["min_frames"]),
-            prior_weight=float(card["decoder"]["prior_weight"]),
-            bigram_weight=float(card["decoder"]["bigram_weight"]),
-            insertion_bonus=float(card["decoder"]["insertion_bonus"]),
-        ),
+        decoder=reader.decoder(network.classes, card["decoder"]),
         card=card,
     )
 
@@ -210,6 +215,27 @@ def _from_card(folder: Path, card: Mapping[str, Any], digest: str) -> Model:
 class _BundleReader:
     folder: Path
     sha256: Mapping[str, str]
+
+    def statistics(self, inputs: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read mean and inverse deviation of the features."""
+        file = "statistics.npz"
+        read = self.arrays(file, {"mean": (inputs,), "inv_std": (inputs,)}, "float32")
+        if not (read["inv_std"] > 0).all():
+            raise self._bad(file, "inv_std holds a value that is not positive")
+        return read["mean"], read["inv_std"]
+
+    def decoder(self, classes: int, weights: Mapping[str, Any]) -> DecoderTables:
+        """Read the tables, and put the card's weights beside them."""
+        shapes = {"log_bigram": (classes, classes), "log_prior": (classes,)}
+        tables = self.arrays("decoder.npz", shapes, "float32")
+        return DecoderTables(
+            log_bigram=tables["log_bigram"],
+            log_prior=tables["log_prior"],
+            min_frames=int(weights["min_frames"]),
+            prior_weight=float(weights["prior_weight"]),
+            bigram_weight=float(weights["bigram_weight"]),
+            insertion_bonus=float(weights["insertion_bonus"]),
+        )
 
     def arrays(
         self, file: str, shapes: Mapping[str, tuple[int, ...]], dtype: str

@@ -7,15 +7,21 @@ back does not depend on how the items were spread; only its order does.
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from typing import Final, TypeVar
 
 from vau.errors import BackendFault
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+"""The signals that ask a process to end."""
 
 
 def spread(
@@ -41,7 +47,8 @@ def spread(
     known = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
-        futures = [pool.submit(_gather, work, group) for group in groups]
+        with _births():  # a process starts when work is submitted
+            futures = [pool.submit(_gather, work, group) for group in groups]
         for future in as_completed(futures):
             yield from future.result()
     except BrokenProcessPool as cause:
@@ -61,9 +68,50 @@ def core_count() -> int:
     return len(os.sched_getaffinity(0))
 
 
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for the end of the block: their handlers may raise.
+
+    On another thread than the main one nothing is to be held back: there none raises.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda one, _frame: held.append(one)) for number in ENDING
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for caught in held:
+        signal.raise_signal(caught)
+
+
+@contextmanager
+def _births() -> Iterator[None]:
+    """Let nobody be interrupted while processes start: neither us nor, until they can, them.
+
+    A child that dies before it has read what it is to do complains, and so does one whose
+    parent is gone by then. Children inherit the mask, and ``_begin`` takes it off; it keeps
+    no signal from the other threads of this process, so our handlers wait as well.
+    """
+    resource_tracker.ensure_running()  # takes the mask off when it has started
+    with signals_held_back():
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _begin() -> None:
-    """Let an interrupt from the terminal end a worker without a word."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let a signal end a worker without a word, from now on."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _gather(

@@ -1,4 +1,8 @@
-"""The known-answer run: what a backend must do right before it may serve."""
+"""The consistency check: what a backend must do right before it may serve.
+
+It compares a backend with itself. That the answers are those of the network is for the tests
+of the backend to show.
+"""
 
 from typing import Final
 
@@ -63,6 +67,7 @@ def _run(backend: Backend, pieces: list[NDArray[np.float32]]) -> Result:
 
 def _fault(backend: Backend, what: str) -> BackendFault:
     return BackendFault(
-        f"backend {backend.info.id}: its self-check failed: {what}; do not trust its answers",
+        f"backend {backend.info.id}: its consistency check failed: {what}; "
+        "do not trust its answers",
         backend=backend.info.id,
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vau.audio import HOP_SAMPLES, Encoding, PcmReader
 from vau.backend import Backend, Cost, Result, Slot, Work
-from vau.decode import Decoder
+from vau.decode import Decoder, Run
 from vau.errors import AudioCorrupt, VauError
 from vau.frontend import Frontend, Piece, Utterance
 from vau.model import Model
@@ -120,6 +120,7 @@ class _Progress:
     last_features: NDArray[np.float32] | None = None
     steps: int = 0
     frames: int = 0
+    stable_phones: tuple[Phone, ...] = ()
     ends: EndReason | None = None
 
 
@@ -237,16 +238,10 @@ class Session:
         else:
             return ()
         received, start = self._pcm.samples, utterance.start_sample
-        phones = tuple(
-            Phone(
-                symbol=self._model.phonemes[run.class_id],
-                class_id=run.class_id,
-                start_sample=start + run.start_frame * HOP_SAMPLES,
-                end_sample=min(start + run.end_frame * HOP_SAMPLES, received),
-                confidence=run.confidence,
-            )
-            for run in transcript.runs
-        )
+        known = utterance.stable_phones
+        changed = [self._phone(run, start) for run in transcript.runs[len(known) :]]
+        phones = (*known, *changed)
+        utterance.stable_phones = phones[: transcript.stable_count]
         end = received if utterance.ends else start + utterance.frames * HOP_SAMPLES
         segment = Segment(
             utterance_index=utterance.index,
@@ -258,6 +253,16 @@ class Session:
             end_reason=utterance.ends,
         )
         return (segment,)
+
+    def _phone(self, run: Run, start_sample: int) -> Phone:
+        """Place a run of the utterance that began at ``start_sample`` in the stream."""
+        return Phone(
+            symbol=self._model.phonemes[run.class_id],
+            class_id=run.class_id,
+            start_sample=start_sample + run.start_frame * HOP_SAMPLES,
+            end_sample=min(start_sample + run.end_frame * HOP_SAMPLES, self._pcm.samples),
+            confidence=run.confidence,
+        )
 
 
 def _chain(digest: bytes, rows: NDArray[np.integer]) -> bytes:
@@ -328,14 +333,22 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
         pieces = {}
     computed_s = perf_counter()
     for at, result in zip(pieces, results, strict=True):
-        session = pushes[at].session
-        answers[at] = session.answer(result)
-        if pushes[at].ends is EndReason.END_UTTERANCE:  # the next begins in the zero state
-            close_session(session, backend)
-            open_session(session, backend)
+        answers[at] = _answered(pushes[at], result, backend)
     return Round(
         answers=[answer for answer in answers if answer is not None],
         feature_s=featured_s - started_s,
         compute_s=computed_s - featured_s,
         post_s=perf_counter() - computed_s,
     )
+
+
+def _answered(push: Push, result: Result, backend: Backend) -> Answer | VauError:
+    """Close what has ended; the next utterance begins in another slot, in the zero state."""
+    answer = push.session.answer(result)
+    if push.ends is EndReason.END_UTTERANCE:
+        try:
+            close_session(push.session, backend)
+            open_session(push.session, backend)
+        except VauError as error:
+            return error
+    return answer

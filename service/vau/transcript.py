@@ -7,6 +7,7 @@ pickled objects. Either appears under its name only once it is whole.
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,6 +105,15 @@ class Output:
 
     folder: Path
     formats: tuple[OutputFormat, ...]
+
+    def prepare(self) -> None:
+        """Make the folder. Raises ConfigInvalid if no file can be written there."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as cause:
+            raise _unwritable(self.folder, cause) from cause
 
 
 def header(done: Transcription) -> dict[str, Any]:
@@ -227,10 +237,14 @@ def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> None:
             fill(file)
         temporary.replace(target)
     except OSError as cause:
-        raise ConfigInvalid(
-            f"{target}: cannot be written: {cause.strerror or cause}; choose another folder",
-            field="out",
-        ) from cause
+        raise _unwritable(target, cause) from cause
     finally:
         with suppress(OSError):  # most often it is gone: it has its real name
             temporary.unlink()
+
+
+def _unwritable(path: Path, cause: OSError) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"{path}: cannot be written: {cause.strerror or cause}; choose another folder",
+        field="out",
+    )

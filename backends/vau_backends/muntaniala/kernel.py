@@ -43,7 +43,7 @@ Number = TypeVar("Number", np.int8, np.int32, np.float32)
 
 EXACT_IN_FLOAT32: Final = 2**24
 BLOCK_STEPS: Final = 32  # bounds the memory of a call: 25 KB per frame of 384 units on 4x4
-FEW_LANES: Final = 64  # where one numpy call per product costs more than a Python loop
+FEW_LANES: Final = 64  # below it a Python loop per lane is taken; changes no bit
 LANES_AT_A_TIME: Final = 4096  # bounds the memory of a network that saturates everywhere
 
 

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vau.errors import VauError
 from vau.v1 import speech_pb2 as pb
 
 DTYPES: Final[dict[int, str]] = {
@@ -21,8 +22,16 @@ def posteriors_array(posteriors: pb.Posteriors) -> Values:
     """Return the values, shape (frame_count, width), in the type they were sent as.
 
     RAW_INT32 comes as it is: times ``2.0 ** -fraction_bits`` it is the logit.
-    Raises ValueError if the bytes are not of that shape.
+    Raises VauError for an encoding that is newer than this client, ValueError if the bytes
+    are not of that shape.
     """
+    if posteriors.encoding not in DTYPES:
+        raise VauError(
+            f"posteriors.encoding: {posteriors.encoding} is unknown to this client, as if "
+            "the server were newer; update the client, or ask for POSTERIOR_ENCODING_FLOAT32",
+            field="posteriors.encoding",
+            found=posteriors.encoding,
+        )
     values: Values = np.frombuffer(posteriors.values, DTYPES[posteriors.encoding])
     return values.reshape(posteriors.frame_count, posteriors.width)
 

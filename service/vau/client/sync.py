@@ -15,6 +15,9 @@ from vau.wire.status import error_from
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 10.0  # for calls that compute nothing
+KEEPALIVE_S: Final = 20.0  # a server that is busy answers pings; one that vanished does not
+KEEPALIVE_TIMEOUT_S: Final = 10.0
+UNLIMITED: Final = -1  # in the words of gRPC
 
 
 class Client:
@@ -28,8 +31,17 @@ class Client:
         self.address = address
         self._channel = grpc.insecure_channel(
             address,
-            # The least time that gRPC gives one attempt to connect is also the most.
-            options=[("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3))],
+            options=[
+                # The least time that gRPC gives one attempt to connect is also the most.
+                ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
+                # The final of a long recording is one message, however many phones it has.
+                ("grpc.max_receive_message_length", UNLIMITED),
+                ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1e3)),
+                ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
+                # Or else gRPC waits a minute for the answer to a ping.
+                ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
+                ("grpc.http2.max_pings_without_data", 0),  # any number: a listener is silent
+            ],
         )
         self._stub = SpeechRecognitionStub(self._channel)
 

@@ -71,22 +71,23 @@ class SpeechRecognitionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Recognize(self, request, context):
-        """Recognises one short recording, a minute by default. Its numbers are those of a stream
-        of the same samples.
+        """Recognises one short recording, a minute by default. Streamed, it would give the same
+        numbers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBackends(self, request, context):
-        """Lists the accelerators of this server with their state, free slots and abilities.
+        """Lists what this server can compute on, how each fares, and how many streams still fit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetServerInfo(self, request, context):
-        """Says what this server is: version, models, accepted formats, limits in force.
+        """Says what a client should know before it opens a stream: what is running here, what may
+        be sent, and how much of it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,18 +1,21 @@
 """Answers as messages: what domain types become on their way out."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import HOP_SAMPLES
+from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Cost, Energy, Origin
 from vau.lane import StageTimes
-from vau.session import Answer, EndReason, Segment
+from vau.model import Model
+from vau.session import Answer, EndReason, Segment, Summary
 from vau.v1 import speech_pb2 as pb
-from vau.wire.request import Output
+from vau.wire.request import CHANNELS, FILES, RAW, Output
 
 S_TO_NS: Final = 1_000_000_000
+NO_BLANK: Final = -1
 END_REASONS: Final = {
     None: pb.END_REASON_UNSPECIFIED,
     EndReason.HALF_CLOSE: pb.END_REASON_HALF_CLOSE,
@@ -129,6 +132,48 @@ def add_timing(total: pb.Timing, timing: pb.Timing) -> None:
     total.device_cycles += timing.device_cycles
     total.device_ns += timing.device_ns
     total.device_origin = timing.device_origin or total.device_origin
+
+
+def finished_of(summary: Summary, timing: pb.Timing) -> pb.SessionFinished:
+    """Add up a stream that ended well; ``timing`` holds its totals."""
+    return pb.SessionFinished(
+        samples=summary.samples,
+        frames=summary.frames,
+        utterances=summary.utterances,
+        output_digest=summary.output_digest,
+        deadline_misses=timing.deadline_misses,
+        energy=[energy_of(energy, 0, summary.frames) for energy in summary.cost.energies],
+        timing=timing,
+        input_digest=summary.input_digest,
+    )
+
+
+def model_info(model: Model) -> pb.ModelInfo:
+    """Describe a model."""
+    return pb.ModelInfo(
+        name=model.name,
+        digest=model.digest,
+        classes=model.phonemes,
+        decoding=pb.ModelInfo.DECODING_FRAMEWISE,
+        blank_id=NO_BLANK,
+        silence_ids=model.silence_ids,
+        feature_dim=model.frontend.feature_dim,
+        frame_shift_samples=HOP_SAMPLES,
+        frame_length_samples=FRAME_SAMPLES,
+        look_ahead_frames=model.look_ahead_frames,
+    )
+
+
+def accepted_formats() -> Sequence[pb.AudioFormat]:
+    """Return every format of audio that some call takes."""
+    return [
+        pb.AudioFormat(
+            encoding=encoding,
+            sample_rate_hertz=SAMPLE_RATE_HZ,
+            channel_count=CHANNELS,
+        )
+        for encoding in (*RAW, *FILES)
+    ]
 
 
 def _encoded(

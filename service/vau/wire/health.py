@@ -40,8 +40,14 @@ class Watch:
 
     async def look(self) -> None:
         """Ask once, and show what was said."""
+        lanes = list(self._host.lanes)
+        told = await asyncio.gather(*map(_health, lanes))  # one that is stuck delays no other
         for name in self._host.lanes.backend_ids:
-            said = [await _health(lane) for lane in self._host.lanes.of(name)]
+            said = [
+                health
+                for lane, health in zip(lanes, told, strict=True)
+                if lane.backend.info.id == name
+            ]
             self._note(name, max(said, key=lambda each: BADNESS.index(each.state)))
             await self._show(f"vau.backend.{name}", is_serving=self._is_usable(name))
         all_usable = all(self._is_usable(name) for name in self._host.lanes.backend_ids)

@@ -1,6 +1,5 @@
 """What all calls of one server share, and how the server describes itself."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -8,17 +7,14 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Health, State
 from vau.config import ServerConfig, version
 from vau.metrics import Metrics
-from vau.model import Model
-from vau.session import Summary
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import energy_of
+from vau.wire.answer import accepted_formats, model_info
 from vau.wire.gate import Gate
 from vau.wire.lanes import Lanes
-from vau.wire.request import CHANNELS, FILES, RAW, Recognition, resolved
+from vau.wire.request import Recognition, resolved
 
 STATES: Final = {
     State.INITIALIZING: pb.BackendInfo.STATE_INITIALIZING,
@@ -28,7 +24,6 @@ STATES: Final = {
     State.DRAINING: pb.BackendInfo.STATE_DRAINING,
 }
 USABLE: Final = (State.READY, State.DEGRADED)
-NO_BLANK: Final = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,48 +108,6 @@ class Host:
             draining=self.gate.is_draining,
             started=started,
         )
-
-
-def accepted_formats() -> Sequence[pb.AudioFormat]:
-    """Return every format of audio that some call takes."""
-    return [
-        pb.AudioFormat(
-            encoding=encoding,
-            sample_rate_hertz=SAMPLE_RATE_HZ,
-            channel_count=CHANNELS,
-        )
-        for encoding in (*RAW, *FILES)
-    ]
-
-
-def model_info(model: Model) -> pb.ModelInfo:
-    """Describe a model."""
-    return pb.ModelInfo(
-        name=model.name,
-        digest=model.digest,
-        classes=model.phonemes,
-        decoding=pb.ModelInfo.DECODING_FRAMEWISE,
-        blank_id=NO_BLANK,
-        silence_ids=model.silence_ids,
-        feature_dim=model.frontend.feature_dim,
-        frame_shift_samples=HOP_SAMPLES,
-        frame_length_samples=FRAME_SAMPLES,
-        look_ahead_frames=model.look_ahead_frames,
-    )
-
-
-def finished_of(summary: Summary, timing: pb.Timing) -> pb.SessionFinished:
-    """Add up a stream that ended well; ``timing`` holds its totals."""
-    return pb.SessionFinished(
-        samples=summary.samples,
-        frames=summary.frames,
-        utterances=summary.utterances,
-        output_digest=summary.output_digest,
-        deadline_misses=timing.deadline_misses,
-        energy=[energy_of(energy, 0, summary.frames) for energy in summary.cost.energies],
-        timing=timing,
-        input_digest=summary.input_digest,
-    )
 
 
 def _duration(seconds: float) -> Duration:

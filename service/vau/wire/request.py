@@ -75,6 +75,8 @@ class Stream:
 
     recognition: Recognition
     interim_results: bool
+    max_lag_s: float
+    """The most audio that a message may hold, see ``ServerConfig.max_lag_s``."""
 
 
 def stream_of(config: pb.StreamingConfig, lanes: Lanes, limits: ServerConfig) -> Stream:
@@ -87,12 +89,13 @@ def stream_of(config: pb.StreamingConfig, lanes: Lanes, limits: ServerConfig) ->
         raise _no_capability("config.shadow_backends", "shadow")
     if config.checkpoint_interval.ToNanoseconds():
         raise _no_capability("config.checkpoint_interval", "checkpoints")
-    _check_flow(config.flow_control, limits)
+    max_lag_s = _max_lag_s(config.flow_control, limits)
     return Stream(
         recognition=recognition_of(
             config.recognition, lanes, path="config.recognition", files=False
         ),
         interim_results=config.interim_results,
+        max_lag_s=max_lag_s,
     )
 
 
@@ -230,7 +233,8 @@ def _check_top_k(output: pb.OutputConfig, classes: int, path: str) -> None:
         )
 
 
-def _check_flow(flow: pb.FlowControl, limits: ServerConfig) -> None:
+def _max_lag_s(flow: pb.FlowControl, limits: ServerConfig) -> float:
+    """Check what is to happen to a client that sends too fast, and return its limit."""
     path = "config.flow_control"
     check_known(flow.overflow, pb.FlowControl.Overflow, f"{path}.overflow")
     if flow.overflow == pb.FlowControl.OVERFLOW_FAIL:
@@ -244,6 +248,7 @@ def _check_flow(flow: pb.FlowControl, limits: ServerConfig) -> None:
             found=lag_s,
             accepted=f"0..{limits.max_lag_s:g}",
         )
+    return lag_s or limits.max_lag_s
 
 
 def _has_rules(endpointing: pb.Endpointing) -> bool:

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,8 +13,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from vau.config import MAX_TRANSPORT_BYTES, ServerConfig, join_address, split_address, version
-from vau.errors import ConfigInvalid
+from vau.config import ServerConfig, join_address, split_address, version
+from vau.errors import BackendFault, ConfigInvalid
 from vau.lane import Lane
 from vau.logs import facts
 from vau.metrics import Metrics, MetricsPage
@@ -27,9 +28,11 @@ from vau.wire.service import SpeechRecognition
 
 logger = logging.getLogger(__name__)
 
-# Above any limit of ours: a client that passes it would freeze without a word
-# (grpc-java issue 8252).
+# More than we ever admit. A client whose connection is full is told nothing and waits, see
+# https://github.com/grpc/grpc-java/issues/8252.
 HTTP2_STREAMS: Final = 1000
+PINGS_S: Final = 5.0  # clients that ask more often whether we are there are disconnected
+CHECK_S: Final = 60.0  # for a backend to pass its check, which takes milliseconds
 LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
 CLOSE_S: Final = 5.0  # for a backend to finish its round and close
 
@@ -48,10 +51,14 @@ async def serve(config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -
     lanes: one per backend and model, the default first, made with ``metrics.of(id).on_round``;
            they are shut down at the end, whatever happens.
     The first line of the log says where it listens.
-    Raises BackendFault if a backend fails its self-check, ConfigInvalid if an address
-    cannot be had.
+    Raises BackendFault if a backend fails its check, ConfigInvalid if an address cannot
+    be had.
     """
-    server = Server(config, lanes, metrics)
+    try:
+        server = Server(config, lanes, metrics)
+    except BaseException:
+        await _shut_down(lanes)
+        raise
     stop = asyncio.Event()
 
     def told_to_stop() -> None:
@@ -62,12 +69,27 @@ async def serve(config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
+    stopping = asyncio.create_task(stop.wait())
     try:
-        await server.start()
-        await stop.wait()
-        await server.drain(config.drain_grace_s)
+        if await _started(server, stopping):
+            await stopping
+            await server.drain(config.drain_grace_s)
     finally:
+        stopping.cancel()
         await server.close()
+
+
+async def _started(server: "Server", stopping: "asyncio.Task[bool]") -> bool:
+    """Start ``server``; give up and return False if it is told to stop meanwhile."""
+    starting = asyncio.create_task(server.start())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+        return False
+    await starting
+    return True
 
 
 class Server:
@@ -88,7 +110,7 @@ class Server:
     async def start(self) -> Addresses:
         """Check every backend, then listen."""
         for lane in self._host.lanes:
-            await lane.ask(partial(self_check, model=lane.model))
+            await _check(lane)
             meters = self._metrics.of(lane.backend.info.id)
             meters.model(lane.model.name, lane.model.digest)
         self._metrics.built(version(), self._config.build)
@@ -130,23 +152,49 @@ class Server:
         if self._watching is not None:
             self._watching.cancel()
         await self._server.stop(LINGER_S)
-        for lane in self._host.lanes:
-            try:
-                await asyncio.wait_for(lane.shutdown(), CLOSE_S)
-            except TimeoutError:
-                logger.warning("backend stuck", extra=facts(backend=lane.backend.info.id))
+        await _shut_down(self._host.lanes)
         if self._page is not None:
             await asyncio.to_thread(self._page.close)
         logger.info("stopped")
 
 
+async def _check(lane: Lane) -> None:
+    """Raise BackendFault unless the backend of ``lane`` passes its check in time."""
+    try:
+        await asyncio.wait_for(lane.ask(partial(self_check, model=lane.model)), CHECK_S)
+    except TimeoutError as cause:
+        name = lane.backend.info.id
+        raise BackendFault(
+            f"backend {name}: its consistency check has not ended within {CHECK_S:g} s; "
+            "reset the device, or serve without it",
+            backend=name,
+        ) from cause
+
+
+async def _shut_down(lanes: Iterable[Lane]) -> None:
+    """Give every backend back; one that fails or is stuck does not stop the others."""
+    await asyncio.gather(*map(_shut_down_one, lanes))
+
+
+async def _shut_down_one(lane: Lane) -> None:
+    try:
+        await asyncio.wait_for(lane.shutdown(), CLOSE_S)
+    except TimeoutError:
+        logger.warning("backend stuck", extra=facts(backend=lane.backend.info.id))
+    except Exception:  # whatever it is, it comes too late to matter to a caller
+        logger.exception("backend not closed", extra=facts(backend=lane.backend.info.id))
+
+
 def _transport(config: ServerConfig) -> grpc.aio.Server:
     return grpc.aio.server(
         options=[
-            ("grpc.max_receive_message_length", MAX_TRANSPORT_BYTES),
+            ("grpc.max_receive_message_length", config.transport_bytes),
             ("grpc.max_concurrent_streams", HTTP2_STREAMS),
             ("grpc.keepalive_time_ms", round(config.keepalive_s * 1e3)),
             ("grpc.keepalive_timeout_ms", round(config.keepalive_timeout_s * 1e3)),
+            # Or else gRPC waits a minute for the answer to a ping.
+            ("grpc.http2.ping_timeout_ms", round(config.keepalive_timeout_s * 1e3)),
+            ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1e3)),
             ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a lottery
         ]
     )

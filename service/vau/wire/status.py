@@ -123,8 +123,9 @@ _CLASS: Final = {row.reason: kind for kind, row in STATUS.items()}
 
 
 def row_of(error: VauError) -> Row:
-    """Return the row of the most specific class on record for ``error``."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    """Return the row of the class of ``error``, or of its nearest ancestor that has one."""
+    ancestry = type(error).__mro__
+    return next(row for row in map(STATUS.get, ancestry) if row is not None)
 
 
 def rich_status(error: VauError) -> status_pb2.Status:

@@ -11,7 +11,7 @@ from typing import Final
 
 import grpc
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.errors import (
     BackendFault,
     ConfigExpected,
@@ -21,13 +21,21 @@ from vau.errors import (
     MessageTooLarge,
 )
 from vau.lane import Timed
-from vau.metrics import DEADLINE_S
 from vau.session import EndReason, Session
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import S_TO_NS, add_timing, energy_of, posteriors_of, result_of, timing_of
+from vau.wire.answer import (
+    S_TO_NS,
+    add_timing,
+    energy_of,
+    finished_of,
+    posteriors_of,
+    result_of,
+    timing_of,
+)
 from vau.wire.call import Call, Context
 from vau.wire.gate import Pass
-from vau.wire.host import Host, finished_of
+from vau.wire.host import Host
+from vau.wire.pieces import push
 from vau.wire.request import Stream, check_known, stream_of
 
 ACKED_SAMPLE: Final = 0  # without checkpoints a stream starts again from its first sample
@@ -86,6 +94,8 @@ class _LiveStream:
         self._wanted = wanted.recognition
         self._lane = wanted.recognition.lane
         self._session = session
+        self._max_lag_s = wanted.max_lag_s
+        self._sample_bytes = SAMPLE_BYTES[self._wanted.raw_encoding]
         self._meters = host.metrics.of(call.backend_id)
         self._received = self._answered = 0
         self._first_audio_s: float | None = None
@@ -153,7 +163,7 @@ class _LiveStream:
         ends: EndReason | None = None,
     ) -> None:
         """Put into ``response`` whatever the next audio completes."""
-        timed = await self._lane.push(self._session, audio, ends)
+        timed = await push(self._lane, self._session, audio, self._sample_bytes, ends)
         answer, output = timed.answer, self._wanted.output
         self._meters.heard(answer.received_sample - self._received)
         self._received, self._answered = answer.received_sample, answer.answered_sample
@@ -180,7 +190,7 @@ class _LiveStream:
         if frames:
             latency_s = now_s - read_s
             timing.frame_latency_max_ns = round(latency_s * S_TO_NS)
-            timing.deadline_misses = frames if latency_s > DEADLINE_S else 0
+            timing.deadline_misses = frames if latency_s > FRAME_BUDGET_S else 0
             self._meters.answered(frames, timed.times, latency_s)
             if self._first_audio_s is not None:
                 self._meters.first_answer.observe(now_s - self._first_audio_s)
@@ -190,7 +200,7 @@ class _LiveStream:
             response.timing.CopyFrom(timing)
 
     async def _finish(self, response: pb.StreamingRecognizeResponse, context: Context) -> None:
-        """Send the last response; half a sample at the end costs nothing that came before."""
+        """Send the last response, even if the audio turns out to end inside a sample."""
         self._stamp(response)
         try:
             self._session.check_complete()
@@ -231,4 +241,13 @@ class _LiveStream:
                 field="audio",
                 limit=limit,
                 got=len(audio),
+            )
+        lag_s = len(audio) / self._sample_bytes / SAMPLE_RATE_HZ
+        if lag_s > self._max_lag_s:
+            raise MessageTooLarge(
+                f"audio: {lag_s:g} s in one message, max_lag is {self._max_lag_s:g} s; "
+                "send 10 to 100 ms at a time",
+                field="audio",
+                limit_s=self._max_lag_s,
+                got_s=lag_s,
             )

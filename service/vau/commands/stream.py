@@ -9,12 +9,12 @@ from pathlib import Path
 
 from vau.audiofile import Channel
 from vau.client import Client
-from vau.display import phone_line, summary_lines
+from vau.client.recognition import Request
+from vau.commands.display import phone_line, summary_lines
+from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
+from vau.commands.monitor import Monitor, listen
 from vau.errors import ConfigInvalid
-from vau.live import Monitor, listen
-from vau.remote import Request
 from vau.session import Phone
-from vau.sources import Source, chunk_samples, from_file, from_microphone, from_pipe
 from vau.transcript import Output, Transcription, phone_object, summary, to_json, write
 
 STDIN = "-"
@@ -56,10 +56,12 @@ def stream(
     """Stream until the audio ends; ``tell`` each phoneme that became certain, then the sum.
 
     ``warn`` hears the server's notices.
-
     The first Ctrl-C ends a microphone's audio, so that all of it is answered.
     Raises what the audio, the server or the output folder is wrong with.
     """
+    output = options.output
+    if output is not None:
+        output.prepare()  # before an hour of audio that could not be kept
     stop = threading.Event()
     source = _source(options, stop)
     request = Request(
@@ -71,7 +73,6 @@ def stream(
     monitor = Monitor(
         on_phone=lambda phone: tell(_phone_line(monitor, phone, options)), on_notice=warn
     )
-    output = options.output
     keep = output is not None and "npz" in output.formats
     try:
         with Client(options.server) as client:

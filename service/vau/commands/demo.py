@@ -8,19 +8,22 @@ import threading
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.client import Client
-from vau.display import phone_line, summary_lines
+from vau.client.recognition import Request
+from vau.commands.display import phone_line, summary_lines
+from vau.commands.live_audio import chunk_samples, from_file
+from vau.commands.monitor import Monitor, listen
 from vau.errors import AudioError, Unreachable
-from vau.live import Monitor, listen
-from vau.remote import Request
+from vau.model import find_model
+from vau.processes import signals_held_back
+from vau.registry import open_backend
 from vau.session import Phone
-from vau.sources import chunk_samples, from_file
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
@@ -59,12 +62,15 @@ class Demo:
     def run(self) -> None:
         """Start a server, stream the file through it, read its metrics, stop it.
 
-        Raises AudioError for the file, Unreachable if the server does not start or is lost,
-        and what the server answers with. In any case it is stopped.
+        Raises AudioError for the file, ModelError or BackendError if nothing could serve,
+        Unreachable if the server does not start or is lost, and what the server answers
+        with. In any case it is stopped.
         """
         size = chunk_samples(self.options.chunk_ms)
         source = from_file(self.options.file, size, pace=self.options.pace)
         request = Request(interim_results=True, posteriors="log")
+        with closing(open_backend(self.options.backend, find_model(self.options.model))):
+            pass  # what is wrong with them is told better here than by the server's end
         with local_server(self.options.model, self.options.backend) as server:
             with Client(server.grpc) as client:
                 listen(client, source, request, self.monitor)
@@ -114,7 +120,7 @@ def shown_metrics(page: Sequence[str]) -> list[str]:
 
 def _is_total(line: str) -> bool:
     """Tell whether a line is of the whole latency, and more than one of many buckets."""
-    wanted = "_bucket" not in line or 'le="0.01"' in line
+    wanted = "_bucket" not in line or f'le="{FRAME_BUDGET_S:g}"' in line
     return line.startswith("vau_frame_latency_seconds") and 'stage="total"' in line and wanted
 
 
@@ -148,7 +154,7 @@ def local_server(model: str, backend: str) -> Iterator[Addresses]:
     command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
     process = None
     try:
-        with _signals_held_back():
+        with signals_held_back():  # within Popen they would lose what it has started
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -163,26 +169,6 @@ def local_server(model: str, backend: str) -> Iterator[Addresses]:
     finally:
         if process is not None:
             _stop(process)
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait for the end of the block.
-
-    An exception inside Popen would lose the process that it has already started.
-    """
-    held: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda one, _frame: held.append(one))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for caught in held:
-        signal.raise_signal(caught)
 
 
 class _Log:

@@ -19,12 +19,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Energy
-from vau.live import Monitor
+from vau.commands.monitor import Monitor
 from vau.session import Phone
 
-BUDGET_MS: Final = 10.0  # a frame comes every 10 ms
 SHADES: Final = " ░▒▓█"
 ROWS: Final = 8  # of the posteriorgram
 SILENCE: Final = "·"
@@ -181,7 +180,8 @@ def _latency(monitor: Monitor) -> str:
     p50, p99 = monitor.latencies_ms().values()
     if p50 is None or p99 is None:
         return "no frame answered yet"
-    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms per frame; the budget is {BUDGET_MS:g} ms"
+    budget_ms = FRAME_BUDGET_S * 1e3
+    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms per frame; the budget is {budget_ms:g} ms"
 
 
 def _joules(joules: float) -> str:

@@ -1,7 +1,7 @@
 """Where live audio comes from: a file at the pace of speech, a pipe, a microphone.
 
-Each yields 16 kHz mono chunks for ``vau.remote.converse``, which takes them on a thread of
-its own: they may wait for the clock, for the pipe or for sound.
+Each yields 16 kHz mono chunks for ``vau.client.recognition.converse``, which takes them on
+a thread of its own: they may wait for the clock, for the pipe or for sound.
 """
 
 import hashlib
@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_RATE_HZ, PcmReader
-from vau.audiofile import Channel, Converter, read_pcm, to_mono_16k
-from vau.batch import file_sha256
+from vau.audiofile import Channel, Converter, read_recording
+from vau.client.recognition import chunks_of
 from vau.errors import AudioError, ConfigInvalid
-from vau.remote import whole
 
 MIC_INSTALL: Final = "pip install 'vau[mic]'"
 MIC_QUEUE_S: Final = 10.0  # of sound that waits while the server does not take it
@@ -50,9 +49,10 @@ class Source:
 
 def from_file(file: Path, chunk_size: int, *, pace: bool, channel: Channel = "mix") -> Source:
     """Open a file; with ``pace`` it takes as long as it lasts. Raises AudioError."""
-    samples = to_mono_16k(read_pcm(file), channel)
-    chunks = paced(samples, chunk_size) if pace else whole(samples, chunk_size)
-    return Source(str(file), chunks, lambda: file_sha256(file), len(samples) / SAMPLE_RATE_HZ)
+    audio = read_recording(file, channel)
+    chunks = paced(audio.samples, chunk_size) if pace else chunks_of(audio.samples, chunk_size)
+    audio_s = len(audio.samples) / SAMPLE_RATE_HZ
+    return Source(str(file), chunks, lambda: audio.sha256, audio_s)
 
 
 def from_pipe(descriptor: int, chunk_size: int, stop: threading.Event) -> Source:
@@ -92,7 +92,7 @@ def paced(samples: Chunk, chunk_size: int) -> Iterator[Chunk]:
     """Cut samples into chunks, each when a speaker would have come to its end."""
     started_s = perf_counter()
     sent = 0
-    for chunk in whole(samples, chunk_size):
+    for chunk in chunks_of(samples, chunk_size):
         sent += len(chunk)
         sleep(max(0.0, started_s + sent / SAMPLE_RATE_HZ - perf_counter()))
         yield chunk

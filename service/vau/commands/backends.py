@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from vau.client import Client
 from vau.errors import ModelError, VauError
 from vau.model import find_model
 from vau.registry import plug_ins
 from vau.v1 import speech_pb2 as pb
+
+_STATES: Final = {
+    number: name.removeprefix("STATE_").lower()
+    for name, number in pb.BackendInfo.State.items()
+    if number != pb.BackendInfo.STATE_UNSPECIFIED
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,11 @@ class Found:
         """Return it for a program."""
         return asdict(self)
 
+    def line(self) -> str:
+        """Return it for a person."""
+        figures = " ".join(filter(None, (self.arithmetic_id, self.slots)))
+        return f"{self.id:<20} {self.state:<12} {figures} {self.text}".rstrip()
+
 
 def here(model_name: str) -> Iterator[Found]:
     """Yield what the installed plug-ins could open with a model, without opening it."""
@@ -46,8 +57,8 @@ def here(model_name: str) -> Iterator[Found]:
         else:
             try:
                 ids = plug_in.factory.discover(model)
-            except VauError as error:
-                yield Found(plug_in.kind, plug_in.kind, "unusable", str(error))
+            except Exception as error:  # noqa: BLE001 - someone else's code: anything may come
+                yield Found(plug_in.kind, plug_in.kind, "unusable", _reason(error))
                 continue
             text = f"from {plug_in.package}" if ids else f"none suits {model.name}"
             state = "available" if ids else "unusable"
@@ -55,15 +66,20 @@ def here(model_name: str) -> Iterator[Found]:
                 yield Found(name, plug_in.kind, state, text)
 
 
-def there(client: Client) -> Iterator[Found]:
+def on_server(client: Client) -> Iterator[Found]:
     """Yield the backends of a server, its default first."""
     for backend in client.backends(include_unavailable=True).backends:
-        state = pb.BackendInfo.State.Name(backend.state)
         yield Found(
             id=backend.id,
             kind=backend.kind,
-            state=state.removeprefix("STATE_").lower(),
+            state=_STATES.get(backend.state, "unknown"),
             text=backend.state_text or f"serves {', '.join(backend.models)}",
             slots=f"{backend.slots_in_use} of {backend.slots_total}",
             arithmetic_id=backend.arithmetic_id,
         )
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong in one line; of an error that is not ours also its kind."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, VauError) else f"{type(error).__name__}: {text}"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
-from vau.audiofile import Channel, read_pcm, to_mono_16k
+from vau.audiofile import Channel, read_recording
 from vau.frontend import FBANK, MFCC, Frontend, FrontendConfig, Kind, Piece, Rows, Utterance
 from vau.transcript import write_whole
 
@@ -44,7 +44,7 @@ def write_features(
     ``names`` (features,); ``frame_start_sample`` int64 (frames,) at 16 kHz; ``kind``.
     """
     config = CONFIGS[kind]
-    features = features_of(to_mono_16k(read_pcm(file), channel), config)
+    features = features_of(read_recording(file, channel).samples, config)
     arrays = {
         "features": features,
         "names": np.array(feature_names(config)),

@@ -2,7 +2,8 @@
 
 ``--max-streams`` is VAU_MAX_STREAMS in the environment and ``max-streams`` in the TOML file
 of ``--config``, in every command that has it. The command line goes before the environment,
-that before the file.
+that before the file. Neither of them names a server's models or backends: there they would
+mean something else than on this machine.
 """
 
 import tomllib
@@ -20,9 +21,28 @@ def flag(name: str, help_text: str, **more: Any) -> Any:  # noqa: ANN401 - so is
     """Return an option with its environment variable."""
     names = (name, f"--no-{name[2:]}") if more.pop("negative", False) else (name,)
     declared = ("/".join(names),)
-    return typer.Option(
-        *declared, envvar=variable(name), show_envvar=False, help=help_text, **more
-    )
+    envvar = variable(name) if more.pop("elsewhere", True) else None
+    return typer.Option(*declared, envvar=envvar, show_envvar=False, help=help_text, **more)
+
+
+def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
+    """Return the model and backend of a command that may use a server.
+
+    On a server only the command line names them, and empty means the server's first: the
+    environment and the file say what to take on this machine, where empty has its default.
+    """
+    if not context.params["server"]:
+        return {"model": model or DEFAULT_MODEL, "backend": backend or DEFAULT_BACKEND}
+    return {
+        name: value if _is_typed(context, name) else ""
+        for name, value in (("model", model), ("backend", backend))
+    }
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """Tell whether a flag stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def variable(name: str) -> str:
@@ -87,9 +107,9 @@ def _settings(command: Any) -> dict[str, Any]:  # noqa: ANN401 - typer does not 
     return {
         name.removeprefix("--"): parameter
         for parameter in command.params
-        if parameter.param_type_name == "option"
+        if parameter.param_type_name == "option" and parameter.envvar
         for name in parameter.opts[:1]
-        if name not in ("--config", "--help")
+        if name != "--config"
     }
 
 
@@ -106,6 +126,10 @@ Config = Annotated[
 Server = Annotated[
     str,
     flag("--server", "Send the audio to this server.", metavar="HOST:PORT"),
+]
+ServerToAsk = Annotated[
+    str,
+    flag("--server", "Ask this server, not this machine.", metavar="HOST:PORT"),
 ]
 Model = Annotated[
     str,
@@ -127,11 +151,23 @@ Backend = Annotated[
 ]
 ServedModel = Annotated[
     str,
-    flag("--model", "One of the server's models.", metavar="NAME", show_default="its first"),
+    flag(
+        "--model",
+        "One of the server's models.",
+        metavar="NAME",
+        show_default="its first",
+        elsewhere=False,
+    ),
 ]
 ServedBackend = Annotated[
     str,
-    flag("--backend", "One of the server's backends.", metavar="ID", show_default="its first"),
+    flag(
+        "--backend",
+        "One of the server's backends.",
+        metavar="ID",
+        show_default="its first",
+        elsewhere=False,
+    ),
 ]
 Channel = Annotated[
     Any,
@@ -213,12 +249,14 @@ DrainGrace = Annotated[
 Keepalive = Annotated[
     float, flag("--keepalive", "Silence before a connection is tested.", metavar="SECONDS")
 ]
+Build = Annotated[
+    str, flag("--build", "What to call this build: a revision, an image.", metavar="TEXT")
+]
 Insecure = Annotated[bool, flag("--insecure", "Allow plaintext that other machines can reach.")]
 Mic = Annotated[bool, flag("--mic", "Listen to a microphone; Ctrl-C ends it.")]
 Device = Annotated[
     str, flag("--device", "Microphone, by number or part of its name.", metavar="NAME|N")
 ]
-ListDevices = Annotated[bool, flag("--list-devices", "List the sound devices, and stop.")]
 Manifest = Annotated[
     Path,
     flag(

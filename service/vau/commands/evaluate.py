@@ -17,10 +17,10 @@ import numpy as np
 
 from vau.batch import Choice, Failed
 from vau.client import Client
-from vau.errors import ConfigInvalid
+from vau.client.recognition import Request, transcribe
+from vau.errors import BackendNotFound, ConfigInvalid, ModelNotFound
 from vau.model import find_model
 from vau.processes import spread
-from vau.remote import Request, served, transcribe
 from vau.transcript import Transcription
 
 COLUMNS: Final = ("utt", "path", "phones")
@@ -89,10 +89,13 @@ class Utterance:
     phones: tuple[str, ...]
 
 
-def read_manifest(manifest: Path, phonemes: Sequence[str], split: str = "") -> list[Utterance]:
+def read_manifest(
+    manifest: Path, phonemes: Sequence[str], split: str = "", limit: int | None = None
+) -> list[Utterance]:
     """Return the utterances of ``split``, or all of them if it is empty, in their order.
 
     phonemes: those that the model knows.
+    limit:    no more than so many, the first ones; what is wrong beyond them does not matter.
     Raises    ConfigInvalid if the manifest, a column, the split, a phoneme or an audio file
               is missing or unknown; the message lists what is there.
     """
@@ -104,7 +107,7 @@ def read_manifest(manifest: Path, phonemes: Sequence[str], split: str = "") -> l
         rows = [row for row in rows if row["split"] == split]
     utterances = [
         Utterance(row["utt"], manifest.parent / row["path"], tuple(row["phones"].split()))
-        for row in rows
+        for row in rows[:limit]
     ]
     for utterance in utterances:
         unknown = sorted(set(utterance.phones) - set(phonemes))
@@ -117,7 +120,8 @@ def read_manifest(manifest: Path, phonemes: Sequence[str], split: str = "") -> l
     missing = [str(utterance.path) for utterance in utterances if not utterance.path.is_file()]
     if missing:
         raise _invalid(
-            manifest, f"{len(missing)} of {len(rows)} audio files missing: {_listed(missing)}"
+            manifest,
+            f"{len(missing)} of {len(utterances)} audio files missing: {_listed(missing)}",
         )
     return utterances
 
@@ -184,7 +188,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class EvaluatePlan:
     """What to evaluate, and by what means."""
 
     manifest: Path
@@ -205,7 +209,7 @@ Progress = Callable[[int, int], None]
 """Hears how many utterances are done, and of how many."""
 
 
-def evaluate(plan: Plan, on_progress: Progress) -> list[Score]:
+def evaluate(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
     """Score the backend asked for, then ``float``, the yardstick, if it is another one.
 
     On a server that does not offer ``float`` there is one score only.
@@ -213,10 +217,9 @@ def evaluate(plan: Plan, on_progress: Progress) -> list[Score]:
            would be another figure.
     """
     if plan.server:
-        with Client(plan.server) as client:
-            return _there(plan, client, on_progress)
+        return _on_server(plan, on_progress)
     utterances = _wanted(plan, find_model(plan.model).phonemes)
-    backends = list(dict.fromkeys([plan.backend, FLOAT]))
+    backends = [plan.backend, *[FLOAT] * (not _is_float(plan.backend))]
     choices = tuple(Choice(model=plan.model, backend=backend) for backend in backends)
     work = partial(_hear_all, choices)
     heard = spread(work, utterances, jobs=plan.jobs, group_size=UTTERANCES_AT_ONCE)
@@ -262,7 +265,7 @@ def score(heard: Sequence[Heard]) -> Score:
 def report(scores: Sequence[Score]) -> dict[str, Any]:
     """Return the figures for a program; those of float carry its name, or are null."""
     first = scores[0]
-    yardstick = next((each for each in scores if each.backend.startswith(FLOAT)), None)
+    yardstick = next((each for each in scores if _is_float(each.backend)), None)
     return {
         "model": first.model,
         "backend": first.backend,
@@ -306,8 +309,54 @@ def compare(utterance: Utterance, done: Transcription) -> Heard:
     )
 
 
-def _wanted(plan: Plan, phonemes: Sequence[str]) -> list[Utterance]:
-    return read_manifest(plan.manifest, phonemes, plan.split)[: plan.limit]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A model on a server, and what runs it."""
+
+    model: str
+    phonemes: tuple[str, ...]
+    backends: tuple[str, ...]
+    """The id of the backend asked for, then that of ``float`` if it runs the same model."""
+
+
+def offer(client: Client, model: str, backend: str) -> Offer:
+    """Return what a server means by two names, either of which may be empty for its default.
+
+    Raises BackendNotFound or ModelNotFound, listing what there is.
+    """
+    listed = client.backends()
+    there = [each for each in listed.backends if backend in ("", each.id)]
+    if not there:
+        ids = ", ".join(each.id for each in listed.backends)
+        raise BackendNotFound(
+            f"backend: {client.address} does not serve {backend!r}; there are: {ids or 'none'}",
+            field="backend",
+        )
+    name = model.partition("@")[0]
+    fitting = [each for each in there if each.models and name in ("", *each.models)]
+    if not fitting:
+        names = ", ".join(dict.fromkeys(name for each in there for name in each.models))
+        raise ModelNotFound(
+            f"model: {client.address} does not serve {name!r}; there are: {names}",
+            field="model",
+        )
+    first = min(fitting, key=lambda each: each.id != listed.default_backend)
+    name = name or first.models[0]
+    backends = [first.id]
+    if first.kind != FLOAT:
+        floats = (each for each in listed.backends if each.kind == FLOAT)
+        backends += [each.id for each in floats if name in each.models][:1]
+    models = {each.name: tuple(each.classes) for each in client.server_info().models}
+    return Offer(model=model or name, phonemes=models[name], backends=tuple(backends))
+
+
+def _is_float(backend_id: str) -> bool:
+    """Tell whether a backend, ``kind`` or ``kind:instance``, is the yardstick."""
+    return backend_id.partition(":")[0] == FLOAT
+
+
+def _wanted(plan: EvaluatePlan, phonemes: Sequence[str]) -> list[Utterance]:
+    return read_manifest(plan.manifest, phonemes, plan.split, plan.limit)
 
 
 def _hear_all(choices: Iterable[Choice], utterances: Sequence[Utterance]) -> Iterator[Heard]:
@@ -316,13 +365,14 @@ def _hear_all(choices: Iterable[Choice], utterances: Sequence[Utterance]) -> Ite
             yield from hear(utterances, batch.transcribe(each.path for each in utterances))
 
 
-def _there(plan: Plan, client: Client, on_progress: Progress) -> list[Score]:
-    phonemes, backends = served(client, plan.model, plan.backend)
-    utterances = _wanted(plan, phonemes)
+def _on_server(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
+    with Client(plan.server) as client:
+        found = offer(client, plan.model, plan.backend)
+    utterances = _wanted(plan, found.phonemes)
     files = [each.path for each in utterances]
-    requests = [Request(model=plan.model, backend=backend) for backend in backends]
+    requests = [Request(model=found.model, backend=backend) for backend in found.backends]
     heard = chain.from_iterable(
-        hear(utterances, transcribe(client, files, request, streams=plan.jobs))
+        hear(utterances, transcribe(plan.server, files, request, streams=plan.jobs))
         for request in requests
     )
     return scores(_counted(heard, len(files) * len(requests), on_progress))

@@ -1,6 +1,7 @@
 """Files and folders to transcripts, in this process, in several, or through a server."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,10 @@ import soundfile
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import SUFFIXES, Channel
 from vau.batch import BatchOptions, Choice, Failed
-from vau.client import Client
-from vau.errors import ConfigInvalid
+from vau.client.recognition import Request, Wanted
+from vau.client.recognition import transcribe as transcribe_remotely
+from vau.errors import AudioError, ConfigInvalid
 from vau.processes import spread
-from vau.remote import Request, Wanted
-from vau.remote import transcribe as transcribe_remotely
 from vau.transcript import Output, Transcription, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
@@ -30,15 +30,19 @@ class Item:
     """Without suffix, relative to the output folder: as the file stood in its folder."""
 
 
-Outcome = tuple[Item, Transcription | Failed]
-"""The transcription comes without posteriors, which are in the npz if anywhere."""
+Outcome = tuple[int, Transcription | Failed]
+"""The place of an item, and what became of it. The transcription comes without posteriors,
+which are in the npz if anywhere."""
+
+Numbered = Sequence[tuple[int, Item]]
+"""Items with their places: the same file may be wanted twice."""
 
 
 def find_items(paths: Iterable[Path]) -> list[Item]:
     """Return the files of ``paths``, and of folders all audio files below them, by name.
 
-    Raises ConfigInvalid if a path does not exist, a folder holds no audio file, or two
-    files would be written under one name.
+    A file that is named twice is there twice.
+    Raises ConfigInvalid if a path does not exist, or a folder holds no audio file.
     """
     items: list[Item] = []
     for path in paths:
@@ -70,7 +74,7 @@ def check_names(items: Iterable[Item]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TranscribePlan:
     """By what means files are transcribed, and where the transcripts go."""
 
     model: str
@@ -86,8 +90,38 @@ class Plan:
     output: Output | None = None
 
 
+def transcribe_all(
+    items: Sequence[Item],
+    plan: TranscribePlan,
+    on_progress: Callable[[float, float], None],
+    tell: Callable[[str], None],
+    complain: Callable[[AudioError, Path], int],
+) -> list[int]:
+    """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
+
+    tell:     hears the path and the phonemes of each, unless they are written to files.
+    complain: hears of each file that could not be read; both in the order of ``items``.
+    Raises    what is not the fault of one file, and what these two raise; in any case
+              nothing goes on behind the caller's back.
+    """
+    if plan.output is not None:
+        check_names(items)
+        plan.output.prepare()
+    statuses = []
+    # Not left to the garbage collector: whoever holds an error holds what it passed through.
+    with closing(in_order(items, transcribe(items, plan, on_progress))) as ordered:
+        for item, outcome in ordered:
+            if isinstance(outcome, Failed):
+                statuses.append(complain(outcome.error, item.file))
+                continue
+            statuses.append(0)
+            if plan.output is None:
+                tell(f"{item.file}\t{' '.join(outcome.symbols())}")
+    return statuses
+
+
 def transcribe(
-    items: Sequence[Item], plan: Plan, on_progress: Callable[[float, float], None]
+    items: Sequence[Item], plan: TranscribePlan, on_progress: Callable[[float, float], None]
 ) -> Iterator[Outcome]:
     """Yield each file as it is done, and written if it is to be; the order is chance.
 
@@ -102,27 +136,28 @@ def transcribe(
         done_s += seconds
         on_progress(done_s, total_s)
 
+    numbered = list(enumerate(items))
     if plan.server:
-        with Client(plan.server) as client:
-            yield from _counted(_there(items, client, plan), on_audio)
+        yield from _counted(_on_server(items, plan), on_audio)
     elif min(plan.jobs, len(items)) > 1:
         work = partial(_work, plan)
-        done = spread(work, items, jobs=plan.jobs, group_size=FILES_AT_ONCE)
+        done = spread(work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE)
         yield from _counted(done, on_audio)
     else:
-        yield from _work(plan, items, on_audio)
+        yield from _work(plan, numbered, on_audio)
 
 
-def in_order(items: Sequence[Item], outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+def in_order(
+    items: Sequence[Item], outcomes: Iterable[Outcome]
+) -> Generator[tuple[Item, Transcription | Failed], None, None]:
     """Yield outcomes in the order of ``items``, each as soon as those before it are there."""
-    waiting: dict[Item, Transcription | Failed] = {}
-    ahead = iter(items)
-    following = next(ahead, None)
-    for done, outcome in outcomes:
-        waiting[done] = outcome
-        while following is not None and following in waiting:
-            yield following, waiting.pop(following)
-            following = next(ahead, None)
+    waiting: dict[int, Transcription | Failed] = {}
+    following = 0
+    for index, outcome in outcomes:
+        waiting[index] = outcome
+        while following in waiting:
+            yield items[following], waiting.pop(following)
+            following += 1
 
 
 def duration_s(file: Path) -> float:
@@ -134,7 +169,7 @@ def duration_s(file: Path) -> float:
 
 
 def _work(
-    plan: Plan, items: Sequence[Item], on_audio: Callable[[float], None] | None = None
+    plan: TranscribePlan, numbered: Numbered, on_audio: Callable[[float], None] | None = None
 ) -> Iterator[Outcome]:
     """Transcribe in this process."""
 
@@ -145,11 +180,13 @@ def _work(
     options = BatchOptions(channel=plan.channel, logits=plan.logits)
     choice = Choice(model=plan.model, backend=plan.backend, options=options)
     with choice.open() as batch:
-        for index, outcome in batch.transcribe((item.file for item in items), on_samples):
-            yield items[index], _kept(items[index], outcome, plan.output)
+        files = (item.file for _, item in numbered)
+        for place, outcome in batch.transcribe(files, on_samples):
+            index, item = numbered[place]
+            yield index, _kept(item, outcome, plan.output)
 
 
-def _there(items: Sequence[Item], client: Client, plan: Plan) -> Iterator[Outcome]:
+def _on_server(items: Sequence[Item], plan: TranscribePlan) -> Iterator[Outcome]:
     """Transcribe on a server."""
     wanted: Wanted = "none"
     if plan.output is not None and "npz" in plan.output.formats:
@@ -157,18 +194,18 @@ def _there(items: Sequence[Item], client: Client, plan: Plan) -> Iterator[Outcom
     request = Request(model=plan.model, backend=plan.backend, posteriors=wanted)
     files = [item.file for item in items]
     for index, outcome in transcribe_remotely(
-        client, files, request, channel=plan.channel, streams=plan.jobs
+        plan.server, files, request, channel=plan.channel, streams=plan.jobs
     ):
-        yield items[index], _kept(items[index], outcome, plan.output)
+        yield index, _kept(items[index], outcome, plan.output)
 
 
 def _counted(
     outcomes: Iterable[Outcome], on_audio: Callable[[float], None]
 ) -> Iterator[Outcome]:
-    for item, outcome in outcomes:
+    for index, outcome in outcomes:
         if isinstance(outcome, Transcription):
             on_audio(outcome.audio_s)
-        yield item, outcome
+        yield index, outcome
 
 
 def _kept(

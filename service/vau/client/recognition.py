@@ -6,7 +6,7 @@ several at a time. The numbers are those of ``vau.batch``, to the bit.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -16,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import Channel, read_pcm, to_mono_16k
+from vau.audiofile import Channel, read_recording
 from vau.backend import Boundary, Energy, Origin
-from vau.batch import Failed, file_sha256
+from vau.batch import Failed
 from vau.client import Client, posteriors_array
-from vau.errors import AudioError, ModelNotFound, Unreachable
+from vau.client.retry import patiently
+from vau.errors import AudioError, Unreachable
 from vau.session import EndReason, Phone, Segment
 from vau.transcript import Engine, Transcription
 from vau.v1 import speech_pb2 as pb
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 2  # of a whole file, sent as fast as it is taken
+SAMPLE_BYTES: Final = 2  # as Request asks for
 
 Wanted = Literal["none", "log", "logits"]
 """Which posteriors to ask for."""
@@ -144,15 +146,51 @@ def converse(
     chunks = (samples.astype("<i2").tobytes() for samples in audio)
     finished: Finished | None = None
     for response in client.stream(request.config(), chunks):
-        if response.HasField("started"):
+        is_first = response.HasField("started")
+        if is_first:
             yield _started(response.started)
-        if response.HasField("posteriors") or response.results or response.notices:
+        if not is_first or response.notices:
             yield _update(response)
         if response.HasField("finished"):
             finished = _finished(response.finished)
     if finished is None:
         raise Unreachable(f"{client.address}: the stream ended without its last message")
     yield finished  # not before the status: who leaves now cancels nothing
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What the updates of a stream add up to."""
+
+    keep_posteriors: bool
+    posteriors: list[NDArray[Any]] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    fraction_bits: int = 0
+
+    def add(self, update: Update) -> None:
+        if update.posteriors is not None and self.keep_posteriors:
+            self.posteriors.append(update.posteriors)
+            self.fraction_bits = update.fraction_bits
+        self.segments += [each for each in update.segments if each.end_reason is not None]
+
+    def transcription(
+        self, name: str, sha256: str, engine: Engine, end: Finished, wall_s: float
+    ) -> Transcription:
+        return Transcription(
+            file=name,
+            sha256=sha256,
+            samples=end.samples,
+            segments=tuple(self.segments),
+            posteriors=np.concatenate(self.posteriors) if self.posteriors else None,
+            fraction_bits=self.fraction_bits,
+            frames=end.frames,
+            energies=end.energies,
+            input_digest=end.input_digest,
+            output_digest=end.output_digest,
+            wall_s=wall_s,
+            compute_s=end.compute_s,
+            engine=engine,
+        )
 
 
 def transcription(
@@ -168,96 +206,69 @@ def transcription(
     """
     began_s = perf_counter()
     engine: Engine | None = None
-    posteriors: list[NDArray[Any]] = []
-    segments: list[Segment] = []
-    fraction_bits = 0
+    gathered = _Gathered(keep_posteriors)
     for event in events:
         if isinstance(event, Started):
             engine = event.engine
         elif isinstance(event, Update):
-            if event.posteriors is not None and keep_posteriors:
-                posteriors.append(event.posteriors)
-                fraction_bits = event.fraction_bits
-            segments += [each for each in event.segments if each.end_reason is not None]
+            gathered.add(event)
         elif engine is not None:
-            return Transcription(
-                file=name,
-                sha256=sha256(),
-                samples=event.samples,
-                segments=tuple(segments),
-                posteriors=np.concatenate(posteriors) if posteriors else None,
-                fraction_bits=fraction_bits,
-                frames=event.frames,
-                energies=event.energies,
-                input_digest=event.input_digest,
-                output_digest=event.output_digest,
-                wall_s=perf_counter() - began_s,
-                compute_s=event.compute_s,
-                engine=engine,
-            )
+            wall_s = perf_counter() - began_s
+            return gathered.transcription(name, sha256(), engine, event, wall_s)
     raise Unreachable(f"{name}: the server ended the stream without beginning it")
 
 
 def transcribe(
-    client: Client,
+    server: str,
     files: Sequence[Path],
     request: Request,
     *,
     channel: Channel = "mix",
     streams: int = 1,
 ) -> Iterator[tuple[int, Transcription | Failed]]:
-    """Yield each file with its place in ``files``, as they are done, ``streams`` at a time.
+    """Yield each file with its place in ``files``, as they are done.
 
+    server:  ``host:port``, over a connection of its own.
+    streams: how many at a time, or fewer if the server allows no more; one that finds no
+             slot free comes again, as ``vau.client.retry`` says.
     Raises the first error that is not the fault of a file; the other streams end then.
     """
-    one = partial(_transcribe_one, client, request, channel)
-    pool = ThreadPoolExecutor(streams)
-    try:
-        places = {pool.submit(one, file): index for index, file in enumerate(files)}
-        for future in as_completed(places):
-            yield places[future], future.result()
-    except BaseException:
-        client.close()  # cancels what still runs, so that its threads end
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with Client(server) as client:
+        limits = client.server_info().limits
+        chunk_samples = CHUNK_SAMPLES
+        if limits.max_audio_message_bytes:
+            most = limits.max_audio_message_bytes // SAMPLE_BYTES
+            chunk_samples = min(chunk_samples, max(1, most))
+        one = partial(_transcribe_one, client, request, channel, chunk_samples)
+        pool = ThreadPoolExecutor(min(streams, limits.max_streams or streams))
+        try:
+            places = {pool.submit(one, file): index for index, file in enumerate(files)}
+            for future in as_completed(places):
+                yield places[future], future.result()
+        finally:
+            client.close()  # cancels what still runs, so that its threads end
+            pool.shutdown(cancel_futures=True)
 
 
-def served(client: Client, model: str, backend: str) -> tuple[tuple[str, ...], list[str]]:
-    """Return the phonemes of a model, and the id of a backend with that of ``float`` behind it.
-
-    An empty name means the server's default; ``float`` is left out where it is not served,
-    or is the backend itself.
-    Raises ModelNotFound if the server has no such model.
-    """
-    models = {each.name: tuple(each.classes) for each in client.server_info().models}
-    name = model.partition("@")[0] or next(iter(models))
-    if name not in models:
-        raise ModelNotFound(
-            f"model: {client.address} does not serve {name!r}; there are: {', '.join(models)}",
-            field="model",
-        )
-    listed = client.backends()
-    first = backend or listed.default_backend
-    others = [each.id for each in listed.backends if each.kind == "float" and each.id != first]
-    return models[name], [first, *others[:1]]
-
-
-def whole(samples: NDArray[np.int16], chunk_samples: int) -> Iterator[NDArray[np.int16]]:
+def chunks_of(samples: NDArray[np.int16], chunk_samples: int) -> Iterator[NDArray[np.int16]]:
     """Cut samples into chunks, as fast as they are asked for."""
     for at in range(0, len(samples), chunk_samples):
         yield samples[at : at + chunk_samples]
 
 
 def _transcribe_one(
-    client: Client, request: Request, channel: Channel, file: Path
+    client: Client, request: Request, channel: Channel, chunk_samples: int, file: Path
 ) -> Transcription | Failed:
     try:
-        samples = to_mono_16k(read_pcm(file), channel)
+        audio = read_recording(file, channel)
     except AudioError as error:
         return Failed(file, error)
-    events = converse(client, whole(samples, CHUNK_SAMPLES), request)
-    return transcription(str(file), lambda: file_sha256(file), events)
+
+    def attempt() -> Transcription:
+        events = converse(client, chunks_of(audio.samples, chunk_samples), request)
+        return transcription(str(file), lambda: audio.sha256, events)
+
+    return patiently(attempt)
 
 
 def _started(started: pb.SessionStarted) -> Started:
@@ -285,7 +296,7 @@ def _update(response: pb.StreamingRecognizeResponse) -> Update:
         posteriors=posteriors,
         fraction_bits=response.posteriors.fraction_bits,
         frame_latency_s=response.timing.frame_latency_max_ns / 1e9,
-        energies=tuple(map(_energy, response.energy)),
+        energies=_energies(response.energy),
         received_sample=response.received_sample,
         answered_sample=response.answered_sample,
         notices=tuple(notice.text for notice in response.notices),
@@ -299,7 +310,7 @@ def _finished(finished: pb.SessionFinished) -> Finished:
         frames=finished.frames,
         input_digest=finished.input_digest,
         output_digest=finished.output_digest,
-        energies=tuple(map(_energy, finished.energy)),
+        energies=_energies(finished.energy),
         compute_s=(timing.feature_ns + timing.compute_ns + timing.post_ns) / 1e9,
         deadline_misses=finished.deadline_misses,
     )
@@ -313,8 +324,15 @@ def _segment(result: pb.Result) -> Segment:
         stable_count=result.stable_count,
         start_sample=result.start_sample,
         end_sample=result.end_sample,
-        end_reason=_END_REASONS[result.end_reason] if result.is_final else None,
+        end_reason=_end_reason(result),
     )
+
+
+def _end_reason(result: pb.Result) -> EndReason | None:
+    """Return why a segment ended; a reason that we have no word for still ended it."""
+    if not result.is_final:
+        return None
+    return _END_REASONS.get(result.end_reason, EndReason.END_UTTERANCE)
 
 
 def _phone(phone: pb.Phone) -> Phone:
@@ -324,6 +342,15 @@ def _phone(phone: pb.Phone) -> Phone:
         start_sample=phone.start_sample,
         end_sample=phone.end_sample,
         confidence=phone.confidence,
+    )
+
+
+def _energies(energies: Iterable[pb.Energy]) -> tuple[Energy, ...]:
+    """Return those figures whose origin and boundary we know: others mean nothing to us."""
+    return tuple(
+        _energy(each)
+        for each in energies
+        if each.origin in _ORIGINS and each.boundary in _BOUNDARIES
     )
 
 

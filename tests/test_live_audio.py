@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from tests.audio import RATE_HZ, noise, recording
 from vau.audiofile import Pcm, read_pcm, to_mono_16k
-from vau.errors import AudioCorrupt, AudioError, ConfigInvalid
-from vau.sources import (
+from vau.commands.live_audio import (
     Source,
     chunk_samples,
     from_file,
@@ -25,6 +24,7 @@ from vau.sources import (
     microphones,
     paced,
 )
+from vau.errors import AudioCorrupt, AudioError, ConfigInvalid
 
 
 def heard(source: Source) -> list[int]:
@@ -58,8 +58,8 @@ def test_a_paced_chunk_comes_no_sooner_than_it_could_be_spoken(
         slept.append(seconds)
         now_s += seconds
 
-    monkeypatch.setattr("vau.sources.sleep", sleep)
-    monkeypatch.setattr("vau.sources.perf_counter", lambda: now_s)
+    monkeypatch.setattr("vau.commands.live_audio.sleep", sleep)
+    monkeypatch.setattr("vau.commands.live_audio.perf_counter", lambda: now_s)
     chunks = paced(noise(4_000)[:, 0], 1_600)
     next(chunks)
     now_s += 0.03  # the reader was busy: the next chunk must not come later for it

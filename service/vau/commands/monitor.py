@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from vau.audio import FRAMES_PER_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy
 from vau.client import Client
-from vau.remote import Finished, Request, Started, Update, converse, transcription
+from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
+from vau.commands.live_audio import Source
 from vau.session import Phone, Segment
-from vau.sources import Source
 from vau.transcript import Transcription
 
 

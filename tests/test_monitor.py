@@ -1,17 +1,19 @@
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.audio import noise
-from tests.serving import serving
+from tests.serving import PATIENCE_S, serving
 from vau.backend import Energy
-from vau.live import Monitor, StablePhones, listen
-from vau.remote import Finished, Request, Started, Update, whole
+from vau.client.recognition import Finished, Request, Started, Update, chunks_of
+from vau.commands.live_audio import Source
+from vau.commands.monitor import Monitor, StablePhones, listen
 from vau.session import EndReason, Phone, Segment
-from vau.sources import Source
 from vau.transcript import Engine
 
 ENGINE: Final = Engine(
@@ -121,7 +123,13 @@ def test_the_last_word_on_energy_is_the_servers() -> None:
 
 def test_listening_follows_a_stream_to_its_end() -> None:
     samples = noise(16_000)[:, 0]
-    source = Source("noise", whole(samples, 320), lambda: "0" * 64, 1.0)
+    readers: list[threading.Thread] = []
+
+    def chunks() -> Iterator[NDArray[np.int16]]:
+        readers.append(threading.current_thread())
+        yield from chunks_of(samples, 320)
+
+    source = Source("noise", chunks(), lambda: "0" * 64, 1.0)
     monitor = Monitor()
     with serving() as served:
         request = Request(interim_results=True, posteriors="log")
@@ -131,4 +139,6 @@ def test_listening_follows_a_stream_to_its_end() -> None:
     assert monitor.phones == list(done.segments[0].phones)
     assert done.posteriors is not None
     np.testing.assert_array_equal(list(monitor.recent), done.posteriors[-100:])
-    assert threading.active_count() < 50
+    (reader,) = readers
+    reader.join(PATIENCE_S)
+    assert not reader.is_alive()

@@ -1,0 +1,46 @@
+"""Coming again to a server that is full, when it says so."""
+
+from collections.abc import Callable
+from time import sleep
+from typing import Final, TypeVar, cast
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from vau.errors import BackendBusy, SlotsExhausted, VauError
+
+ATTEMPTS: Final = 30
+DELAY_S: Final = 1.0  # where a refusal does not say when to come again
+
+Done = TypeVar("Done")
+
+
+def patiently(attempt: Callable[[], Done]) -> Done:
+    """Return what ``attempt`` returns; while no slot is free, wait and try again.
+
+    Raises what ``attempt`` raises; that no slot is free only after so many attempts.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return attempt()
+        except (SlotsExhausted, BackendBusy) as refusal:
+            delay_s = retry_delay_s(refusal)
+        sleep(delay_s)
+    return attempt()
+
+
+def retry_delay_s(refusal: VauError) -> float:
+    """Return after how long a server wants to be asked again."""
+    call = refusal.__cause__
+    if isinstance(call, grpc.RpcError):
+        try:
+            # What gRPC raises is always the call, too; its types do not say so.
+            status = rpc_status.from_call(cast("grpc.Call", call))
+        except ValueError:  # something between us and the server rewrote the status
+            status = None
+        for detail in status.details if status else ():
+            info = error_details_pb2.RetryInfo()
+            if detail.Unpack(info):
+                return float(info.retry_delay.ToTimedelta().total_seconds())
+    return DELAY_S

@@ -1,0 +1,48 @@
+"""What a server serves: each model on each backend, opened before it listens."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import product
+
+from vau.backend import Backend, BackendOptions
+from vau.errors import ConfigInvalid
+from vau.lane import Lane
+from vau.metrics import Metrics
+from vau.model import Model, find_model
+from vau.registry import open_backend
+
+
+def open_lanes(
+    models: Sequence[str], backends: Sequence[str], metrics: Metrics, *, slots: int
+) -> list[Lane]:
+    """Open every backend with every model; the first of each is the default.
+
+    Raises ModelError or BackendError if one cannot be had, ConfigInvalid if two of them are
+    the same; what was opened is closed then.
+    """
+    loaded = [find_model(name) for name in models]
+    for at, model in enumerate(loaded):
+        if any(model.name == other.name for other in loaded[:at]):
+            raise _twice("model", models[at], model.name)
+    with ExitStack() as undo:
+        opened: dict[tuple[str, str], tuple[Model, Backend]] = {}
+        for asked, model in product(backends, loaded):
+            backend = open_backend(asked, model, BackendOptions(slot_count=slots))
+            undo.callback(backend.close)
+            pair = (backend.info.id, model.name)
+            if pair in opened:
+                raise _twice("backend", asked, backend.info.id)
+            opened[pair] = (model, backend)
+        undo.pop_all()
+    return [
+        Lane(model, backend, metrics.of(backend.info.id).on_round)
+        for model, backend in opened.values()
+    ]
+
+
+def _twice(field: str, asked: str, name: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"{field}: {asked!r} is {name}, which is among those asked for already; leave one out",
+        field=field,
+        name=name,
+    )

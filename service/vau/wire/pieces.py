@@ -1,0 +1,68 @@
+"""Audio into a lane, a little at a time, so that nobody waits for the whole of another's."""
+
+from dataclasses import replace
+from functools import reduce
+from typing import Final
+
+import numpy as np
+
+from vau.audio import HOP_SAMPLES
+from vau.backend import Cost
+from vau.lane import Lane, StageTimes, Timed
+from vau.session import Answer, EndReason, Segment, Session
+
+# A round lasts as long as its longest piece takes. This is long enough to be mostly
+# computing, and short enough for the live streams that share the round.
+PIECE_SAMPLES: Final = 20 * HOP_SAMPLES
+
+
+async def push(
+    lane: Lane,
+    session: Session,
+    audio: bytes,
+    sample_bytes: int,
+    ends: EndReason | None = None,
+) -> Timed:
+    """Answer audio of any length; the answer has the bits of one that was not cut.
+
+    sample_bytes: of one sample in ``audio``.
+    """
+    size = PIECE_SAMPLES * sample_bytes
+    done = []
+    for first in range(0, max(1, len(audio)), size):
+        is_last = first + size >= len(audio)
+        piece = audio[first : first + size]
+        done.append(await lane.push(session, piece, ends if is_last else None))
+    return done[0] if len(done) == 1 else _joined(done)
+
+
+def _joined(parts: list[Timed]) -> Timed:
+    """Return answers that follow upon each other, within one utterance, as one."""
+    answers = [part.answer for part in parts]
+    logits = [answer.logits for answer in answers if answer.logits is not None]
+    answer = replace(
+        answers[0],
+        log_prob=np.concatenate([answer.log_prob for answer in answers]),
+        logits=np.concatenate(logits) if logits else None,
+        segments=_newest_segments(answers),
+        steps=sum(answer.steps for answer in answers),
+        cost=reduce(Cost.__add__, [answer.cost for answer in answers]),
+        received_sample=answers[-1].received_sample,
+        answered_sample=answers[-1].answered_sample,
+    )
+    times = [part.times for part in parts]
+    return Timed(
+        answer,
+        StageTimes(
+            queue_s=sum(each.queue_s for each in times),
+            feature_s=sum(each.feature_s for each in times),
+            compute_s=sum(each.compute_s for each in times),
+            post_s=sum(each.post_s for each in times),
+            batch_size=max(each.batch_size for each in times),
+        ),
+    )
+
+
+def _newest_segments(answers: list[Answer]) -> tuple[Segment, ...]:
+    """Return the last that were told: an interim replaces those before it, as does a final."""
+    return next((answer.segments for answer in reversed(answers) if answer.segments), ())
