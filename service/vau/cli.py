@@ -177,6 +177,17 @@ def _print_microphones(wanted: bool) -> None:
         raise typer.Exit
 
 
+ListDevices = Annotated[
+    bool,
+    flags.flag(
+        "--list-devices",
+        "List the sound devices, and stop.",
+        is_eager=True,
+        callback=_print_microphones,
+    ),
+]
+
+
 @app.command()
 def stream(
     *,
@@ -184,15 +195,7 @@ def stream(
     server: flags.Server = flags.DEFAULT_SERVER,
     mic: flags.Mic = False,
     device: flags.Device = "",
-    _list_devices: Annotated[
-        bool,
-        flags.flag(
-            "--list-devices",
-            "List the sound devices, and stop.",
-            is_eager=True,
-            callback=_print_microphones,
-        ),
-    ] = False,
+    _list_devices: ListDevices = False,
     model: flags.ServedModel = "",
     backend: flags.ServedBackend = "",
     channel: flags.Channel = "mix",
@@ -206,12 +209,12 @@ def stream(
 ) -> None:
     """Stream a file, a pipe or a microphone to a server, live.
 
-    Prints each phoneme once it is certain: start and end in seconds, and its name; silence is
-    a dot.
+    Prints each phoneme once it is certain, after its start and end in seconds; silence as ·.
     """
     from vau.commands import stream as verb
     from vau.transcript import Output
 
+    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     options = verb.StreamOptions(
         server=server,
         file=file,
@@ -226,7 +229,6 @@ def stream(
         logits=logits,
         as_json=as_json,
     )
-    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     verb.stream(options, partial(print, flush=True), warn)
 
 

@@ -96,7 +96,7 @@ class Host:
 
     def info(self) -> pb.GetServerInfoResponse:
         """Describe the server."""
-        models = {lane.model.digest: lane.model for lane in self.lanes}
+        models = {lane.model.name: lane.model for lane in self.lanes}
         started = Timestamp()
         started.FromDatetime(self.started)
         return pb.GetServerInfoResponse(
