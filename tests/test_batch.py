@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.audio import recording
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import floating, muntaniala
+from tests.test_selfcheck import Unnormalised
 from vau.audiofile import Recording, read_pcm, read_recording
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Choice, Failed
@@ -163,6 +164,20 @@ def test_logits_are_not_to_be_had_from_float(tmp_path: Path) -> None:
     choice = Choice(model=str(tmp_path), backend="float", options=options)
     with pytest.raises(CapabilityMissing, match="leave out --logits"), choice.open():
         pass
+
+
+def test_a_choice_refuses_a_backend_whose_posteriors_are_no_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lively_bundle(tmp_path)
+    spoiled = Unnormalised(muntaniala(LIVELY))
+    monkeypatch.setattr("vau.batch.open_backend", lambda *_: spoiled)
+    with (
+        pytest.raises(BackendFault, match=r"muntaniala:1x1: .* sum to 1\.1"),
+        Choice(model=str(tmp_path), backend="muntaniala").open(),
+    ):
+        pass
+    assert spoiled.released == spoiled.opened
 
 
 def test_an_unknown_model_is_refused() -> None:

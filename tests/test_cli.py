@@ -348,6 +348,7 @@ def test_a_stream_prints_phonemes_and_a_summary(served: Served, folder: Path) ->
         "audio",
         "speed",
         "latency",
+        "late",
         "energy",
     ]
 

@@ -1,5 +1,6 @@
 """The client: blocking calls, typed errors, and nothing left behind."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from tests.serving import (
     streaming,
 )
 from vau.client import Client, posteriors_array
+from vau.config import ServerConfig
 from vau.errors import AudioCorrupt, MessageTooLarge, Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import (
@@ -48,10 +50,35 @@ CALLS: dict[str, Callable[[Client], object]] = {
 @pytest.mark.parametrize("call", CALLS)
 def test_a_server_that_is_not_there_is_unreachable_within_seconds(call: str) -> None:
     began_s = monotonic()
-    with Client(CLOSED_PORT) as client, pytest.raises(Unreachable, match=CLOSED_PORT) as error:
+    with (
+        Client(CLOSED_PORT, connect_timeout_s=0.5) as client,
+        pytest.raises(Unreachable, match=f"{CLOSED_PORT}.*refused") as error,
+    ):
         CALLS[call](client)
     assert error.value.facts["address"] == CLOSED_PORT
-    assert monotonic() - began_s < PATIENCE_S
+    assert 0.5 <= monotonic() - began_s < PATIENCE_S
+
+
+@pytest.mark.parametrize("call", ["server_info", "stream"])
+def test_a_server_that_is_still_starting_is_waited_for(call: str) -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{reserved.getsockname()[1]}"
+    calls = CALLS | {"stream": lambda client: hear(client, [speech()], streaming())}
+    with Client(address, connect_timeout_s=PATIENCE_S) as client, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(calls[call], client)
+        sleep(0.3)
+        assert not asked.done()
+        with serving(config=ServerConfig(listen=address, metrics_listen=FREE)):
+            asked.result(PATIENCE_S)
+
+
+def test_a_server_that_was_there_is_not_waited_for() -> None:
+    with serving() as server:
+        client = Client(server.address, connect_timeout_s=3600.0)
+        client.server_info()
+    with client, pytest.raises(Unreachable):
+        client.server_info()
 
 
 class MicrophoneLost(Exception):

@@ -28,6 +28,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("max_unary_audio_s", float("nan")),
         ("max_lag_s", float("inf")),
         ("max_lag_s", 0.0),
+        ("max_lag_s", 0.001),
         ("config_timeout_s", float("nan")),
         ("drain_grace_s", -1.0),
         ("keepalive_s", 0.0),
@@ -51,6 +52,14 @@ def test_a_value_out_of_range_is_refused_by_name(field: str, value: object) -> N
     [
         ("drain_grace_s", -1.0, "drain_grace_s=-1.0 must be 0 or more and finite"),
         ("max_streams", 0, "max_streams=0 must be more than 0 and finite"),
+        (
+            "max_lag_s",
+            0.05,
+            (
+                "max_lag_s=0.05 is less than 0.1, which is what clients send in one message; "
+                "allow more"
+            ),
+        ),
         (
             "max_unary_audio_s",
             1e4,

@@ -36,14 +36,23 @@ def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
         "audio    1.00 s, 99 frames; phonemes heard: 1",
         "speed    0.250 s of computing per second of audio",
         "latency  p50 1.00 ms, p99 1.00 ms per frame; the budget is 10 ms",
+        "late     0 of 99 frames late",
         "energy   1 µJ per frame, 99 µJ in total, ESTIMATED by toy/1 for the dies",
     ]
+
+
+def test_frames_past_the_budget_are_counted_with_the_likely_reason() -> None:
+    monitor = watched()
+    monitor.take(update(frames=1, latency_s=0.010))  # just in time
+    monitor.take(update(frames=7, latency_s=0.011))
+    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
+    assert line == "late     7 of 107 frames late: the server's host was busy, or is too slow"
 
 
 def test_frames_that_waited_for_each_other_have_no_latency_worth_showing() -> None:
     monitor = watched()
     monitor.take(FINISHED)
-    assert not any(line.startswith("latency") for line in summary_lines(monitor, paced=False))
+    assert not any(line.startswith("late") for line in summary_lines(monitor, paced=False))
 
 
 def test_energy_that_is_not_known_is_not_zero() -> None:

@@ -162,11 +162,13 @@ def test_a_server_without_float_gives_one_score(folder: Path, wrong: Path) -> No
             )
 
 
-def test_progress_counts_every_utterance_of_every_backend(folder: Path, wrong: Path) -> None:
+def test_progress_counts_utterances_and_not_how_many_backends_hear_them(
+    folder: Path, wrong: Path
+) -> None:
     seen: list[tuple[int, int]] = []
     plan = EvaluatePlan(manifest=wrong, model=str(folder / "model"), backend="muntaniala")
     evaluate(plan, lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 8) for done in range(1, 9)]
+    assert seen == [(heard // 2, 4) for heard in range(1, 9)]
 
 
 def test_the_report_holds_both_rates_and_their_counts(folder: Path, wrong: Path) -> None:
@@ -194,8 +196,10 @@ def test_only_three_columns_are_needed(folder: Path) -> None:
         ("utt path phones", "u|audio/0.flac|AA QQ", "", "u has phones .*: QQ; it knows SIL AA"),
         ("utt path phones", "u|audio/9.flac|AA", "", r"1 of 1 audio files missing: .*9\.flac"),
         ("utt path phones", "", "", "no utterance below its header"),
+        ("utt path phones", "u|audio/0.flac| ", "", "line 2: utterance u has no phones"),
+        ("utt path phones", "u|audio/0.flac", "", "line 2: utterance u has no phones"),
     ],
-    ids=["column", "splits", "split", "phone", "audio", "empty"],
+    ids=["column", "splits", "split", "phone", "audio", "empty", "blank", "short"],
 )
 def test_a_manifest_that_lacks_something_is_refused_naming_what_is_there(
     folder: Path, columns: str, line: str, split: str, message: str
@@ -204,6 +208,14 @@ def test_a_manifest_that_lacks_something_is_refused_naming_what_is_there(
     with pytest.raises(ConfigInvalid, match=message) as caught:
         read_manifest(path, TINY_PHONEMES, split)
     assert str(path) in str(caught.value)
+
+
+def test_an_utterance_that_is_there_twice_is_named_with_both_lines(folder: Path) -> None:
+    lines = ("u|audio/0.flac|AA|test", "", "v|audio/1.flac|AA|test", "u|audio/2.flac|AA|dev")
+    path = manifest(folder, *lines)
+    with pytest.raises(ConfigInvalid, match="line 5: utterance u is there already, in line 2"):
+        read_manifest(path, TINY_PHONEMES)
+    assert len(read_manifest(path, TINY_PHONEMES, "test")) == 2
 
 
 def test_a_manifest_that_cannot_be_read_is_named(folder: Path) -> None:
@@ -216,11 +228,15 @@ def test_silence_alone_has_no_error_rate(folder: Path) -> None:
         scored(folder, manifest(folder, "u|audio/0.flac|SIL|test"))
 
 
-def test_an_utterance_that_cannot_be_read_is_an_error_not_a_gap(folder: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_utterance_that_cannot_be_read_is_an_error_not_a_gap(
+    folder: Path, jobs: int
+) -> None:
     (folder / "audio/bad.wav").write_bytes(b"RIFF")
     path = manifest(folder, "u|audio/0.flac|AA|test", "v|audio/bad.wav|AA|test")
-    with pytest.raises(AudioCorrupt, match=r"bad\.wav"):
-        scored(folder, path)
+    with pytest.raises(AudioCorrupt, match=r"utterance v: .*bad\.wav") as caught:
+        scored(folder, path, jobs=jobs)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_edits_add_up() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from tests.serving import FREE, Served, Talk, eventually, floating, muntaniala, 
 from vau.audiofile import read_pcm, to_mono_16k
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Failed
+from vau.client import Client
 from vau.client.recognition import (
     Finished,
     Request,
@@ -28,7 +30,7 @@ from vau.client.recognition import (
 )
 from vau.client.retry import ATTEMPTS
 from vau.config import ServerConfig
-from vau.errors import CapabilityMissing, SlotsExhausted, Unreachable
+from vau.errors import CapabilityMissing, ModelNotFound, SlotsExhausted, Unreachable
 from vau.transcript import Transcription
 from vau.v1 import speech_pb2 as pb
 
@@ -154,7 +156,11 @@ def test_a_server_that_stays_full_is_an_error(
     assert len(waited) == ATTEMPTS - 1
 
 
-def test_a_server_that_is_not_there_is_an_error_at_once(files: list[Path]) -> None:
+def test_a_server_that_is_not_there_is_an_error(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasty = partial(Client, connect_timeout_s=0.2)
+    monkeypatch.setattr("vau.client.recognition.Client", hasty)
     with pytest.raises(Unreachable):
         list(transcribe(FREE.replace(":0", ":1"), files[:1], Request()))
 
@@ -212,6 +218,22 @@ def test_the_limits_of_a_server_are_kept(
         outcomes = dict(transcribe(served.address, files, Request(), streams=8))
     assert [type(outcomes[index]) for index in range(3)] == [Transcription] * 3
     assert refused == []
+
+
+@pytest.mark.parametrize("limit", [{"max_lag_s": 0.3}, {"max_audio_message_bytes": 3_201}])
+def test_a_chunk_is_cut_to_what_the_server_takes(limit: dict[str, Any]) -> None:
+    narrow = ServerConfig(listen=FREE, metrics_listen=FREE, **limit)
+    with serving((LIVELY, muntaniala(LIVELY)), config=narrow) as served:
+        *_, last = converse(served.client, [noise(16_000)[:, 0]], Request())
+    assert isinstance(last, Finished)
+    assert last.samples == 16_000
+
+
+def test_audio_of_a_stream_that_never_began_is_not_asked_for(served: Served) -> None:
+    audio = iter([noise()[:, 0]])
+    with pytest.raises(ModelNotFound):
+        list(converse(served.client, audio, Request(model="absent")))
+    assert len(list(audio)) == 1
 
 
 def test_who_finds_no_free_slot_comes_again_when_told(

@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from vau.commands.transcribe import (
     duration_s,
     find_items,
     in_order,
+    named_apart,
     transcribe,
     transcribe_all,
 )
@@ -54,6 +56,35 @@ def test_two_files_of_one_name_are_refused_before_anything_is_written(folder: Pa
     with pytest.raises(ConfigInvalid, match=r"x/a\.wav and y/a\.wav would both be written"):
         check_names(items)
     check_names(find_items([folder / "audio"]))
+
+
+def test_files_that_differ_only_in_their_suffix_keep_it_and_the_others_do_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    for name in ("x/a.flac", "x/a.wav", "x/b.flac", "a.flac"):
+        recording(tmp_path / "in" / name, 0.1)
+    chosen = plan(folder, tmp_path / "out")
+    transcribe_all(find_items([tmp_path / "in"]), chosen, ignore, print, unread)
+    assert sorted({path.removesuffix(".npz") for path in written(tmp_path / "out")}) == [
+        *("a", "a.jsonl"),
+        *("x/a.flac", "x/a.flac.jsonl", "x/a.wav", "x/a.wav.jsonl"),
+        *("x/b", "x/b.jsonl"),
+    ]
+
+
+def test_names_kept_apart_do_not_depend_on_the_order_and_meet_no_other() -> None:
+    files = [Path(name) for name in ("a.flac", "a.wav", "a.flac.wav", "b.wav")]
+    for order in permutations(files):
+        items = [Item(file, Path(file.stem)) for file in order]
+        named = {str(item.file): str(item.name) for item in named_apart(items)}
+        assert named == {
+            "a.flac": "a.flac",
+            "a.wav": "a.wav",
+            "a.flac.wav": "a.flac.wav",
+            "b.wav": "b",
+        }
+    with pytest.raises(ConfigInvalid, match=r"x/a\.wav and y/a\.wav would both be written"):
+        named_apart([Item(Path(f"{at}/a.wav"), Path("a")) for at in "xy"])
 
 
 def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:

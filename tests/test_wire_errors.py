@@ -319,6 +319,23 @@ def test_the_lag_of_the_server_holds_for_who_says_nothing() -> None:
         hear(strict.client, [bytes(16_002)], streaming())
 
 
+@pytest.mark.parametrize(
+    ("lag_ms", "advice"),
+    [
+        (2000, "send 10 to 100 ms at a time"),
+        (50, "send 10 to 50 ms at a time"),
+        (4, "send at most 4 ms at a time"),
+    ],
+)
+def test_the_advice_is_one_that_the_limit_allows(
+    served: Served, lag_ms: int, advice: str
+) -> None:
+    config = streaming()
+    config.flow_control.max_lag.FromMilliseconds(lag_ms)
+    with pytest.raises(MessageTooLarge, match=advice):
+        hear(served.client, [bytes(65_000)], config)
+
+
 @pytest.mark.parametrize("audio", [[], [b""], [b"", b""]])
 def test_a_stream_without_audio_is_refused(served: Served, audio: list[bytes]) -> None:
     error = refusal(served, [CONFIG, *(Request(audio=piece) for piece in audio)])

@@ -168,7 +168,9 @@ def test_a_server_that_vanishes_without_a_word_is_unreachable(
 
 
 @pytest.mark.parametrize("field", ["listen", "metrics_listen"])
-def test_an_address_that_is_taken_is_refused_by_name(field: str) -> None:
+def test_an_address_that_is_taken_is_refused_by_name(
+    field: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     with serving() as served:
         taken = {"listen": served.address, "metrics_listen": served.metrics_address}[field]
         free = {"listen": "127.0.0.1:0", "metrics_listen": "127.0.0.1:0"}
@@ -182,9 +184,15 @@ def test_an_address_that_is_taken_is_refused_by_name(field: str) -> None:
             finally:
                 await server.close()
 
-        with pytest.raises(ConfigInvalid, match=taken) as refused:
+        caplog.set_level("INFO")
+        caplog.clear()
+        with pytest.raises(ConfigInvalid) as refused:
             served.run(second())
         assert refused.value.field == field
+        said = f"{field}={taken!r}: Address already in use; choose another address"
+        assert str(refused.value) == said
+        assert "stopped" not in caplog.messages  # it never listened
+        assert capfd.readouterr().err == ""  # nor has gRPC anything to add
 
 
 class Unkind(Held):

@@ -21,6 +21,7 @@ from vau.errors import AudioError, CapabilityMissing, VauError
 from vau.frontend import Frontend
 from vau.model import Model, find_model
 from vau.registry import open_backend
+from vau.selfcheck import self_check
 from vau.session import (
     Answer,
     EndReason,
@@ -112,7 +113,8 @@ class Choice:
     def open(self) -> "Iterator[Batch]":
         """Load the model, open the backend, and give it back at the end.
 
-        Raises ModelError, BackendError or CapabilityMissing if that cannot be.
+        Raises ModelError, BackendError or CapabilityMissing if that cannot be; BackendFault
+        too, a BackendError, if the backend fails the consistency check.
         """
         model = find_model(self.model)
         slots = BackendOptions(slot_count=self.options.files_at_once)
@@ -124,6 +126,7 @@ class Choice:
                     field="logits",
                     capability="raw_int32",
                 )
+            self_check(backend, model)
             yield Batch(model, backend, self.options)
 
 

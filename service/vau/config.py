@@ -15,6 +15,7 @@ ENVELOPE_BYTES: Final = 64 << 10  # what a request holds besides its audio
 LEAST_TRANSPORT_BYTES: Final = 4 << 20  # gRPC's own limit, which its users expect
 MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
 MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
+LEAST_LAG_S: Final = 0.1  # clients send so much at a time
 MOST_UNARY_AUDIO_S: Final = MOST_AUDIO_BYTES // (WIDEST_SAMPLE_BYTES * SAMPLE_RATE_HZ)
 
 
@@ -64,11 +65,18 @@ class ServerConfig:
                 "listen on 127.0.0.1, or set insecure to say that this is meant",
                 field="listen",
             )
-        for name in ("max_streams", "max_lag_s", "config_timeout_s"):
+        for name in ("max_streams", "config_timeout_s"):
             self._check(name)
         for name in ("keepalive_s", "keepalive_timeout_s"):
             self._check(name)
         self._check("drain_grace_s", may_be_zero=True)
+        self._check("max_lag_s")
+        if self.max_lag_s < LEAST_LAG_S:
+            raise ConfigInvalid(
+                f"max_lag_s={self.max_lag_s} is less than {LEAST_LAG_S:g}, which is what "
+                "clients send in one message; allow more",
+                field="max_lag_s",
+            )
         self._check("max_unary_audio_s", most=MOST_UNARY_AUDIO_S)
         self._check("max_audio_message_bytes", most=MOST_AUDIO_BYTES)
 

@@ -1,4 +1,4 @@
-"""The consistency check: what a backend must do right before it may serve.
+"""The consistency check: what a backend must do right before it is used.
 
 It compares a backend with itself. That the answers are those of the network is for the tests
 of the backend to show.

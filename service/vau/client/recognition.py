@@ -4,8 +4,9 @@
 several at a time. The numbers are those of ``vau.batch``, to the bit.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from vau.v1 import speech_pb2 as pb
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 2  # of a whole file, sent as fast as it is taken
 SAMPLE_BYTES: Final = 2  # as Request asks for
+S_TO_NS: Final = 10**9
 
 Wanted = Literal["none", "log", "logits"]
 """Which posteriors to ask for."""
@@ -140,22 +142,51 @@ def converse(
 ) -> Iterator[Started | Update | Finished]:
     """Stream 16 kHz mono samples; yield Started, Updates as they come, and Finished.
 
-    audio:  consumed on another thread, so it may wait, for a microphone or the clock.
+    audio:  in chunks of any length: what is more than the server takes in one message is
+            cut. Consumed on another thread, so it may wait, for a microphone or the clock,
+            and not before the server has said that the stream began.
     Raises  what the server answers with, Unreachable if it is lost.
     """
-    chunks = (samples.astype("<i2").tobytes() for samples in audio)
+    most_samples: Future[int] = Future()
     finished: Finished | None = None
-    for response in client.stream(request.config(), chunks):
-        is_first = response.HasField("started")
-        if is_first:
-            yield _started(response.started)
-        if not is_first or response.notices:
-            yield _update(response)
-        if response.HasField("finished"):
-            finished = _finished(response.finished)
+    try:
+        for response in client.stream(request.config(), _messages(audio, most_samples)):
+            is_first = response.HasField("started")
+            if is_first:
+                most_samples.set_result(_most_samples(response.started.limits))
+                yield _started(response.started)
+            if not is_first or response.notices:
+                yield _update(response)
+            if response.HasField("finished"):
+                finished = _finished(response.finished)
+    finally:
+        most_samples.cancel()  # or gRPC's thread would wait for it for ever
     if finished is None:
         raise Unreachable(f"{client.address}: the stream ended without its last message")
     yield finished  # not before the status: who leaves now cancels nothing
+
+
+def _messages(
+    audio: Iterable[NDArray[np.int16]], most_samples: "Future[int]"
+) -> Iterator[bytes]:
+    """Yield the audio as it is sent, once it is known how much a message may hold."""
+    try:
+        most = most_samples.result()
+    except CancelledError:  # the stream ended without beginning
+        return
+    for samples in audio:
+        for chunk in chunks_of(samples, most):
+            yield chunk.astype("<i2").tobytes()
+
+
+def _most_samples(limits: pb.Limits) -> int:
+    """Return how many samples a server takes in one message; an absent limit is not set."""
+    most = [sys.maxsize]
+    if limits.max_audio_message_bytes:
+        most.append(limits.max_audio_message_bytes // SAMPLE_BYTES)
+    if limits.max_lag.ToNanoseconds():
+        most.append(limits.max_lag.ToNanoseconds() * SAMPLE_RATE_HZ // S_TO_NS)
+    return max(1, min(most))
 
 
 @dataclass(slots=True)
@@ -235,11 +266,7 @@ def transcribe(
     """
     with Client(server) as client:
         limits = client.server_info().limits
-        chunk_samples = CHUNK_SAMPLES
-        if limits.max_audio_message_bytes:
-            most = limits.max_audio_message_bytes // SAMPLE_BYTES
-            chunk_samples = min(chunk_samples, max(1, most))
-        one = partial(_transcribe_one, client, request, channel, chunk_samples)
+        one = partial(_transcribe_one, client, request, channel)
         pool = ThreadPoolExecutor(min(streams, limits.max_streams or streams))
         try:
             places = {pool.submit(one, file): index for index, file in enumerate(files)}
@@ -257,7 +284,7 @@ def chunks_of(samples: NDArray[np.int16], chunk_samples: int) -> Iterator[NDArra
 
 
 def _transcribe_one(
-    client: Client, request: Request, channel: Channel, chunk_samples: int, file: Path
+    client: Client, request: Request, channel: Channel, file: Path
 ) -> Transcription | Failed:
     try:
         audio = read_recording(file, channel)
@@ -265,7 +292,7 @@ def _transcribe_one(
         return Failed(file, error)
 
     def attempt() -> Transcription:
-        events = converse(client, chunks_of(audio.samples, chunk_samples), request)
+        events = converse(client, chunks_of(audio.samples, CHUNK_SAMPLES), request)
         return transcription(str(file), lambda: audio.sha256, events)
 
     return patiently(attempt)

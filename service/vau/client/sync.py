@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import grpc
+from grpc_health.v1 import health_pb2
 
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -15,6 +16,7 @@ from vau.wire.status import error_from
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 10.0  # for calls that compute nothing
+RETRY_S: Final = (0.1, 0.5)  # after a refused connection: first, and at most
 KEEPALIVE_S: Final = 20.0  # a server that is busy answers pings; one that vanished does not
 KEEPALIVE_TIMEOUT_S: Final = 10.0
 UNLIMITED: Final = -1  # in the words of gRPC
@@ -23,17 +25,26 @@ UNLIMITED: Final = -1  # in the words of gRPC
 class Client:
     """One server, over plaintext. Raises ``VauError`` for all that goes wrong there.
 
-    Nothing is connected before the first call. Several threads may share a client.
+    Nothing is connected before the first call, which waits for a server that is not there
+    yet; once it was there, no call waits for it. Several threads may share a client.
     """
 
     def __init__(self, address: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-        """Name the server: ``host:port``."""
+        """Name the server: ``host:port``, which may still be starting.
+
+        connect_timeout_s: for so long the first call tries to connect, refused or not.
+        """
         self.address = address
+        self._connect_timeout_s = connect_timeout_s
+        self._is_reached = False
+        first_s, most_s = RETRY_S
         self._channel = grpc.insecure_channel(
             address,
             options=[
                 # The least time that gRPC gives one attempt to connect is also the most.
                 ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
+                ("grpc.initial_reconnect_backoff_ms", round(first_s * 1e3)),
+                ("grpc.max_reconnect_backoff_ms", round(most_s * 1e3)),
                 # The final of a long recording is one message, however many phones it has.
                 ("grpc.max_receive_message_length", UNLIMITED),
                 ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1e3)),
@@ -63,6 +74,7 @@ class Client:
     def server_info(self) -> pb.GetServerInfoResponse:
         """Ask for version, models, accepted formats and limits."""
         with self._errors():
+            self._reach()
             request = pb.GetServerInfoRequest()
             info: pb.GetServerInfoResponse = self._stub.GetServerInfo(
                 request, timeout=ANSWER_TIMEOUT_S
@@ -73,6 +85,7 @@ class Client:
         """Ask for the accelerators, their states and free slots."""
         request = pb.ListBackendsRequest(include_unavailable=include_unavailable)
         with self._errors():
+            self._reach()
             backends: pb.ListBackendsResponse = self._stub.ListBackends(
                 request, timeout=ANSWER_TIMEOUT_S
             )
@@ -81,6 +94,7 @@ class Client:
     def recognize(self, config: pb.RecognitionConfig, audio: bytes) -> pb.RecognizeResponse:
         """Recognise one short recording: raw samples, or the bytes of a WAV or FLAC file."""
         with self._errors():
+            self._reach()
             request = pb.RecognizeRequest(config=config, audio=audio)
             answer: pb.RecognizeResponse = self._stub.Recognize(request)
             return answer
@@ -105,6 +119,7 @@ class Client:
         """Do the same with whole requests, the first of which ought to hold the config."""
         source = _Requests(requests)
         with self._errors(source):
+            self._reach()
             call = self._stub.StreamingRecognize(source)
             source.when_failing(call.cancel)
             try:
@@ -112,6 +127,26 @@ class Client:
             finally:
                 call.cancel()  # harmless once the call has ended
         source.check()
+
+    def _reach(self) -> None:
+        """Wait for the server until the first time that it answers, whatever it says.
+
+        If nobody listens there, the call to come fails at once, and gRPC says why.
+        """
+        if self._is_reached:
+            return
+        check = self._channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        request = health_pb2.HealthCheckRequest()
+        try:
+            check(request, timeout=self._connect_timeout_s, wait_for_ready=True)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                return
+        self._is_reached = True
 
     @contextmanager
     def _errors(self, source: "_Requests | None" = None) -> Iterator[None]:

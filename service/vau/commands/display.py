@@ -56,6 +56,8 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
         lines += [f"audio    {audio_s:.2f} s, {heard}", f"speed    {speed}"]
     if paced or finished is None:  # else the frames waited for each other
         lines.append(f"latency  {_latency(monitor)}")
+        if monitor.frame_latencies_s:
+            lines.append(f"late     {_late(monitor)}")
     lines.append(f"energy   {energy_text(monitor)}")
     return lines
 
@@ -182,6 +184,12 @@ def _latency(monitor: Monitor) -> str:
         return "no frame answered yet"
     budget_ms = FRAME_BUDGET_S * 1e3
     return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms per frame; the budget is {budget_ms:g} ms"
+
+
+def _late(monitor: Monitor) -> str:
+    late, frames = monitor.late_frames, len(monitor.frame_latencies_s)
+    reason = ": the server's host was busy, or is too slow" * bool(late)
+    return f"{late} of {frames} frames late{reason}"
 
 
 def _joules(joules: float) -> str:

@@ -97,17 +97,20 @@ def read_manifest(
     phonemes: those that the model knows.
     limit:    no more than so many, the first ones; what is wrong beyond them does not matter.
     Raises    ConfigInvalid if the manifest, a column, the split, a phoneme or an audio file
-              is missing or unknown; the message lists what is there.
+              is missing or unknown; the message lists what is there. So too if an utterance
+              has no phones, or the name of an earlier one.
     """
     rows = _rows(manifest)
     if split:
-        splits = sorted({row["split"] for row in rows if row.get("split")})
+        splits = sorted({row["split"] for _, row in rows if row.get("split")})
         if split not in splits:
             raise _invalid(manifest, f"no split {split!r}; it has {_listed(splits)}")
-        rows = [row for row in rows if row["split"] == split]
+        rows = [(line, row) for line, row in rows if row["split"] == split]
+    rows = rows[:limit]
+    _check_rows(manifest, rows)
     utterances = [
         Utterance(row["utt"], manifest.parent / row["path"], tuple(row["phones"].split()))
-        for row in rows[:limit]
+        for _, row in rows
     ]
     for utterance in utterances:
         unknown = sorted(set(utterance.phones) - set(phonemes))
@@ -126,12 +129,32 @@ def read_manifest(
     return utterances
 
 
-def _rows(manifest: Path) -> list[dict[str, str]]:
+def _check_rows(manifest: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> None:
+    lines: dict[str, int] = {}
+    for line, row in rows:
+        name = row["utt"]
+        if not row["phones"].split():
+            raise _invalid(
+                manifest,
+                f"line {line}: utterance {name} has no phones; write what is said in it, "
+                "or leave the line out",
+            )
+        if name in lines:
+            raise _invalid(
+                manifest,
+                f"line {line}: utterance {name} is there already, in line {lines[name]}; "
+                "give each a name of its own",
+            )
+        lines[name] = line
+
+
+def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:
+    """Return each row below the header with the number of its line."""
     try:
         with manifest.open(encoding="utf-8", newline="") as file:
             table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
             found = list(table.fieldnames or [])
-            rows = list(table)
+            rows = [(table.line_num, row) for row in table]
     except (OSError, UnicodeDecodeError, csv.Error) as cause:
         reason = getattr(cause, "strerror", None) or cause
         raise _invalid(manifest, f"cannot be read: {reason}") from cause
@@ -206,7 +229,8 @@ class EvaluatePlan:
 
 
 Progress = Callable[[int, int], None]
-"""Hears how many utterances are done, and of how many."""
+"""Hears how many utterances are done, and of how many. Where two backends hear each, once by
+one of them is half of it."""
 
 
 def evaluate(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
@@ -221,19 +245,27 @@ def evaluate(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
     utterances = _wanted(plan, find_model(plan.model).phonemes)
     backends = [plan.backend, *[FLOAT] * (not _is_float(plan.backend))]
     choices = tuple(Choice(model=plan.model, backend=backend) for backend in backends)
-    work = partial(_hear_all, choices)
+    work = partial(_hear_all, plan.manifest, choices)
     heard = spread(work, utterances, jobs=plan.jobs, group_size=UTTERANCES_AT_ONCE)
-    return scores(_counted(heard, len(utterances) * len(choices), on_progress))
+    return scores(_counted(heard, len(utterances), len(choices), on_progress))
 
 
 def hear(
-    utterances: Sequence[Utterance], outcomes: Iterable[tuple[int, Transcription | Failed]]
+    manifest: Path,
+    utterances: Sequence[Utterance],
+    outcomes: Iterable[tuple[int, Transcription | Failed]],
 ) -> Iterator[Heard]:
-    """Compare transcriptions, each with its place in ``utterances``, with what was said."""
+    """Compare transcriptions, each with its place in ``utterances``, with what was said.
+
+    Raises the error of an utterance that failed, with its name and that of ``manifest``.
+    """
     for index, done in outcomes:
+        utterance = utterances[index]
         if isinstance(done, Failed):
-            raise done.error
-        yield compare(utterances[index], done)
+            error = done.error
+            what = f"{manifest}: utterance {utterance.name}: {error}"
+            raise type(error)(what, field=error.field, **error.facts) from error
+        yield compare(utterance, done)
 
 
 def scores(heard: Iterable[Heard]) -> list[Score]:
@@ -359,10 +391,13 @@ def _wanted(plan: EvaluatePlan, phonemes: Sequence[str]) -> list[Utterance]:
     return read_manifest(plan.manifest, phonemes, plan.split, plan.limit)
 
 
-def _hear_all(choices: Iterable[Choice], utterances: Sequence[Utterance]) -> Iterator[Heard]:
+def _hear_all(
+    manifest: Path, choices: Iterable[Choice], utterances: Sequence[Utterance]
+) -> Iterator[Heard]:
+    files = [each.path for each in utterances]
     for choice in choices:
         with choice.open() as batch:
-            yield from hear(utterances, batch.transcribe(each.path for each in utterances))
+            yield from hear(manifest, utterances, batch.transcribe(files))
 
 
 def _on_server(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
@@ -372,13 +407,19 @@ def _on_server(plan: EvaluatePlan, on_progress: Progress) -> list[Score]:
     files = [each.path for each in utterances]
     requests = [Request(model=found.model, backend=backend) for backend in found.backends]
     heard = chain.from_iterable(
-        hear(utterances, transcribe(plan.server, files, request, streams=plan.jobs))
+        hear(
+            plan.manifest,
+            utterances,
+            transcribe(plan.server, files, request, streams=plan.jobs),
+        )
         for request in requests
     )
-    return scores(_counted(heard, len(files) * len(requests), on_progress))
+    return scores(_counted(heard, len(files), len(requests), on_progress))
 
 
-def _counted(heard: Iterable[Heard], total: int, on_progress: Progress) -> Iterator[Heard]:
+def _counted(
+    heard: Iterable[Heard], utterances: int, backends: int, on_progress: Progress
+) -> Iterator[Heard]:
     for count, one in enumerate(heard, start=1):
-        on_progress(count, total)
+        on_progress(count // backends, utterances)
         yield one

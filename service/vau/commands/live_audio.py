@@ -26,7 +26,7 @@ from vau.audiofile import Channel, Converter, read_recording
 from vau.client.recognition import chunks_of
 from vau.errors import AudioError, ConfigInvalid
 
-MIC_INSTALL: Final = "pip install 'vau[mic]'"
+MIC_INSTALL: Final = "pip install sounddevice"
 MIC_QUEUE_S: Final = 10.0  # of sound that waits while the server does not take it
 STOP_CHECK_S: Final = 0.2  # how often a source that waits looks whether it is to stop
 
@@ -180,7 +180,7 @@ def _sounddevice() -> ModuleType:
         return importlib.import_module("sounddevice")  # an extra, which few installations have
     except (ImportError, OSError) as cause:  # OSError: PortAudio itself is missing
         raise ConfigInvalid(
-            f"mic: the package sounddevice cannot be used ({cause}); install it with "
-            f"{MIC_INSTALL} and the PortAudio (apt install libportaudio2)",
+            f"mic: the package sounddevice cannot be used ({cause}); "
+            f"{MIC_INSTALL} (and the system's PortAudio: libportaudio2)",
             field="mic",
         ) from cause

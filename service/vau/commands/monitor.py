@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import FRAMES_PER_S, SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, FRAMES_PER_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy
 from vau.client import Client
 from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
@@ -80,6 +80,11 @@ class Monitor:
         """Microjoules for each frame answered."""
         energy, frames = self.energy, len(self.frame_latencies_s)
         return energy.joules / frames * 1e6 if energy and frames else None
+
+    @property
+    def late_frames(self) -> int:
+        """Frames that were answered later than the budget allows."""
+        return sum(latency_s > FRAME_BUDGET_S for latency_s in self.frame_latencies_s)
 
     def latencies_ms(self) -> dict[str, float | None]:
         """Return median and 99th percentile over the frames; None before the first."""

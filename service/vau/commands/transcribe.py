@@ -1,5 +1,6 @@
 """Files and folders to transcripts, in this process, in several, or through a server."""
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -27,7 +28,8 @@ class Item:
 
     file: Path
     name: Path
-    """Without suffix, relative to the output folder: as the file stood in its folder."""
+    """Relative to the output folder: as the file stood in its folder, without suffix unless
+    another file has the same name without it."""
 
 
 Outcome = tuple[int, Transcription | Failed]
@@ -58,6 +60,27 @@ def find_items(paths: Iterable[Path]) -> list[Item]:
         else:
             raise ConfigInvalid(f"{path}: no such file or folder", field="paths")
     return items
+
+
+def named_apart(items: Sequence[Item]) -> list[Item]:
+    """Return the items, with the suffix of its file where a name alone is not the only one.
+
+    Which names get it does not depend on the order of ``items``.
+    Raises ConfigInvalid if two files have the same name even so.
+    """
+    named = list(items)
+    while True:  # a.flac, so named because of a.wav, may meet what a.flac.wav is called
+        count = Counter(item.name for item in named)
+        apart = [
+            replace(item, name=item.name.with_name(item.file.name))
+            if count[item.name] > 1
+            else item
+            for item in named
+        ]
+        if apart == named:
+            check_names(named)
+            return named
+        named = apart
 
 
 def check_names(items: Iterable[Item]) -> None:
@@ -105,7 +128,7 @@ def transcribe_all(
               nothing goes on behind the caller's back.
     """
     if plan.output is not None:
-        check_names(items)
+        items = named_apart(items)
         plan.output.prepare()
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.

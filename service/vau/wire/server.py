@@ -1,8 +1,10 @@
 """The life of a server: check the backends, serve, drain, stop."""
 
 import asyncio
+import errno
 import logging
 import signal
+import socket
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -155,7 +157,8 @@ class Server:
         await _shut_down(self._host.lanes)
         if self._page is not None:
             await asyncio.to_thread(self._page.close)
-        logger.info("stopped")
+        if self._watching is not None:  # or it never listened
+            logger.info("stopped")
 
 
 async def _check(lane: Lane) -> None:
@@ -201,11 +204,34 @@ def _transport(config: ServerConfig) -> grpc.aio.Server:
 
 
 def _bind(server: grpc.aio.Server, listen: str) -> str:
-    host, _port = split_address(listen, "listen")
+    host, asked_port = split_address(listen, "listen")
     try:
+        _try_address(host, asked_port)
         port = server.add_insecure_port(listen)
-    except RuntimeError as cause:
+    except (OSError, RuntimeError) as cause:
+        # gRPC's own words are a hint how to make it more talkative.
+        why = cause.strerror if isinstance(cause, OSError) else "gRPC cannot listen there"
         raise ConfigInvalid(
-            f"listen={listen!r}: {cause}; choose another address", field="listen"
+            f"listen={listen!r}: {why}; choose another address", field="listen"
         ) from cause
     return join_address(host, port)
+
+
+def _try_address(host: str, port: int) -> None:
+    """Raise OSError if one of the addresses of ``host`` is taken, or none can be had.
+
+    gRPC would not say why, and would log a line of its own.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    failures: list[OSError] = []
+    for family, kind, protocol, _name, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC does
+                tried.bind(address)
+        except OSError as failure:
+            failures.append(failure)
+            if failure.errno == errno.EADDRINUSE:
+                raise
+    if len(failures) == len(found):
+        raise failures[0]

@@ -39,6 +39,7 @@ from vau.wire.pieces import push
 from vau.wire.request import Stream, check_known, stream_of
 
 ACKED_SAMPLE: Final = 0  # without checkpoints a stream starts again from its first sample
+GOOD_MS: Final = (10, 100)  # in one message: less is mostly envelope, more comes late
 
 
 async def stream(host: Host, context: Context, call: Call) -> None:
@@ -237,7 +238,7 @@ class _LiveStream:
         if len(audio) > limit:
             raise MessageTooLarge(
                 f"audio: {len(audio)} bytes in one message, {limit} are allowed; "
-                "send 10 to 100 ms at a time",
+                + self._advice(),
                 field="audio",
                 limit=limit,
                 got=len(audio),
@@ -246,8 +247,17 @@ class _LiveStream:
         if lag_s > self._max_lag_s:
             raise MessageTooLarge(
                 f"audio: {lag_s:g} s in one message, max_lag is {self._max_lag_s:g} s; "
-                "send 10 to 100 ms at a time",
+                + self._advice(),
                 field="audio",
                 limit_s=self._max_lag_s,
                 got_s=lag_s,
             )
+
+    def _advice(self) -> str:
+        """Say how much to send in one message, within both limits."""
+        per_s = self._sample_bytes * SAMPLE_RATE_HZ
+        most_s = min(self._max_lag_s, self._host.config.max_audio_message_bytes / per_s)
+        most_ms = min(GOOD_MS[1], most_s * 1e3)
+        if most_ms > GOOD_MS[0]:
+            return f"send {GOOD_MS[0]} to {most_ms:g} ms at a time"
+        return f"send at most {most_ms:g} ms at a time"
