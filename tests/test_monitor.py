@@ -24,7 +24,7 @@ ENGINE: Final = Engine(
     backend="toy",
     arithmetic_id="toy/1",
 )
-STARTED: Final = Started(session_id="x", engine=ENGINE, look_ahead_frames=6)
+STARTED: Final = Started(engine=ENGINE, look_ahead_frames=6)
 ENERGY: Final = Energy(joules=1e-6, origin="estimated", boundary="core", method="toy/1")
 
 
@@ -58,7 +58,6 @@ def update(*segments: Segment, frames: int = 2, latency_s: float = 1e-3) -> Upda
         frame_latency_s=latency_s,
         energies=(ENERGY,),
         received_sample=1_600,
-        answered_sample=800,
         notices=(),
     )
 
@@ -70,7 +69,6 @@ FINISHED: Final = Finished(
     output_digest=b"",
     energies=(replace(ENERGY, joules=99e-6),),
     compute_s=0.25,
-    deadline_misses=0,
 )
 
 

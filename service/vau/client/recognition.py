@@ -96,7 +96,6 @@ class Request:
 class Started:
     """The server holds a slot for us."""
 
-    session_id: str
     engine: Engine
     look_ahead_frames: int
 
@@ -117,7 +116,6 @@ class Update:
 
     energies: tuple[Energy, ...]
     received_sample: int
-    answered_sample: int
     notices: tuple[str, ...]
 
 
@@ -132,9 +130,6 @@ class Finished:
     energies: tuple[Energy, ...]
     compute_s: float
     """In front end, backend and decoder."""
-
-    deadline_misses: int
-    """Frames that took more than 10 ms."""
 
 
 def converse(
@@ -301,7 +296,6 @@ def _transcribe_one(
 def _started(started: pb.SessionStarted) -> Started:
     model, backend = started.model, started.backend
     return Started(
-        session_id=started.session_id,
         engine=Engine(
             model=model.name,
             model_digest=model.digest,
@@ -325,7 +319,6 @@ def _update(response: pb.StreamingRecognizeResponse) -> Update:
         frame_latency_s=response.timing.frame_latency_max_ns / 1e9,
         energies=_energies(response.energy),
         received_sample=response.received_sample,
-        answered_sample=response.answered_sample,
         notices=tuple(notice.text for notice in response.notices),
     )
 
@@ -339,7 +332,6 @@ def _finished(finished: pb.SessionFinished) -> Finished:
         output_digest=finished.output_digest,
         energies=_energies(finished.energy),
         compute_s=(timing.feature_ns + timing.compute_ns + timing.post_ns) / 1e9,
-        deadline_misses=finished.deadline_misses,
     )
 
 
