@@ -63,7 +63,7 @@ def write_tiny_bundle(
         layers=layers, hidden=hidden, inputs=frontend.feature_dim, classes=len(phonemes)
     )
     priors = rng.dirichlet(np.full(network.classes, 5.0))
-    bigrams = rng.dirichlet(np.full(network.classes, 5.0), size=network.classes)
+    trigrams = rng.dirichlet(np.full(network.classes, 5.0), size=(network.classes,) * 2)
     write_bundle(
         folder,
         name=name,
@@ -80,11 +80,12 @@ def write_tiny_bundle(
             for key, shape in network.weight_shapes().items()
         },
         decoder=DecoderTables(
-            log_bigram=np.log(bigrams).astype(np.float32),
-            log_prior=np.log(priors).astype(np.float32),
+            log_trigram=np.log(trigrams).astype(np.float16),
+            log_prior=np.log(priors).astype(np.float16),
             min_frames=2,
+            look_back_frames=20,
             prior_weight=0.5,
-            bigram_weight=1.0,
+            language_weight=1.0,
             insertion_bonus=0.0,
         ),
         facts={"licence": "none needed: random numbers"},

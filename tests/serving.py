@@ -218,8 +218,11 @@ def recognition(
     *,
     model: str = "",
     backend: str = "",
+    decoder: pb.Decoder = pb.DECODER_UNSPECIFIED,
 ) -> pb.RecognitionConfig:
-    return pb.RecognitionConfig(audio_format=audio, model=model, backend=backend, output=output)
+    return pb.RecognitionConfig(
+        audio_format=audio, model=model, backend=backend, output=output, decoder=decoder
+    )
 
 
 def streaming(

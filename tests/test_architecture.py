@@ -30,6 +30,7 @@ FLOORS: Final = (
     {"vau.commands.display"},
     {"vau.commands.monitor"},
     {"vau.commands.live_audio"},
+    {"vau.evaluation"},
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
@@ -42,7 +43,7 @@ FLOORS: Final = (
     {"vau.frontend"},
     {"vau.audiofile", "vau.config", "vau.commands.flags", "vau.processes"},
     {"vau.audio", "vau.logs", "vau.wire.status"},  # both ends of a wire share its statuses
-    {"vau.errors", "vau.v1"},
+    {"vau.errors", "vau.v1", "vau.conditions"},
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""
 

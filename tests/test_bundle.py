@@ -52,11 +52,12 @@ def write(
         inv_std=np.ones(NETWORK.inputs, np.float32),
         master=random_master() if master is None else master,
         decoder=DecoderTables(
-            log_bigram=np.zeros((6, 6), np.float32),
-            log_prior=np.zeros(6, np.float32),
+            log_trigram=np.zeros((6, 6, 6), np.float16),
+            log_prior=np.zeros(6, np.float16),
             min_frames=3,
+            look_back_frames=25,
             prior_weight=0.25,
-            bigram_weight=0.5,
+            language_weight=0.5,
             insertion_bonus=-1.5,
         ),
         facts={"phoneme_error_rate": 0.5} if facts is None else facts,
@@ -73,8 +74,9 @@ def test_what_was_written_is_what_is_read(tmp_path: Path) -> None:
     assert (model.name, model.network, model.frontend) == ("small", NETWORK, TINY_FRONTEND)
     assert (model.output_delay, model.temperature) == (2, 1.25)
     assert (model.phonemes, model.silence_ids) == (TINY_PHONEMES, (0,))
-    assert (model.decoder.min_frames, model.decoder.prior_weight) == (3, 0.25)
-    assert (model.decoder.bigram_weight, model.decoder.insertion_bonus) == (0.5, -1.5)
+    assert (model.decoder.min_frames, model.decoder.look_back_frames) == (3, 25)
+    assert model.decoder.prior_weight == 0.25
+    assert (model.decoder.language_weight, model.decoder.insertion_bonus) == (0.5, -1.5)
     assert model.card["phoneme_error_rate"] == 0.5
 
 

@@ -205,6 +205,7 @@ def test_refusals_are_told_from_what_is_unusable() -> None:
         (["transcribe", "{folder}/absent"], 2, "no such file or folder"),
         (["transcribe", "{folder}/audio", "--channel", "left"], 2, "'left' is neither"),
         (["transcribe", "{folder}/audio", "--format", "xml"], 2, "'xml' is neither"),
+        (["transcribe", "{folder}/audio", "--decoder", "best"], 2, "'best' is not one of"),
         (["transcribe", "{folder}/audio", "--model", "nobody"], 3, "'nobody'"),
         (["transcribe", "{folder}/audio/a.flac", "--backend", "gpu"], 3, "muntaniala"),
         (["transcribe", "{folder}/bad.wav"], 4, "is cut short"),
@@ -375,7 +376,7 @@ def test_evaluate_gives_both_error_rates(folder: Path) -> None:
     manifest.write_text("utt\tpath\tphones\nu\taudio/a.flac\tAA B\nv\taudio/b.flac\tS\n")
     command = ("evaluate", "--manifest", manifest, "--model", folder / "model")
     figures = json.loads(vau(*command, "--json").stdout)
-    assert (figures["utterances"], figures["reference_phones"]) == (2, 3)
+    assert (figures["utterances"], figures["phone_count"]) == (2, 3)
     assert figures["per"] == sum(figures["counts"].values()) / 3
     assert figures["per_float"] == sum(figures["counts_float"].values()) / 3
     table = vau(*command, "--jobs", 1).stdout.splitlines()

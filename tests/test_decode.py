@@ -1,7 +1,9 @@
-"""The streaming search against an exhaustive one, and against itself in other chunks."""
+"""The search against an exhaustive one, and the laws that every decoder keeps."""
 
 from dataclasses import replace
 from itertools import pairwise
+from math import inf
+from typing import Final, get_args
 
 import numpy as np
 import pytest
@@ -10,112 +12,197 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.models import TINY_PHONEMES, tiny_model
-from vau.decode import LOOK_BACK_FRAMES, Decoder, Run, Transcript
+from vau import decode
+from vau.decode import SETTLING_FRAMES, DecoderName, Run, Transcript, Viterbi, decoder_of
 from vau.model import Model
 
-MODEL = tiny_model()
+MODEL: Final = tiny_model()
+CLASSES: Final = len(TINY_PHONEMES)
+EVERYTHING: Final = 10**4
+"""Frames to look back: more than any of these utterances has."""
+
 SHAPES = st.tuples(st.integers(1, 90), st.integers(1, 4), st.integers(0, 10_000))
+each_decoder = pytest.mark.parametrize("name", get_args(DecoderName))
 
 
-def with_min_frames(min_frames: int) -> Model:
-    return replace(MODEL, decoder=replace(MODEL.decoder, min_frames=min_frames))
+def model_with(**changes: object) -> Model:
+    return replace(MODEL, decoder=replace(MODEL.decoder, **changes))  # type: ignore[arg-type]
 
 
 def posteriors(frames: int, seed: int) -> NDArray[np.float32]:
     """Peaked random posteriors that stay for three frames each, so that runs form."""
     rng = np.random.default_rng(seed)
-    rows = rng.dirichlet(np.full(len(TINY_PHONEMES), 0.3), -(-frames // 3)) + 1e-9
+    rows = rng.dirichlet(np.full(CLASSES, 0.3), -(-frames // 3)) + 1e-9
     return np.log(np.repeat(rows, 3, axis=0)[:frames]).astype(np.float32)
 
 
-def decode(model: Model, log_prob: NDArray[np.float32]) -> Transcript:
-    decoder = Decoder(model)
+def decode_all(
+    model: Model, log_prob: NDArray[np.float32], name: DecoderName = "viterbi"
+) -> Transcript:
+    decoder = decoder_of(model, name)
     decoder.push(log_prob)
     return decoder.finish()
+
+
+def spans(runs: tuple[Run, ...]) -> list[tuple[int, int, int]]:
+    return [(run.class_id, run.start_frame, run.end_frame) for run in runs]
 
 
 def exhaustive(model: Model, log_prob: NDArray[np.float32]) -> list[tuple[int, int, int]]:
     """Find the best sequence of (class, start, end) by dynamic programming over run ends.
 
     Returns the phoneme runs whose durations are all at least ``min_frames``, by looking at
-    every start of every last run: slow, and nothing like the search under test.
+    every start of every last run and all that may be before it: slow, and nothing like the
+    search under test.
     """
     tables, frames = model.decoder, len(log_prob)
     gains = log_prob - tables.prior_weight * tables.log_prior.astype(np.float64)
-    sums = np.vstack([np.zeros(gains.shape[1]), np.cumsum(gains, axis=0)])
-    follow = tables.bigram_weight * tables.log_bigram.astype(np.float64)
-    best: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
+    sums = np.vstack([np.zeros(CLASSES), np.cumsum(gains, axis=0)])
+    language = tables.language_weight * tables.log_trigram.astype(np.float64)
+    silence = model.silence_ids[0]
+    # By where the last run ends, its phoneme, and the one before it: where it began, and the
+    # phoneme before that.
+    State = tuple[int, int, int]  # noqa: N806
+    best: dict[State, tuple[float, State | None]] = {}
     for end in range(tables.min_frames, frames + 1):
-        for phone in range(gains.shape[1]):
-            options: list[tuple[float, tuple[int, int] | None]] = []
-            for start in range(end - tables.min_frames + 1):
+        for phone in range(CLASSES):
+            best[end, phone, silence] = (sums[end, phone], None)
+            for start in range(tables.min_frames, end - tables.min_frames + 1):
                 run = sums[end, phone] - sums[start, phone]
-                if start == 0:
-                    options.append((run, None))
-                for before in range(gains.shape[1]):
-                    if (start, before) in best:
-                        score = best[start, before][0] + follow[before, phone]
-                        gain = run + tables.insertion_bonus
-                        options.append((score + gain, (start, before)))
-            best[end, phone] = max(options, key=lambda option: option[0])
-    last = max(range(gains.shape[1]), key=lambda phone: best[frames, phone][0])
-    runs, at = [], (frames, last)
-    while True:
-        before_run = best[at][1]
-        start = 0 if before_run is None else before_run[0]
-        runs.append((at[1], start, at[0]))
-        if before_run is None:
-            return runs[::-1]
-        at = before_run
+                for before in range(CLASSES):
+                    for first in range(CLASSES):
+                        if (start, before, first) not in best:
+                            continue
+                        score = best[start, before, first][0] + language[first, before, phone]
+                        score += run + tables.insertion_bonus
+                        if score > best.get((end, phone, before), (-inf, None))[0]:
+                            best[end, phone, before] = (score, (start, before, first))
+    at: State | None = max(
+        (key for key in best if key[0] == frames), key=lambda key: best[key][0]
+    )
+    runs = []
+    while at is not None:
+        came_from = best[at][1]
+        runs.append((at[1], came_from[0] if came_from else 0, at[0]))
+        at = came_from
+    return runs[::-1]
 
 
 @settings(max_examples=25, deadline=None)
-@given(frames=st.integers(4, 40), min_frames=st.integers(1, 4), seed=st.integers(0, 10_000))
+@given(frames=st.integers(4, 30), min_frames=st.integers(1, 4), seed=st.integers(0, 10_000))
 def test_the_answer_is_that_of_an_exhaustive_search(
     frames: int, min_frames: int, seed: int
 ) -> None:
-    model, log_prob = with_min_frames(min_frames), posteriors(frames, seed)
-    found = [
-        (run.class_id, run.start_frame, run.end_frame) for run in decode(model, log_prob).runs
-    ]
-    assert found == exhaustive(model, log_prob)
+    model = model_with(min_frames=min_frames, look_back_frames=EVERYTHING)
+    log_prob = posteriors(frames, seed)
+    with pytest.MonkeyPatch.context() as patch:  # nothing is given up
+        patch.setattr(decode, "FOLLOWED", CLASSES)
+        patch.setattr(decode, "BEAM", inf)
+        found = decode_all(model, log_prob)
+    assert spans(found.runs) == exhaustive(model, log_prob)
 
 
+@each_decoder
 @settings(max_examples=50, deadline=None)
 @given(shape=SHAPES, cuts=st.lists(st.tuples(st.integers(0, 90), st.booleans()), max_size=6))
 def test_neither_chunks_nor_looking_at_interim_results_change_the_answer(
-    shape: tuple[int, int, int], cuts: list[tuple[int, bool]]
+    name: DecoderName, shape: tuple[int, int, int], cuts: list[tuple[int, bool]]
 ) -> None:
     frames, min_frames, seed = shape
-    model, log_prob = with_min_frames(min_frames), posteriors(frames, seed)
-    decoder, begin = Decoder(model), 0
+    model = model_with(min_frames=min_frames, look_back_frames=8)
+    log_prob = posteriors(frames, seed)
+    decoder, begin = decoder_of(model, name), 0
     for end, looks in sorted(cuts):
         decoder.push(log_prob[begin:end])
         begin = max(begin, min(end, frames))
         if looks:
-            decoder.transcript()
+            seen, alone = decoder.transcript(), decoder_of(model, name)
+            alone.push(log_prob[:begin])
+            assert seen == alone.transcript()
     decoder.push(log_prob[begin:])
-    assert decoder.finish() == decode(model, log_prob)
+    assert decoder.finish() == decode_all(model, log_prob, name)
 
 
+@each_decoder
 @settings(max_examples=50, deadline=None)
-@given(shape=SHAPES)
-def test_what_was_called_stable_never_changes(shape: tuple[int, int, int]) -> None:
+@given(shape=SHAPES, look_back=st.sampled_from([1, 6, 20]))
+def test_what_was_called_stable_never_changes(
+    name: DecoderName, shape: tuple[int, int, int], look_back: int
+) -> None:
     frames, min_frames, seed = shape
-    model, log_prob = with_min_frames(min_frames), posteriors(frames, seed)
-    decoder, stable = Decoder(model), tuple[Run, ...]()
-    for frame in log_prob:
+    model = model_with(min_frames=min_frames, look_back_frames=look_back)
+    decoder, stable = decoder_of(model, name), tuple[Run, ...]()
+    for frame in posteriors(frames, seed):
         decoder.push(frame[np.newaxis])
         transcript = decoder.transcript()
         assert transcript.runs[: len(stable)] == stable
+        assert transcript.stable_count >= len(stable)
         stable = transcript.runs[: transcript.stable_count]
-    assert decoder.finish().runs[: len(stable)] == stable
+    final = decoder.finish()
+    assert final.runs[: len(stable)] == stable
+    assert final.stable_count == len(final.runs)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), look_back=st.integers(1, 20))
+def test_what_ended_longer_ago_than_the_look_back_is_stable(seed: int, look_back: int) -> None:
+    decoder = Viterbi(model_with(min_frames=3, look_back_frames=look_back))
+    for at, frame in enumerate(posteriors(120, seed), start=1):
+        decoder.push(frame[np.newaxis])
+        transcript = decoder.transcript()
+        if at % SETTLING_FRAMES == 0:
+            open_runs = transcript.runs[transcript.stable_count :]
+            assert all(run.end_frame > at - look_back for run in open_runs)
+
+
+def test_two_hypotheses_that_never_agree_are_settled_all_the_same() -> None:
+    """Two phonemes that cannot be told apart, of which neither ever follows the other."""
+    log_trigram = np.full((CLASSES,) * 3, -1e4, np.float16)
+    log_trigram[:, 1, 1] = log_trigram[:, 2, 2] = 0.0
+    decoder = Viterbi(
+        model_with(
+            log_trigram=log_trigram,
+            log_prior=np.zeros(CLASSES, np.float16),
+            insertion_bonus=0.5,  # runs are as short as they may be
+            look_back_frames=20,
+        )
+    )
+    log_prob = np.full((400, CLASSES), -20.0, np.float32)
+    log_prob[:, 1:3] = np.log(0.5)
+    decoder.push(log_prob)
+    waiting = decoder.transcript()
+    assert waiting.runs[waiting.stable_count].end_frame > 400 - 20
+    assert len({run.class_id for run in waiting.runs}) == 1
+
+
+def test_a_run_may_be_longer_than_anything_that_is_remembered() -> None:
+    said = np.repeat([0, 3, 0], [300, 500, 7])
+    log_prob = np.full((len(said), CLASSES), -9.0, np.float32)
+    log_prob[np.arange(len(said)), said] = np.log(0.75)
+    found = decode_all(model_with(min_frames=3, look_back_frames=5), log_prob).runs
+    assert spans(found) == [(0, 0, 300), (3, 300, 800), (0, 800, 807)]
+    assert [run.confidence for run in found] == pytest.approx([0.75] * 3, abs=1e-6)
+
+
+def test_what_the_search_remembers_does_not_grow_with_the_audio() -> None:
+    decoder = Viterbi(MODEL)
+
+    def array_bytes() -> int:
+        arrays = [each for each in vars(decoder).values() if isinstance(each, np.ndarray)]
+        return sum(each.nbytes if each.base is None else each.base.nbytes for each in arrays)
+
+    sizes = []
+    for seed in range(4):
+        decoder.push(posteriors(500, seed))
+        sizes.append(array_bytes())
+    assert sizes == sizes[:1] * 4
 
 
 def test_runs_tile_the_utterance_and_confidence_is_the_mean_posterior() -> None:
     log_prob = posteriors(300, seed=5)
-    runs = decode(MODEL, log_prob).runs
+    runs = decode_all(MODEL, log_prob).runs
     assert [runs[0].start_frame, runs[-1].end_frame] == [0, 300]
+    assert len(runs) > 20
     for run, after in pairwise(runs):
         assert run.end_frame == after.start_frame
     for run in runs:
@@ -124,29 +211,59 @@ def test_runs_tile_the_utterance_and_confidence_is_the_mean_posterior() -> None:
 
 
 def test_no_run_is_shorter_than_the_minimum_unless_the_utterance_is() -> None:
+    model = model_with(min_frames=4)
     assert all(
         run.end_frame - run.start_frame >= 4
-        for run in decode(with_min_frames(4), posteriors(200, seed=1)).runs
+        for run in decode_all(model, posteriors(200, seed=1)).runs
     )
-    assert len(decode(with_min_frames(4), posteriors(3, seed=1)).runs) == 1
+    assert len(decode_all(model, posteriors(3, seed=1)).runs) == 1
 
 
-def test_an_utterance_without_frames_has_no_phones() -> None:
-    assert Decoder(MODEL).finish() == Transcript((), 0)
+def test_what_usually_follows_depends_on_the_two_phonemes_before() -> None:
+    """After SIL AA comes B, after S AA comes T: frames that cannot tell them are decided."""
+    log_trigram = np.full((CLASSES,) * 3, np.log(0.1), np.float16)
+    log_trigram[0, 1, 2] = log_trigram[4, 1, 5] = np.log(0.9)
+    model = model_with(log_trigram=log_trigram, log_prior=np.zeros(CLASSES, np.float16))
+    unsure = {2: np.log(0.5), 5: np.log(0.5)}
+    frames: list[dict[int, float]] = [{0: 0.0}] * 4
+    for _ in range(2):
+        frames += [*[{1: 0.0}] * 4, *[unsure] * 4, *[{4: 0.0}] * 4]
+    log_prob = np.full((len(frames), CLASSES), -9.0, np.float32)
+    for row, frame in zip(log_prob, frames, strict=True):
+        for class_id, value in frame.items():
+            row[class_id] = value
+    said = [run.class_id for run in decode_all(model, log_prob).runs]
+    assert said == [0, 1, 2, 4, 1, 5, 4]
 
 
-def test_hypotheses_that_never_agree_are_settled_in_bounded_time() -> None:
-    """Two phonemes that cannot be told apart, with nothing that ever joins their histories."""
-    classes = len(TINY_PHONEMES)
-    bigram = np.full((classes, classes), -1e6, np.float32)
-    bigram[1, 1] = bigram[2, 2] = 0.0
-    tables = replace(MODEL.decoder, log_bigram=bigram, log_prior=np.zeros(classes, np.float32))
-    model = replace(MODEL, decoder=tables)
-    log_prob = np.full((LOOK_BACK_FRAMES + 200, classes), -20.0, np.float32)
-    log_prob[:, 1:3] = np.log(0.5)
-    log_prob[::7, 1:3] -= 1.0  # runs of one frame more or less tie: let them begin anew
-    decoder = Decoder(model)
-    decoder.push(log_prob)
-    waiting = decoder.transcript()
-    oldest_open = waiting.runs[waiting.stable_count].start_frame
-    assert len(log_prob) - oldest_open <= LOOK_BACK_FRAMES + 50
+@each_decoder
+def test_a_posterior_of_zero_is_only_very_unlikely(name: DecoderName) -> None:
+    log_prob = np.full((9, CLASSES), -np.inf, np.float32)
+    log_prob[np.arange(9), np.repeat([1, 2, 3], 3)] = 0.0
+    found = decode_all(MODEL, log_prob, name).runs
+    assert spans(found) == [(1, 0, 3), (2, 3, 6), (3, 6, 9)]
+    assert [run.confidence for run in found] == pytest.approx([1.0] * 3)
+
+
+@each_decoder
+def test_an_utterance_without_frames_has_no_phones(name: DecoderName) -> None:
+    assert decoder_of(MODEL, name).finish() == Transcript((), 0)
+
+
+def test_greedy_leaves_out_what_is_short_and_knows_no_language() -> None:
+    said = np.repeat([0, 3, 3, 1, 4, 0], [3, 1, 1, 2, 1, 2])
+    log_prob = np.full((len(said), CLASSES), -3.0, np.float32)
+    log_prob[np.arange(len(said)), said] = np.log(0.5)
+    found = decode_all(model_with(min_frames=2), log_prob, "greedy").runs
+    assert spans(found) == [(0, 0, 3), (3, 3, 5), (1, 5, 7), (0, 8, 10)]
+    assert [run.confidence for run in found] == pytest.approx([0.5] * 4)
+
+
+def test_greedy_does_not_show_a_run_before_it_is_long_enough() -> None:
+    decoder = decoder_of(model_with(min_frames=2), "greedy")
+    row = np.full((1, CLASSES), -3.0, np.float32)
+    row[0, 3] = 0.0
+    decoder.push(row)
+    assert decoder.transcript() == Transcript((), 0)
+    decoder.push(row)
+    assert decoder.transcript() == Transcript((Run(3, 0, 2, 1.0),), 0)

@@ -23,6 +23,7 @@ ENGINE: Final = Engine(
     silence_ids=frozenset({0}),
     backend="toy",
     arithmetic_id="toy/1",
+    decoder="viterbi",
 )
 STARTED: Final = Started(engine=ENGINE, look_ahead_frames=6)
 ENERGY: Final = Energy(joules=1e-6, origin="estimated", boundary="core", method="toy/1")

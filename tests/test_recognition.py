@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 import pytest
@@ -30,8 +30,9 @@ from vau.client.recognition import (
 )
 from vau.client.retry import ATTEMPTS
 from vau.config import ServerConfig
+from vau.decode import DecoderName, decoder_of
 from vau.errors import CapabilityMissing, ModelNotFound, SlotsExhausted, Unreachable
-from vau.transcript import Transcription
+from vau.transcript import Transcription, header
 from vau.v1 import speech_pb2 as pb
 
 SECONDS: Final = (0.4, 0.03, 1.1)
@@ -91,6 +92,24 @@ def test_a_server_gives_what_a_batch_gives(
             there[index].posteriors,  # type: ignore[union-attr]
             here[index].posteriors,  # type: ignore[union-attr]
         )
+
+
+@pytest.mark.parametrize("decoder", get_args(DecoderName))
+def test_a_result_says_which_decoder_made_it_on_a_server_and_in_a_batch(
+    served: Served, files: list[Path], decoder: DecoderName
+) -> None:
+    request = Request(posteriors="log", decoder=decoder)
+    ((_, there),) = transcribe(served.address, files[:1], request)
+    options = BatchOptions(decoder=decoder)
+    ((_, here),) = Batch(LIVELY, muntaniala(LIVELY), options).transcribe(files[:1])
+    assert comparable(there) == comparable(here)
+    assert isinstance(here, Transcription)
+    assert (here.engine.decoder, header(here)["decoder"]) == (decoder, decoder)
+    asked = decoder_of(LIVELY, decoder)
+    assert here.posteriors is not None
+    asked.push(here.posteriors.astype(np.float32))
+    expected = [LIVELY.phonemes[run.class_id] for run in asked.finish().runs]
+    assert [phone.symbol for phone in here.segments[0].phones] == expected
 
 
 @pytest.mark.parametrize("chunk", [160, 1_601, 16_000])

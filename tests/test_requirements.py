@@ -41,7 +41,7 @@ def test_torch_is_pinned_for_training_alone() -> None:
     assert [path.name for path in FILES if "torch" in dict(pins(path))] == ["train.txt"]
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "bench.txt"])
+@pytest.mark.parametrize("name", ["dev.txt", "bench.txt", "peers.txt"])
 def test_what_is_added_keeps_what_runs(name: str) -> None:
     assert pins(ROOT / "requirements/run.txt") <= pins(ROOT / "requirements" / name)
 
@@ -51,6 +51,7 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
     asked = {
         "run.txt": project["project"]["dependencies"],
         "train.txt": project["project"]["optional-dependencies"]["train"],
+        "peers.txt": project["project"]["optional-dependencies"]["peers"],
         "dev.txt": [
             item for item in project["dependency-groups"]["dev"] if isinstance(item, str)
         ],

@@ -10,24 +10,37 @@ import soundfile
 
 torch = pytest.importorskip("torch", reason="torch is not installed; ./run e2e-train has it")
 
+from training import curves  # noqa: E402
+from training.agreement import agreement  # noqa: E402
 from training.corpus import PHONEMES  # noqa: E402 - torch decides whether to go on
 from training.decoding import tables  # noqa: E402
 from training.export import master_of, read_run, write  # noqa: E402
-from training.recipes import RECIPES, Recipe  # noqa: E402
+from training.recipes import RECIPES, Recipe, Stage  # noqa: E402
 from training.train import INPUT_LIMIT, Training, load_data  # noqa: E402
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ  # noqa: E402
 from vau.backend import BackendOptions, Work  # noqa: E402
 from vau.frontend import MFCC  # noqa: E402
+from vau.model import find_model  # noqa: E402
 from vau_backends.float.backend import FACTORY  # noqa: E402
 
 PITCHES_HZ = {"SIL": 0.0, "AA": 300.0, "IY": 1200.0, "S": 5000.0}
+STAGE = Stage(epochs=2, warmup_steps=5, dropout=0.05)
 RECIPE = replace(
     RECIPES["munt-1x96-mfcc"],
     hidden=12,
-    epochs=2,
+    stages=(
+        STAGE,
+        replace(
+            STAGE,
+            epochs=1,
+            distorted_share=0.5,
+            sequence_share=0.5,
+            on_grid=True,
+            norm_limit=0.8,
+        ),
+    ),
     batch_streams=2,
     chunk_frames=20,
-    warmup_steps=5,
     output_delay=2,
 )
 
@@ -67,33 +80,45 @@ def run(corpus: Path, out: Path, recipe: Recipe) -> Training:
     return training
 
 
-def test_a_run_learns_and_leaves_a_log_and_its_best_network(
-    corpus: Path, tmp_path: Path
-) -> None:
-    run(corpus, tmp_path, replace(RECIPE, epochs=12, learning_rate=1e-2))
+def test_a_run_learns_and_leaves_a_log_and_its_curves(corpus: Path, tmp_path: Path) -> None:
+    stage = replace(STAGE, epochs=12, learning_rate=1e-2)
+    run(corpus, tmp_path, replace(RECIPE, stages=(stage,)))
     notes = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     losses = [note["dev_loss"] for note in notes if "dev_loss" in note]
     assert losses[-1] < losses[0] / 2
-    assert (tmp_path / "best.pt").exists()
+    curves.draw(tmp_path / "log.jsonl", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_that_was_cut_off_ends_in_the_same_weights(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("epochs", [1, 2], ids=["within a stage", "between stages"])
+def test_a_run_that_was_cut_off_ends_in_the_same_weights(
+    epochs: int, corpus: Path, tmp_path: Path
+) -> None:
     whole = run(corpus, tmp_path / "whole", RECIPE)
     begun = Training(RECIPE, whole.data, tmp_path / "cut")
-    begun.run_epoch()
+    for _ in range(epochs):
+        begun.run_epoch()
     begun.save()
+    torch.rand(7)  # another process begins with another state of chance
     resumed = Training(RECIPE, whole.data, tmp_path / "cut")
     resumed.run()
     for name, values in whole.network.state_dict().items():
         assert torch.equal(values, resumed.network.state_dict()[name]), name
 
 
+def test_a_run_that_is_not_at_its_end_is_not_exported(corpus: Path, tmp_path: Path) -> None:
+    begun = Training(RECIPE, load_data(corpus, corpus / "cache", RECIPE), tmp_path)
+    begun.run_epoch()
+    begun.save()
+    with pytest.raises(ValueError, match="epoch 1 of 3"):
+        read_run(RECIPE, tmp_path, PHONEMES)
+
+
 def test_what_is_exported_computes_what_was_trained(corpus: Path, tmp_path: Path) -> None:
     training = run(corpus, tmp_path / "run", RECIPE)
-    trained = read_run(RECIPE, tmp_path / "run")
-    model = write(tmp_path / "bundle", trained, tables([]), {})
+    trained = read_run(RECIPE, tmp_path / "run", PHONEMES)
+    model = write(tmp_path / "bundle", trained, tables([]), 1.0, {})
     network = training.network.eval()
-    network.load_state_dict(torch.load(tmp_path / "run" / "best.pt", weights_only=True))
     z = np.random.default_rng(0).normal(size=(40, MFCC.feature_dim)).clip(*INPUT_LIMIT)
     features = (z / model.inv_std + model.mean).astype(np.float32)
     with torch.no_grad():
@@ -104,6 +129,18 @@ def test_what_is_exported_computes_what_was_trained(corpus: Path, tmp_path: Path
     (result,) = backend.run([Work(backend.open(), features)])
     assert result.log_prob.shape == (40, len(PHONEMES))
     np.testing.assert_allclose(result.log_prob, expected, atol=5e-3)  # float16 weights
+
+
+def test_the_shipped_networks_agree_with_the_training_graph() -> None:
+    model = find_model("munt-1x192")
+    z = np.random.default_rng(0).normal(0, 0.1, (2, 50, model.network.inputs))
+    features = [(each / model.inv_std + model.mean).astype(np.float32) for each in z]
+    found = agreement(model, features)
+    assert (found.frames, found.equal_frames, found.proven_lanes) == (100, 1.0, 1.0)
+    integers = dict(model.integers["munt-spec-0"])
+    integers["b_0"] = integers["b_0"] + np.int8(1)
+    with pytest.raises(ArithmeticError, match="differ"):
+        agreement(replace(model, integers={"munt-spec-0": integers}), features)
 
 
 def test_torchs_two_biases_become_one() -> None:

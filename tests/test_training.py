@@ -9,7 +9,7 @@ import pytest
 from tests.models import TINY_PHONEMES, tiny_model
 from training.cache import frame_labels, key
 from training.corpus import PHONEMES, SILENCE, Utterance, read_corpus
-from training.decoding import Spoken, error_rate, tables
+from training.decoding import Spoken, error_rate, log_bigram, tables, trigram, tune
 from vau.frontend import FBANK, MFCC
 
 MANIFEST = """utt\tpath\tsplit\tphones
@@ -61,14 +61,35 @@ def test_the_last_label_repeats_where_the_alignment_is_short() -> None:
     )
 
 
-def test_the_bigram_counts_runs_and_the_prior_counts_frames() -> None:
-    labels = np.array([0, 0, 5, 5, 5, 0], np.uint8)
+def test_the_trigram_counts_runs_and_the_prior_counts_frames() -> None:
+    labels = np.array([0, 0, 5, 5, 5, 0, 7], np.uint8)
     counted = tables([Utterance("one", Path(), "train", (), labels)])
-    follows = np.exp(counted.log_bigram.astype(np.float64))
-    np.testing.assert_allclose(follows.sum(axis=1), 1.0, atol=1e-5)
-    assert follows[0].argmax() == 5
-    assert follows[5].argmax() == 0
-    assert np.exp(counted.log_prior[[0, 5]]) == pytest.approx([3.5 / 26, 3.5 / 26])
+    follows = np.exp(counted.log_trigram.astype(np.float64))
+    np.testing.assert_allclose(follows.sum(axis=2), 1.0, atol=1e-2)
+    assert follows[0, 0].argmax() == 5  # as if silence were before the first
+    assert follows[0, 5].argmax() == 0
+    assert follows[5, 0].argmax() == 7
+    assert np.exp(counted.log_prior[[0, 5, 7]], dtype=np.float64) == pytest.approx(
+        [3.5 / 27, 3.5 / 27, 1.5 / 27], rel=2e-3
+    )
+
+
+def test_the_trigram_of_what_was_never_seen_is_that_of_a_shorter_past() -> None:
+    probability = trigram([np.array([1, 2, 1, 3, 1, 2], np.uint8)], classes=4)
+    np.testing.assert_allclose(probability.sum(axis=2), 1.0)
+    assert (probability > 0).all()
+    single = (np.array([0, 2, 2, 1]) + 0.5) / 7  # the first phoneme follows nothing
+    after_1 = (np.array([0, 0, 2, 1]) + 2 * single) / 5  # 2, 3, 2: two different ones
+    np.testing.assert_allclose(probability[1, 1], after_1)
+    np.testing.assert_allclose(probability[3, 1], (np.eye(4)[2] + after_1) / 2)
+
+
+def test_the_bigram_counts_pairs_of_runs() -> None:
+    labels = np.array([1, 1, 2, 1, 1, 3], np.uint8)
+    counted = log_bigram([Utterance("one", Path(), "train", (), labels)], classes=4)
+    np.testing.assert_allclose(
+        np.exp(counted[1]), np.array([0.5, 0.5, 1.5, 1.5]) / 4, rtol=1e-6
+    )
 
 
 def test_the_error_rate_leaves_silence_out_and_counts_against_what_was_said() -> None:
@@ -78,6 +99,28 @@ def test_the_error_rate_leaves_silence_out_and_counts_against_what_was_said() ->
     log_prob[np.arange(len(said)), said] = 0.0
     assert error_rate(model, [Spoken(log_prob, ("AA", "IY"))]) == 0.0
     assert error_rate(model, [Spoken(log_prob, ("AA", "IY", "S", "T"))]) == 0.5
+
+
+def test_tuning_finds_weights_with_which_less_is_wrong_and_the_same_ones_again() -> None:
+    """What was said is a little less likely than its neighbour, which rarely is said."""
+    model = tiny_model()
+    log_trigram = np.full((6, 6, 6), np.log(0.02), np.float16)
+    log_trigram[:, :, 1:3] = np.log(0.4)
+    start = replace(
+        model.decoder, log_trigram=log_trigram, language_weight=0.0, insertion_bonus=0.0
+    )
+    heard = np.repeat([0, 3, 0, 4, 0], 4)
+    log_prob = np.full((len(heard), 6), -9.0, np.float32)
+    log_prob[np.arange(len(heard)), heard] = -0.6
+    log_prob[heard == 3, 1] = log_prob[heard == 4, 2] = -0.8
+    spoken = [Spoken(log_prob, ("AA", "B"))]
+    model = replace(model, decoder=start)
+    tuned = tune(model, spoken)
+    assert error_rate(model, spoken) > 0.0
+    assert error_rate(replace(model, decoder=tuned), spoken) == 0.0
+    again = tune(model, spoken)
+    for name in ("prior_weight", "language_weight", "insertion_bonus"):
+        assert getattr(again, name) == getattr(tuned, name)
 
 
 def test_another_corpus_or_definition_of_features_is_another_cache(corpus: Path) -> None:

@@ -110,6 +110,7 @@ def plan(folder: Path, out: Path, server: str = "", *, jobs: int = 1) -> Transcr
         backend="" if server else "muntaniala",
         server=server,
         jobs=jobs,
+        decoder="greedy",
         output=Output(out, ("jsonl", "npz")),
     )
 
@@ -148,6 +149,9 @@ def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path
     expected = written(tmp_path / "one")
     assert len(expected) == 6
     assert "b/two.npz" in expected
+    for name, lines in expected.items():
+        if name.endswith(".jsonl"):
+            assert lines[0]["decoder"] == "greedy"  # type: ignore[index]
     assert written(tmp_path / "two") == expected
     assert written(tmp_path / "server") == expected
     assert told[-1] == pytest.approx((0.9, 0.9))

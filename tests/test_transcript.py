@@ -45,6 +45,7 @@ def test_a_transcript_is_header_segments_and_summary(
         "model": {"name": "tiny", "digest": LIVELY.digest},
         "backend": done.engine.backend,
         "arithmetic_id": done.engine.arithmetic_id,
+        "decoder": "viterbi",
         "frame_shift_samples": 160,
     }
     (segment,) = segments

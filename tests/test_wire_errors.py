@@ -147,6 +147,10 @@ UNKNOWN = 77
         (streaming(pb.OutputConfig(posteriors=UNKNOWN)), f"{OUTPUT}.posteriors"),  # type: ignore[arg-type]
         (streaming(pb.OutputConfig(encoding=UNKNOWN)), f"{OUTPUT}.encoding"),  # type: ignore[arg-type]
         (
+            pb.StreamingConfig(recognition=recognition(decoder=UNKNOWN)),  # type: ignore[arg-type]
+            "config.recognition.decoder",
+        ),
+        (
             streaming(pb.OutputConfig(posteriors=pb.OutputConfig.POSTERIORS_TOP_K)),
             f"{OUTPUT}.top_k",
         ),

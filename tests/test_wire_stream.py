@@ -72,6 +72,7 @@ def test_every_default_is_filled_in(served: Served) -> None:
         audio_format=audio_format(),
         model="tiny",
         backend="muntaniala:1x1",
+        decoder=pb.DECODER_VITERBI,
         output=pb.OutputConfig(
             phonemes=True, encoding=pb.POSTERIOR_ENCODING_FLOAT32, every_n_frames=1
         ),
@@ -86,6 +87,7 @@ def test_every_default_is_filled_in(served: Served) -> None:
         recognition(pb.OutputConfig(posteriors=pb.OutputConfig.POSTERIORS_TOP_K, top_k=6)),
         recognition(FULL, model=f"tiny@{MODEL.digest}"),
         recognition(pb.OutputConfig(every_n_frames=3), backend="float"),
+        recognition(decoder=pb.DECODER_GREEDY),
     ],
     ids=brief,
 )

@@ -2,20 +2,33 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from training.export import CORPUS_CARD, export, read_source
-from training.recipes import RECIPES
-from training.train import Training, load_data
+from training import curves
+from training.corpora.forms import prepare
+from training.corpus import BadCorpus
+from training.export import export, read_source
+from training.recipes import RECIPES, Recipe
+from training.train import Data, Training, load_data
 
 
 def main() -> None:
     """Go on where an earlier run was cut off, to the end, then export."""
     parser = argparse.ArgumentParser(prog="./run train", description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True, help="manifest, labels, audio")
-    parser.add_argument("--recipe", choices=RECIPES, required=True)
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="labelled, LibriSpeech or TIMIT"
+    )
+    parser.add_argument("--recipe", choices=RECIPES, default="munt-3x384")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and logs")
     parser.add_argument("--cache", type=Path, default=Path(".cache/features"))
     parser.add_argument(
@@ -23,16 +36,46 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads")
     parser.add_argument(
-        "--corpus-card", type=Path, default=CORPUS_CARD, help="what the model's card says of it"
+        "--corpus-card", type=Path, help="what the model's card says of it; default: its own"
     )
     options = parser.parse_args()
-    source = read_source(options.corpus, options.corpus_card)
+    try:
+        corpus = prepare(options.corpus, options.cache, options.jobs)
+    except BadCorpus as error:
+        parser.error(str(error))
+    source = read_source(corpus, options.corpus_card)
     recipe = RECIPES[options.recipe]
     run = options.runs / recipe.name
     torch.set_num_threads(options.jobs)
-    Training(recipe, load_data(options.corpus, options.cache, recipe), run).run()
+    train(recipe, load_data(corpus, options.cache, recipe), run)
     out = options.out or Path("service/vau/models") / recipe.name
     export(recipe, source, run, out, options.jobs)
+
+
+def train(recipe: Recipe, data: Data, run: Path) -> None:
+    """Train to the end with a line that tells how far, and draw the curves."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:.1f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ) as progress:
+        task = progress.add_task(recipe.name, total=recipe.epochs)
+
+        def show(note: Mapping[str, float]) -> None:
+            if "epoch" in note:
+                progress.console.print(
+                    f"epoch {note['epoch']:.0f} of {recipe.epochs}: dev loss "
+                    f"{note['dev_loss']:.3f}, frame accuracy {note['dev_accuracy']:.2%}"
+                )
+            else:
+                said = f"{recipe.name}: step {note['step']:.0f}, loss {note['loss']:.3f}"
+                progress.update(task, description=said, completed=training.epochs_done)
+
+        training = Training(recipe, data, run, show)
+        training.run()
+    curves.draw(run / "log.jsonl", run / "curves.png")
 
 
 if __name__ == "__main__":

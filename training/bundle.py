@@ -55,7 +55,9 @@ def write_bundle(
         "statistics.npz": _npz({"mean": mean, "inv_std": inv_std}),
         "master.npz": _npz(rounded),
         f"{SPEC}.npz": _npz(quantise(as_served, network)),
-        "decoder.npz": _npz({"log_bigram": decoder.log_bigram, "log_prior": decoder.log_prior}),
+        "decoder.npz": _npz(
+            {"log_trigram": decoder.log_trigram, "log_prior": decoder.log_prior}
+        ),
     }
     card = {
         "schema": SCHEMA,
@@ -68,8 +70,9 @@ def write_bundle(
         "silence": list(silence),
         "decoder": {
             "min_frames": decoder.min_frames,
+            "look_back_frames": decoder.look_back_frames,
             "prior_weight": decoder.prior_weight,
-            "bigram_weight": decoder.bigram_weight,
+            "language_weight": decoder.language_weight,
             "insertion_bonus": decoder.insertion_bonus,
         },
         "integers": {SPEC: "int8"},

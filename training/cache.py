@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from training.corpus import Utterance
-from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, to_int16
+from training.corpus import INVENTORY, LABELS, MANIFEST, Utterance, read_audio
+from training.distortion import Distortion
+from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, to_int16
 from vau.frontend import Frontend, FrontendConfig, Piece
 from vau.frontend import Utterance as FrontendUtterance
 
@@ -54,22 +54,38 @@ class Cache:
 def key(corpus: Path, config: FrontendConfig) -> str:
     """Name the folder of these features: another corpus or definition gets another."""
     total = hashlib.sha256(repr(config).encode())
-    for file in ("manifest.tsv", "phones_10ms.tsv"):
-        total.update((corpus / file).read_bytes())
+    for file in (MANIFEST, LABELS, INVENTORY):
+        if (corpus / file).exists():
+            total.update((corpus / file).read_bytes())
     return f"{config.kind}-{total.hexdigest()[:16]}"
 
 
-def utterance_features(
-    utterance: Utterance, config: FrontendConfig, speed: float
-) -> NDArray[np.float64]:
-    """Return the raw features of one recording, played ``speed`` times as fast."""
-    samples, rate_hz = soundfile.read(utterance.path, dtype="float64")
-    if rate_hz != SAMPLE_RATE_HZ or samples.ndim != 1:
-        raise ValueError(f"{utterance.path}: {rate_hz} Hz, shape {samples.shape}")
-    if speed != 1.0:
-        samples = resample_poly(samples, 10, round(10 * speed))
-    pcm = to_int16(samples)
-    return Frontend(config).advance([Piece(FrontendUtterance(), pcm, is_last=True)])[0]
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How the recordings of a corpus are played."""
+
+    speed: float = 1.0
+    distortion: Distortion | None = None
+
+    @property
+    def name(self) -> str:
+        """What a folder of such features is called."""
+        if self.distortion is None:
+            return f"{self.speed}"
+        kind = hashlib.sha256(repr(self.distortion).encode()).hexdigest()[:8]
+        return f"{self.speed}-distorted-{kind}"
+
+    def features(
+        self, utterance: Utterance, others: Sequence[Utterance], config: FrontendConfig
+    ) -> NDArray[np.float64]:
+        """Return the raw features of one recording; ``others`` may be heard behind it."""
+        samples = read_audio(utterance.path)
+        if self.speed != 1.0:
+            samples = resample_poly(samples, 10, round(10 * self.speed))
+        if self.distortion is not None:
+            samples = self.distortion.apply(utterance, samples, others, self.speed)
+        pcm = to_int16(samples)
+        return Frontend(config).advance([Piece(FrontendUtterance(), pcm, is_last=True)])[0]
 
 
 def frame_labels(labels: NDArray[np.uint8], frames: int, speed: float) -> NDArray[np.uint8]:
@@ -86,7 +102,7 @@ def measure(corpus: Sequence[Utterance], config: FrontendConfig) -> Statistics:
     sums = np.zeros(config.feature_dim)
     squares = np.zeros(config.feature_dim)
     frames = 0
-    for features in _extract(corpus, config, 1.0):
+    for features in _extract(corpus, config, Playback()):
         sums += features.sum(axis=0)
         squares += (features**2).sum(axis=0)
         frames += len(features)
@@ -100,7 +116,7 @@ def build(
     corpus: Sequence[Utterance],
     config: FrontendConfig,
     statistics: Statistics,
-    speed: float,
+    playback: Playback,
 ) -> Cache:
     """Return the features of ``corpus``, from ``folder`` if an earlier run left them there."""
     done = folder / "offsets.json"
@@ -111,23 +127,24 @@ def build(
             (folder / "features.f2").open("wb") as out,
             (folder / "labels.u1").open("wb") as ids,
         ):
-            extracted = _extract(corpus, config, speed)
+            extracted = _extract(corpus, config, playback)
             for utterance, features in zip(corpus, extracted, strict=True):
                 normalised = (features - statistics.mean) * statistics.inv_std
                 out.write(normalised.astype(np.float16).tobytes())
-                ids.write(frame_labels(utterance.labels, len(features), speed).tobytes())
+                labels = frame_labels(utterance.labels, len(features), playback.speed)
+                ids.write(labels.tobytes())
                 offsets.append(offsets[-1] + len(features))
         done.write_text(json.dumps(offsets))
     offsets_read = np.array(json.loads(done.read_text()), np.int64)
     shape = (int(offsets_read[-1]), config.feature_dim)
     features_read = np.memmap(folder / "features.f2", np.float16, "r", shape=shape)
-    labels = np.memmap(folder / "labels.u1", np.uint8, "r", shape=shape[:1])
-    return Cache(features_read, labels, offsets_read)
+    labels_read = np.memmap(folder / "labels.u1", np.uint8, "r", shape=shape[:1])
+    return Cache(features_read, labels_read, offsets_read)
 
 
 def _extract(
-    corpus: Sequence[Utterance], config: FrontendConfig, speed: float
+    corpus: Sequence[Utterance], config: FrontendConfig, playback: Playback
 ) -> Iterable[NDArray[np.float64]]:
-    work = partial(utterance_features, config=config, speed=speed)
+    work = partial(playback.features, others=corpus, config=config)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(work, corpus, chunksize=16)

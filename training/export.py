@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -18,15 +18,19 @@ import torch
 from numpy.typing import NDArray
 
 from training import decoding
+from training.agreement import agreement
 from training.bundle import write_bundle
-from training.cache import Statistics
-from training.corpus import PHONEMES, SILENCE, TRAIN_SPLITS, Utterance, read_corpus
+from training.cache import Playback, Statistics, frame_labels
+from training.calibration import calibrate, tempered
+from training.corpus import CARD, TRAIN_SPLITS, Utterance, read_corpus, read_phonemes
 from training.decoding import Spoken
 from training.recipes import Recipe
 from vau.batch import Choice, Failed
-from vau.commands.evaluate import EvaluatePlan, evaluate, report
+from vau.commands.evaluate import EvaluatePlan, evaluate
+from vau.evaluation.report import report
 from vau.model import DecoderTables, Model, Network, load_model
 
+COMPARED: Final = 8  # utterances of dev, for the arithmetic
 BACKEND: Final = "muntaniala"  # tunes the decoder; evaluate puts float beside it
 CORPUS_CARD: Final = Path(__file__).with_name("librispeech.json")
 """What the shipped models say of the corpus that they were trained on."""
@@ -37,16 +41,27 @@ class Trained:
     """What a finished run left behind."""
 
     recipe: Recipe
+    phonemes: Sequence[str]
+    """Silence first."""
+
     master: Mapping[str, NDArray[np.float32]]
     statistics: Statistics
 
 
-def read_run(recipe: Recipe, run: Path) -> Trained:
-    """Take the best network on dev out of the run's folder."""
-    weights = torch.load(run / "best.pt", weights_only=True)
+def read_run(recipe: Recipe, run: Path, phonemes: Sequence[str]) -> Trained:
+    """Take the network out of the last checkpoint of a run.
+
+    Raises ValueError if the run has not come to its end.
+    """
+    saved = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+    if saved["epoch"] != recipe.epochs:
+        raise ValueError(
+            f"{run}: epoch {saved['epoch']} of {recipe.epochs}; train it to its end first"
+        )
+    weights = saved["network"]
     with np.load(run / "statistics.npz") as stored:
         statistics = Statistics(stored["mean"], stored["inv_std"])
-    return Trained(recipe, master_of(weights, recipe.layers), statistics)
+    return Trained(recipe, phonemes, master_of(weights, recipe.layers), statistics)
 
 
 def master_of(weights: Mapping[str, Any], layers: int) -> dict[str, NDArray[np.float32]]:
@@ -62,7 +77,11 @@ def master_of(weights: Mapping[str, Any], layers: int) -> dict[str, NDArray[np.f
 
 
 def write(
-    folder: Path, trained: Trained, decoder: DecoderTables, facts: Mapping[str, Any]
+    folder: Path,
+    trained: Trained,
+    decoder: DecoderTables,
+    temperature: float,
+    facts: Mapping[str, Any],
 ) -> Model:
     """Write the bundle and return it as it will be served."""
     recipe = trained.recipe
@@ -73,13 +92,13 @@ def write(
             layers=recipe.layers,
             hidden=recipe.hidden,
             inputs=recipe.frontend.feature_dim,
-            classes=len(PHONEMES),
+            classes=len(trained.phonemes),
         ),
         frontend=recipe.frontend,
         output_delay=recipe.output_delay,
-        temperature=1.0,
-        phonemes=PHONEMES,
-        silence=[SILENCE],
+        temperature=temperature,
+        phonemes=trained.phonemes,
+        silence=trained.phonemes[:1],
         mean=trained.statistics.mean,
         inv_std=trained.statistics.inv_std,
         master=trained.master,
@@ -89,8 +108,8 @@ def write(
     return load_model(folder)
 
 
-def listen(folder: Path, spoken: Sequence[Utterance]) -> list[Spoken]:
-    """Return what the quantised network makes of each utterance, beside what was said."""
+def listen(folder: Path, spoken: Sequence[Utterance]) -> list[NDArray[np.float32]]:
+    """Return the quantised network's log posteriors of each utterance."""
     heard = []
     with Choice(model=str(folder), backend=BACKEND).open() as batch:
         for at, done in batch.transcribe([utterance.path for utterance in spoken]):
@@ -98,9 +117,8 @@ def listen(folder: Path, spoken: Sequence[Utterance]) -> list[Spoken]:
                 raise done.error
             if done.posteriors is None:
                 raise ValueError(f"{done.file}: its posteriors were not kept")
-            log_prob = done.posteriors.astype(np.float32)
-            heard.append(Spoken(log_prob, spoken[at].phones))
-    return heard
+            heard.append((at, done.posteriors.astype(np.float32)))
+    return [log_prob for _, log_prob in sorted(heard, key=lambda each: each[0])]
 
 
 def measure(folder: Path, manifest: Path, split: str, jobs: int) -> dict[str, Any]:
@@ -108,8 +126,17 @@ def measure(folder: Path, manifest: Path, split: str, jobs: int) -> dict[str, An
     plan = EvaluatePlan(
         manifest=manifest, split=split, model=str(folder), backend=BACKEND, jobs=jobs
     )
-    figures = report(evaluate(plan, lambda _done, _total: None))
-    kept = ("utterances", "reference_phones", "per", "counts", "per_float", "counts_float")
+    figures = report(*evaluate(plan, lambda _done, _total: None, print))
+    kept = (
+        "utterances",
+        "phone_count",
+        "per",
+        "counts",
+        "per_float",
+        "counts_float",
+        "frame_accuracy",
+        "ece",
+    )
     return {name: figures[name] for name in kept}
 
 
@@ -121,11 +148,13 @@ class Source:
     facts: Mapping[str, str]
 
 
-def read_source(corpus: Path, card: Path) -> Source:
-    """Put a corpus and its card together.
+def read_source(corpus: Path, card: Path | None) -> Source:
+    """Put a corpus and its card together: the one given, its own, or the shipped one.
 
     Raises ValueError if the card describes another manifest.
     """
+    if card is None:
+        card = corpus / CARD if (corpus / CARD).exists() else CORPUS_CARD
     facts: dict[str, str] = json.loads(card.read_text(encoding="utf-8"))
     found = hashlib.sha256((corpus / "manifest.tsv").read_bytes()).hexdigest()
     if facts["manifest_sha256"] != found:
@@ -137,38 +166,59 @@ def read_source(corpus: Path, card: Path) -> Source:
 
 
 def export(recipe: Recipe, source: Source, run: Path, out: Path, jobs: int) -> None:
-    """Tune, round, measure, and write the bundle with its card."""
+    """Calibrate, tune, compare with the training graph, measure, and write the bundle."""
     corpus = source.folder
-    trained = read_run(recipe, run)
-    tables = decoding.tables(read_corpus(corpus, TRAIN_SPLITS))
+    phonemes = read_phonemes(corpus)
+    trained = read_run(recipe, run, phonemes)
+    spoken_in_training = read_corpus(corpus, TRAIN_SPLITS)
+    tables = decoding.tables(spoken_in_training, len(phonemes))
     dev = read_corpus(corpus, ["dev"])
     with tempfile.TemporaryDirectory() as scratch:
-        model = write(Path(scratch), trained, tables, {})
-        tuned = decoding.tune(model, listen(Path(scratch), dev))
-        write(Path(scratch), trained, tuned, {})
+        folder = Path(scratch)
+        model = write(folder, trained, tables, 1.0, {})
+        heard = listen(folder, dev)
+        labels = [
+            frame_labels(each.labels, len(log_prob), 1.0)
+            for each, log_prob in zip(dev, heard, strict=True)
+        ]
+        temperature = calibrate(list(zip(heard, labels, strict=True)))
+        spoken = [
+            Spoken(tempered(log_prob, temperature), each.phones)
+            for each, log_prob in zip(dev, heard, strict=True)
+        ]
+        tuned = decoding.tune(model, spoken)
+        model = write(folder, trained, tuned, temperature, {})
+        agreed = agreement(
+            model,
+            [
+                Playback().features(each, (), recipe.frontend).astype(np.float32)
+                for each in dev[:: len(dev) // COMPARED]
+            ],
+        )
         manifest = corpus / "manifest.tsv"
-        measured = {
-            split: measure(Path(scratch), manifest, split, jobs) for split in ("dev", "test")
-        }
+        measured = {split: measure(folder, manifest, split, jobs) for split in ("dev", "test")}
     facts = {
         "description": f"{recipe.layers} LSTM layers of {recipe.hidden} units over "
         f"{recipe.frontend.feature_dim} {recipe.frontend.kind} features",
         "licence": "Apache-2.0",
         "corpus": {
             **source.facts,
-            "splits": {"train": list(TRAIN_SPLITS), "choose": "dev"},
+            "splits": {
+                "train": sorted({each.split for each in spoken_in_training}),
+                "choose": "dev",
+            },
         },
         "made": {
             "date": datetime.now(UTC).date().isoformat(),
-            "loss": "framewise cross-entropy on aligned labels",
-            "epochs": recipe.epochs,
-            "quantisation": "after training, by rounding",
+            "stages": [asdict(stage) for stage in recipe.stages],
+            "quantisation": "rounding; the last stages learn with weights and inputs rounded",
         },
+        "arithmetic": asdict(agreed),
         "measured": {
             "unit": "phoneme error rate, silence left out",
             "backends": {"per": "munt-spec-0", "per_float": "float32"},
             **measured,
         },
     }
-    write(out, trained, tuned, facts)
+    write(out, trained, tuned, temperature, facts)
     print(f"{out}: {measured}")

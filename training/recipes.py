@@ -1,40 +1,137 @@
-"""The shipped networks: what each is and how long it learns."""
+"""The shipped networks: what each is, and the stages in which it learns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from vau.frontend import FBANK, MFCC, FrontendConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of epochs under one learning rate schedule: warm-up, flat, cosine."""
+
+    epochs: int
+    learning_rate: float = 2e-3
+    warmup_steps: int = 300
+    flat_share: float = 0.3  # of the stage's steps at full rate, then a cosine to final_share
+    final_share: float = 0.02
+    weight_decay: float = 0.0
+    dropout: float = 0.2
+    distorted_share: float = 0.0  # of the utterances, drawn anew every epoch
+    sequence_share: float = 0.0  # of the loss; the rest is framewise cross-entropy
+    on_grid: bool = False  # weights and features as eight bits hold them
+    norm_limit: float | None = None  # of a row of the first layer's input weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """One network and its schedule. Frames are steps of 10 ms."""
+    """One network and its stages. Frames are steps of 10 ms."""
 
     name: str
     layers: int
     hidden: int
     frontend: FrontendConfig
+    stages: tuple[Stage, ...]
     output_delay: int = 5
-    epochs: int = 12
-    dropout: float = 0.2
-    learning_rate: float = 2e-3
     batch_streams: int = 32
     chunk_frames: int = 100
-    warmup_steps: int = 300
-    flat_share: float = 0.3  # of all steps at full rate, then a cosine down to final_share
-    final_share: float = 0.02
     gain_nats: float = 1.0  # deviation of the random log-power gain of an utterance
     band_masks: int = 2
     band_mask_width: int = 7
     time_mask_frames: int = 10
     seed: int = 1
 
+    @property
+    def epochs(self) -> int:
+        """Of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def stages_before(self, stage: Stage) -> tuple[Stage, ...]:
+        """Return the stages that come before ``stage``."""
+        return self.stages[: self.stages.index(stage)]
+
+    def stage_of(self, epoch: int) -> Stage:
+        """Return the stage that an epoch, counted from 0, belongs to."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage
+            epoch -= stage.epochs
+        raise ValueError(f"epoch {epoch} is beyond the {self.epochs} of {self.name}")
+
+
+def _stages(
+    *,
+    clean: int,
+    conditions: int,
+    sequences: int,
+    dropout: float,
+    weight_decay: float,
+    distorted_share: float,
+    sequence_rate: float,
+) -> tuple[Stage, Stage, Stage]:
+    """Return clean speech, then all conditions, then whole sequences, of so many epochs."""
+    regularised = Stage(
+        epochs=conditions,
+        learning_rate=1.5e-3,
+        weight_decay=weight_decay,
+        dropout=dropout,
+        distorted_share=distorted_share,
+        on_grid=True,
+        norm_limit=0.8,
+    )
+    return (
+        Stage(epochs=clean, dropout=dropout),
+        regularised,
+        replace(
+            regularised,
+            epochs=sequences,
+            learning_rate=sequence_rate,
+            flat_share=0.2,
+            sequence_share=0.7,
+        ),
+    )
+
+
+def _small(dropout: float) -> tuple[Stage, Stage, Stage]:
+    """Return the stages of a network of one layer, which has less to spare for bad speech."""
+    return _stages(
+        clean=12,
+        conditions=10,
+        sequences=4,
+        dropout=dropout,
+        weight_decay=0.02,
+        distorted_share=0.3,
+        sequence_rate=5e-4,
+    )
+
 
 RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
-        Recipe(name="munt-3x384", layers=3, hidden=384, frontend=FBANK),
-        Recipe(name="munt-1x192", layers=1, hidden=192, frontend=FBANK, dropout=0.1),
-        Recipe(name="munt-1x96-mfcc", layers=1, hidden=96, frontend=MFCC, dropout=0.05),
+        Recipe(
+            name="munt-3x384",
+            layers=3,
+            hidden=384,
+            frontend=FBANK,
+            stages=_stages(
+                clean=12,
+                conditions=10,
+                sequences=3,
+                dropout=0.2,
+                weight_decay=0.05,
+                distorted_share=0.4,
+                sequence_rate=3e-4,
+            ),
+        ),
+        Recipe(
+            name="munt-1x192", layers=1, hidden=192, frontend=FBANK, stages=_small(dropout=0.1)
+        ),
+        Recipe(
+            name="munt-1x96-mfcc",
+            layers=1,
+            hidden=96,
+            frontend=MFCC,
+            stages=_small(dropout=0.05),
+        ),
     )
 }

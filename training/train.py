@@ -1,11 +1,12 @@
-"""Train one recipe: framewise cross-entropy on aligned labels, with checkpoints and a log.
+"""Train one recipe, stage by stage, with checkpoints and a log.
 
-Each epoch ends in a checkpoint; started again, the run goes on from the last one.
+Each epoch ends in a checkpoint; started again, the run goes on from the last one, and ends
+in the same weights to the bit.
 """
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +18,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from training import cache
-from training.cache import SPEEDS, Cache, Statistics
-from training.corpus import PHONEMES, TRAIN_SPLITS, read_corpus
+from training.cache import SPEEDS, Cache, Playback, Statistics
+from training.corpus import TRAIN_SPLITS, read_corpus, read_phonemes
+from training.decoding import log_bigram
+from training.distortion import Distortion
 from training.network import PhonemeNetwork, State
-from training.recipes import Recipe
+from training.recipes import Recipe, Stage
+from training.sequence import INSERTION_BONUS, LANGUAGE_WEIGHT, sequence_loss
 from vau.frontend import FrontendConfig
+
+OnNote = Callable[[Mapping[str, float]], None]
 
 NO_LABEL: Final = -100  # ignored by the loss: padding, and the steps of the output delay
 INPUT_LIMIT: Final = (-4.0, 3.96875)  # what an sQ0.7 input of a quarter deviation can hold
@@ -133,54 +139,64 @@ def level_direction(config: FrontendConfig) -> NDArray[np.float32]:
     return direction
 
 
-def rate_at(recipe: Recipe, step: int, total: int) -> float:
-    """Return the learning rate: warm-up, flat, cosine."""
-    if step < recipe.warmup_steps:
-        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    progress = (step / total - recipe.flat_share) / (1 - recipe.flat_share)
+def rate_at(stage: Stage, step: int, total: int) -> float:
+    """Return the learning rate at a step of the stage: warm-up, flat, cosine."""
+    if step < stage.warmup_steps:
+        return stage.learning_rate * (step + 1) / stage.warmup_steps
+    progress = (step / total - stage.flat_share) / (1 - stage.flat_share)
     cosine = 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
-    return recipe.learning_rate * (recipe.final_share + (1 - recipe.final_share) * cosine)
+    return stage.learning_rate * (stage.final_share + (1 - stage.final_share) * cosine)
 
 
-def pass_state(state: State, starts: NDArray[np.bool_]) -> State:
-    """Carry the state on without its history; zero it where an utterance starts."""
-    keep = torch.from_numpy(~starts).float()[None, :, None]
-    return state[0].detach() * keep, state[1].detach() * keep
+def forward(
+    network: PhonemeNetwork, chunk: Chunk, state: State, stage: Stage
+) -> tuple[Tensor, State]:
+    """Take a chunk through the network; streams that start begin in the zero state."""
+    device = network.output.weight.device
+    keep = torch.from_numpy(~chunk.starts).float()[None, :, None].to(device)
+    carried = state[0].detach() * keep, state[1].detach() * keep
+    inputs = torch.from_numpy(chunk.features).clamp(*INPUT_LIMIT).to(device)
+    with torch.autocast(device.type, torch.bfloat16):
+        logits, state = network(inputs, carried, on_grid=stage.on_grid)
+    return logits, state
 
 
-def evaluate(network: PhonemeNetwork, data: Cache, recipe: Recipe) -> tuple[float, float]:
-    """Return cross-entropy in nats and frame accuracy over ``data``."""
+def evaluate(
+    network: PhonemeNetwork, data: Cache, recipe: Recipe, stage: Stage
+) -> tuple[float, float]:
+    """Return cross-entropy in nats and frame accuracy over ``data``, as ``stage`` computes."""
     network.eval()
     longest_first = np.argsort(-np.diff(data.offsets))
     order = [(0, int(n)) for n in longest_first]
     loss = right = frames = 0.0
     state = network.zero_state(min(recipe.batch_streams, len(order)))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad():
         for chunk in chunks([data], recipe, order):
-            inputs = torch.from_numpy(chunk.features).clamp(*INPUT_LIMIT)
-            logits, state = network(inputs, pass_state(state, chunk.starts))
-            flat = logits.float().reshape(-1, len(PHONEMES))
+            logits, state = forward(network, chunk, state, stage)
+            flat = logits.float().cpu().flatten(0, 1)
             target = torch.from_numpy(chunk.targets).reshape(-1)
-            loss += float(cross_entropy(flat, target, reduction="sum"))
+            loss += float(
+                functional.cross_entropy(flat, target, ignore_index=NO_LABEL, reduction="sum")
+            )
             right += float((flat.argmax(1) == target).sum())
             frames += float((target != NO_LABEL).sum())
     return loss / frames, right / frames
-
-
-def cross_entropy(logits: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Return the loss over the steps that have a label."""
-    return functional.cross_entropy(logits, target, ignore_index=NO_LABEL, reduction=reduction)
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
     """All that a run learns from and is judged by."""
 
-    train: Sequence[Cache]
+    clean: Sequence[Cache]
     """One per speed, the utterances in the same order."""
+
+    distorted: Sequence[Cache]
+    """The same, worsened; empty for a recipe that asks for none."""
 
     dev: Cache
     statistics: Statistics
+    follow: Tensor
+    """The decoder's score of a phoneme after another, shape (phonemes, phonemes)."""
 
 
 def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe) -> Data:
@@ -194,86 +210,131 @@ def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe) -> Data:
         np.savez(stored, mean=measured.mean, inv_std=measured.inv_std)
     with np.load(stored) as arrays:
         statistics = Statistics(arrays["mean"], arrays["inv_std"])
-    train = [
-        cache.build(folder / f"train-{speed}", corpus, recipe.frontend, statistics, speed)
-        for speed in SPEEDS
-    ]
+
+    def played(distortion: Distortion | None) -> list[Cache]:
+        playbacks = [Playback(speed, distortion) for speed in SPEEDS]
+        return [
+            cache.build(
+                folder / f"train-{each.name}", corpus, recipe.frontend, statistics, each
+            )
+            for each in playbacks
+        ]
+
     dev_corpus = read_corpus(corpus_folder, ["dev"])
-    dev = cache.build(folder / "dev", dev_corpus, recipe.frontend, statistics, 1.0)
-    return Data(train, dev, statistics)
+    bigram = log_bigram(corpus, len(read_phonemes(corpus_folder)))
+    return Data(
+        clean=played(None),
+        distorted=played(Distortion()) if any(s.distorted_share for s in recipe.stages) else [],
+        dev=cache.build(folder / "dev", dev_corpus, recipe.frontend, statistics, Playback()),
+        statistics=statistics,
+        follow=torch.from_numpy(bigram) + INSERTION_BONUS / LANGUAGE_WEIGHT,
+    )
 
 
 class Training:
     """One run of one recipe: everything that a checkpoint must hold."""
 
-    def __init__(self, recipe: Recipe, data: Data, out: Path) -> None:
-        """Begin at epoch 0, or after the last checkpoint in ``out``."""
+    def __init__(
+        self, recipe: Recipe, data: Data, out: Path, on_note: OnNote = lambda _note: None
+    ) -> None:
+        """Begin at epoch 0, or after the last checkpoint in ``out``.
+
+        on_note: hears each line of the log as it is written.
+        """
         self.recipe, self.data, self.out = recipe, data, out
+        self._on_note = on_note
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(recipe.seed)
         self.network = PhonemeNetwork(
             inputs=recipe.frontend.feature_dim,
             hidden=recipe.hidden,
             layers=recipe.layers,
-            classes=len(PHONEMES),
-            dropout=recipe.dropout,
-        )
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), betas=(0.9, 0.98), weight_decay=0.0
-        )
-        self.epoch, self.step, self.best = 0, 0, math.inf
-        frames = float(np.mean([len(speed.labels) for speed in data.train]))
-        self.steps = int(recipe.epochs * frames / (recipe.batch_streams * recipe.chunk_frames))
+            classes=len(data.follow),
+        ).to(self._device)
+        self.epoch, self.step = 0, 0
+        self._begin(recipe.stage_of(0))
         out.mkdir(parents=True, exist_ok=True)
         if (out / "checkpoint.pt").exists():
-            self._restore(torch.load(out / "checkpoint.pt", weights_only=False))
+            self._restore(torch.load(out / "checkpoint.pt", weights_only=True))
+
+    @property
+    def epochs_done(self) -> float:
+        """How far the run is, the present epoch in parts."""
+        before = sum(stage.epochs for stage in self.recipe.stages_before(self._running))
+        return before + self._stage_step * self._running.epochs / self._stage_steps
 
     def run(self) -> None:
-        """Train to the end; a checkpoint after every epoch, the best on dev kept apart."""
+        """Train to the end; a checkpoint after every epoch."""
         statistics = self.data.statistics
         np.savez(self.out / "statistics.npz", mean=statistics.mean, inv_std=statistics.inv_std)
         while self.epoch < self.recipe.epochs:
             self.run_epoch()
-            loss, accuracy = evaluate(self.network, self.data.dev, self.recipe)
+            loss, accuracy = evaluate(self.network, self.data.dev, self.recipe, self._running)
             self._note(epoch=self.epoch, step=self.step, dev_loss=loss, dev_accuracy=accuracy)
-            if loss < self.best:
-                self.best = loss
-                torch.save(self.network.state_dict(), self.out / "best.pt")
             self.save()
 
     def run_epoch(self) -> None:
-        """Take every training utterance once, each at a speed drawn for it."""
-        recipe, train = self.recipe, self.data.train
+        """Take every training utterance once, at a speed and in a condition drawn for it."""
+        if (stage := self.recipe.stage_of(self.epoch)) is not self._running:
+            self._begin(stage)
+        recipe, data = self.recipe, self.data
+        utterances = len(data.clean[0])
         rng = np.random.default_rng([recipe.seed, self.epoch])
-        speeds = rng.choice(len(SPEEDS), size=len(train[0]), p=SPEED_SHARES)
-        order = [(int(speeds[n]), int(n)) for n in rng.permutation(len(train[0]))]
-        streams = min(recipe.batch_streams, len(order))
+        speeds = rng.choice(len(SPEEDS), size=utterances, p=SPEED_SHARES)
+        worse = rng.random(utterances) < stage.distorted_share
+        take = speeds + len(SPEEDS) * worse
+        order = [(int(take[n]), int(n)) for n in rng.permutation(utterances)]
+        streams = min(recipe.batch_streams, utterances)
         state = self.network.zero_state(streams)
         gains = np.zeros(streams, np.float32)
         self.network.train()
-        for chunk in chunks(train, recipe, order):
+        for chunk in chunks([*data.clean, *data.distorted], recipe, order):
             fresh = rng.normal(0, recipe.gain_nats, streams)
             gains = np.where(chunk.starts, fresh, gains).astype(np.float32)
-            augment(chunk.features, recipe, gains, self.data.statistics, rng)
+            augment(chunk.features, recipe, gains, data.statistics, rng)
             state = self._learn(chunk, state)
         self.epoch += 1
 
+    def _begin(self, stage: Stage) -> None:
+        """Start a stage: its own optimiser, its own schedule, the weights as they are."""
+        self._running, self._stage_step = stage, 0
+        self.network.dropout.p = stage.dropout
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), betas=(0.9, 0.98), weight_decay=stage.weight_decay
+        )
+        frames = float(np.mean([len(speed.labels) for speed in self.data.clean]))
+        recipe = self.recipe
+        self._stage_steps = stage.epochs * frames / (recipe.batch_streams * recipe.chunk_frames)
+
     def _learn(self, chunk: Chunk, state: State) -> State:
-        rate = rate_at(self.recipe, self.step, self.steps)
+        stage = self._running
+        rate = rate_at(stage, self._stage_step, int(self._stage_steps))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        inputs = torch.from_numpy(chunk.features).clamp(*INPUT_LIMIT)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits, state = self.network(inputs, pass_state(state, chunk.starts))
-        targets = torch.from_numpy(chunk.targets).reshape(-1)
-        loss = cross_entropy(logits.float().reshape(-1, len(PHONEMES)), targets)
+        logits, state = forward(self.network, chunk, state, stage)
+        targets = torch.from_numpy(chunk.targets).to(self._device)
+        loss = self._loss(logits.float().log_softmax(dim=2), targets)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
+        if stage.norm_limit is not None:
+            self.network.limit_norms(stage.norm_limit)
         self.step += 1
+        self._stage_step += 1
         if self.step % STEPS_PER_NOTE == 0:
-            self._note(step=self.step, steps=self.steps, rate=rate, loss=loss.item())
+            self._note(step=self.step, rate=rate, loss=loss.item())
         return state
+
+    def _loss(self, log_prob: Tensor, targets: Tensor) -> Tensor:
+        share = self._running.sequence_share
+        framewise = functional.nll_loss(
+            log_prob.flatten(0, 1), targets.reshape(-1), ignore_index=NO_LABEL
+        )
+        if not share:
+            return framewise
+        whole = sequence_loss(log_prob, targets, self.data.follow.to(self._device))
+        return share * whole + (1 - share) * framewise
 
     def save(self) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -283,22 +344,26 @@ class Training:
                 "network": self.network.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "rng": torch.get_rng_state(),
+                "rng_cuda": torch.cuda.get_rng_state_all(),
                 "epoch": self.epoch,
                 "step": self.step,
-                "best": self.best,
+                "stage_step": self._stage_step,
             },
             written,
         )
         written.replace(self.out / "checkpoint.pt")
 
     def _restore(self, saved: dict[str, Any]) -> None:
+        self.epoch, self.step = saved["epoch"], saved["step"]
         self.network.load_state_dict(saved["network"])
+        self._begin(self.recipe.stage_of(self.epoch - 1))
         self.optimiser.load_state_dict(saved["optimiser"])
+        self._stage_step = saved["stage_step"]
         torch.set_rng_state(saved["rng"])
-        self.epoch, self.step, self.best = saved["epoch"], saved["step"], saved["best"]
+        torch.cuda.set_rng_state_all(saved["rng_cuda"])
 
     def _note(self, **figures: float) -> None:
-        line = json.dumps({key: round(value, 6) for key, value in figures.items()})
+        rounded = {key: round(value, 6) for key, value in figures.items()}
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
-        print(line, flush=True)
+            log.write(json.dumps(rounded) + "\n")
+        self._on_note(rounded)

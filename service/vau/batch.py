@@ -6,7 +6,7 @@ batches. What shares a batch changes no bit of what comes out.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel, Recording, read_recording
 from vau.backend import Backend, BackendOptions
+from vau.decode import DecoderName
 from vau.errors import AudioError, CapabilityMissing, VauError
 from vau.frontend import Frontend
 from vau.model import Model, find_model
@@ -38,6 +39,9 @@ from vau.transcript import Engine, Transcription
 FILES_AT_ONCE: Final = 16
 PIECE_S: Final = 0.5
 
+Change = Callable[[int, NDArray[np.int16]], NDArray[np.int16]]
+"""Takes the place of a file and its samples at 16 kHz; returns what is heard instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -56,6 +60,11 @@ class BatchOptions:
     channel: Channel = "mix"
     logits: bool = False
     """Keep integer logits rather than log posteriors."""
+
+    interim_results: bool = False
+    """Let answers hold results that later audio may still change."""
+
+    decoder: DecoderName = "viterbi"
 
     def __post_init__(self) -> None:
         if self.files_at_once < 1:
@@ -91,7 +100,7 @@ class _Open:
         rows = answer.logits if logits else answer.log_prob
         if rows is not None:
             self.posteriors.append(rows)
-        self.segments += answer.segments
+        self.segments += [each for each in answer.segments if each.end_reason is not None]
         round_s = done.feature_s + done.compute_s + done.post_s
         steps = sum(each.steps for each in done.answers if isinstance(each, Answer))
         self.compute_s += round_s * answer.steps / max(1, steps)
@@ -140,24 +149,31 @@ class Batch:
         self._model, self._backend = model, backend
         self._options = options or BatchOptions()
         self._frontend = Frontend(model.frontend)
-        self._engine = engine_of(model, backend)
+        self._engine = engine_of(model, backend, self._options.decoder)
 
     def transcribe(
-        self, files: Iterable[Path], on_samples: Callable[[int], None] | None = None
+        self,
+        files: Iterable[Path],
+        on_samples: Callable[[int], None] | None = None,
+        *,
+        change: Change | None = None,
+        on_answer: Callable[[int, Answer], None] | None = None,
     ) -> Iterator[tuple[int, Transcription | Failed]]:
         """Yield each file with its place in ``files``, the first to be done first.
 
         on_samples: hears after every round how many samples of audio it took.
+        change:     gives the samples that are heard instead of those of a file.
+        on_answer:  hears each answer, after the place of its file.
         Raises      BackendFault if the accelerator gave up: no file can go on then.
         """
         waiting = iter(enumerate(files))
         running: list[_Open] = []
         try:
             while True:
-                yield from self._fill(running, waiting)
+                yield from self._fill(running, waiting, change)
                 if not running:
                     return
-                ended = self._advance(running)
+                ended = self._advance(running, on_answer)
                 if on_samples is not None:
                     on_samples(sum(each.last_piece for each in running))
                 running = [each for each in running if each.session.slot is not None]
@@ -167,7 +183,10 @@ class Batch:
                 close_session(each.session, self._backend)
 
     def _fill(
-        self, running: list[_Open], waiting: Iterator[tuple[int, Path]]
+        self,
+        running: list[_Open],
+        waiting: Iterator[tuple[int, Path]],
+        change: Change | None,
     ) -> Iterator[tuple[int, Failed]]:
         """Begin files until as many run as may; yield those that cannot."""
         at_once = min(self._options.files_at_once, self._backend.info.slot_count)
@@ -178,11 +197,19 @@ class Batch:
             except AudioError as error:
                 yield index, Failed(file, error)
                 continue
-            session = Session(self._model)
+            if change is not None:
+                audio = replace(audio, samples=change(index, audio.samples))
+            session = Session(
+                self._model,
+                interim_results=self._options.interim_results,
+                decoder=self._options.decoder,
+            )
             open_session(session, self._backend)
             running.append(_Open(index, file, audio, session, perf_counter()))
 
-    def _advance(self, running: list[_Open]) -> list[tuple[int, Transcription | Failed]]:
+    def _advance(
+        self, running: list[_Open], on_answer: Callable[[int, Answer], None] | None
+    ) -> list[tuple[int, Transcription | Failed]]:
         """Take every running file one piece further; return those that ended."""
         piece_samples = round(self._options.piece_s * SAMPLE_RATE_HZ)
         pushes = [each.next_push(piece_samples) for each in running]
@@ -195,6 +222,8 @@ class Batch:
                 continue
             if isinstance(answer, VauError):  # not the file's fault: none can go on
                 raise answer
+            if on_answer is not None:
+                on_answer(each.index, answer)
             each.keep(answer, done, logits=self._options.logits)
             if push.ends is not None:
                 close_session(each.session, self._backend)
@@ -221,7 +250,7 @@ class Batch:
         )
 
 
-def engine_of(model: Model, backend: Backend) -> Engine:
+def engine_of(model: Model, backend: Backend, decoder: DecoderName) -> Engine:
     """Name what computes, for the transcripts."""
     return Engine(
         model=model.name,
@@ -230,4 +259,5 @@ def engine_of(model: Model, backend: Backend) -> Engine:
         silence_ids=frozenset(model.silence_ids),
         backend=backend.info.id,
         arithmetic_id=backend.info.arithmetic_id,
+        decoder=decoder,
     )

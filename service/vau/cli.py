@@ -199,6 +199,7 @@ def stream(
     model: flags.ServedModel = "",
     backend: flags.ServedBackend = "",
     channel: flags.Channel = "mix",
+    decoder: flags.Decoder = "viterbi",
     chunk_ms: flags.ChunkMs = 100,
     pace: flags.Pace = True,
     out: flags.Out = None,
@@ -223,6 +224,7 @@ def stream(
         model=model,
         backend=backend,
         channel=channel,
+        decoder=decoder,
         chunk_ms=chunk_ms,
         pace=pace,
         output=None if out is None else Output(out, formats),
@@ -241,6 +243,7 @@ def transcribe(
     model: flags.Model = "",
     backend: flags.Backend = "",
     channel: flags.Channel = "mix",
+    decoder: flags.Decoder = "viterbi",
     out: flags.Out = None,
     formats: flags.Formats = "jsonl",
     logits: flags.Logits = False,
@@ -262,6 +265,7 @@ def transcribe(
         server=server,
         jobs=jobs or core_count(),
         channel=channel,
+        decoder=decoder,
         logits=logits,
         output=None if out is None else Output(out, formats),
     )
@@ -284,18 +288,36 @@ def evaluate(
     model: flags.Model = "",
     backend: flags.Backend = "",
     jobs: flags.Jobs = None,
+    noise_db: flags.NoiseDb = None,
+    noise: flags.Noise = "white",
+    band: flags.Band = None,
+    clip: flags.Clip = 0.0,
+    gain_db: flags.GainDb = 0.0,
+    matrix: flags.Matrix = False,
+    peer: flags.Peers = [],  # noqa: B006 - typer copies it
+    plots: flags.Plots = None,
+    page: flags.Page = None,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
-    """Measure the phoneme error rate on a manifest.
+    """Measure the phoneme error rate on a manifest, and what else can be known of it.
 
     Scores the backend, and beside it float, the network before it was quantised. Paths in the
     manifest are relative to its folder. Silence counts on neither side.
     """
     from vau.commands import evaluate as verb
     from vau.commands.display import progress
+    from vau.evaluation.condition import CLEAN, MATRIX, Condition
+    from vau.evaluation.report import matrix_table, report, table
     from vau.processes import core_count
 
+    condition = Condition(
+        noise_db=noise_db, noise=noise, band_hz=band, clip=clip, gain_db=gain_db
+    )
+    if matrix and condition != CLEAN:
+        raise typer.BadParameter(
+            f"--matrix has conditions of its own; leave out it or {' '.join(condition.flags)}"
+        )
     plan = verb.EvaluatePlan(
         manifest=manifest,
         split=split,
@@ -303,13 +325,21 @@ def evaluate(
         **flags.engine(context, model, backend),
         server=server,
         jobs=jobs or core_count(),
+        conditions=MATRIX if matrix else (condition,),
+        peers=tuple(peer),
+        plots=plots,
+        page=page,
     )
+    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     with progress(Console(stderr=True), "utterances") as show:
-        scores = verb.evaluate(plan, show)
+        found = verb.evaluate(plan, show, warn)
+    verb.draw_and_write(plan, found)
     if as_json:
-        print(json.dumps({"manifest": str(manifest), "split": split, **verb.report(scores)}))
+        source = {"manifest": str(manifest), "split": split}
+        reports = [{**source, **report(each)} for each in found]
+        print(json.dumps(reports if matrix else reports[0]))
     else:
-        print("\n".join(verb.table(scores)))
+        print("\n".join([*matrix_table(found), ""] if matrix else table(found[0])))
 
 
 @app.command()

@@ -1,24 +1,30 @@
-"""Posteriors to phonemes: a streaming Viterbi search with minimum durations and a bigram.
+"""Posteriors to phonemes: a streaming Viterbi search with a trigram, or the best of each frame.
 
-Each phoneme is a chain of ``min_frames`` states, the last of which may repeat, so no run is
-shorter. A frame adds ``log_prob - prior_weight * log_prior`` of its phoneme; entering the
-next phoneme adds ``bigram_weight * log_bigram + insertion_bonus``. The search is exact, up
-to the bound on how long two hypotheses may stay apart, and a function of the frames alone:
-how they were cut into chunks changes nothing (docs/adr/0005).
+The search knows a phoneme together with the one before it. No run of a phoneme is shorter
+than ``min_frames``. A frame adds ``log_prob - prior_weight * log_prior`` of its phoneme;
+entering the next phoneme adds ``language_weight * log_trigram + insertion_bonus``. Runs
+that all living hypotheses share are stable; so are those of the best one that ended
+``look_back_frames`` ago. The answer is a function of the frames alone: how they were cut into
+chunks, and who looked in between, changes nothing (docs/adr/0005).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vau.model import Model
 
-CLEANING_FRAMES: Final = 50  # the past is tidied whenever the frame count passes a multiple
-LOOK_BACK_FRAMES: Final = 500  # hypotheses that disagree for longer lose to the best one
+FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
+BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
+DECIDING_FRAMES: Final = 30  # an open run is decided, so much later than one that has ended
+SETTLING_FRAMES: Final = 5  # the past is settled whenever the frame count passes a multiple
+LOWEST_LOG_PROB: Final = -80.0  # what is less probable counts as this, so that sums stay finite
+
+DecoderName = Literal["viterbi", "greedy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,59 +46,116 @@ class Transcript:
 
     runs: tuple[Run, ...]
     stable_count: int
-    """So many leading runs are the same in every hypothesis still alive."""
+    """So many leading runs are the same in every later transcript."""
 
 
-class _Node(NamedTuple):
-    """A node of the search: a phoneme that begins at a frame."""
-
-    start: int
-    class_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Entries:
-    """For one frame, which run each phoneme would follow if it began there."""
-
-    class_id: NDArray[np.intp]
-    start: NDArray[np.int64]
-    posterior_sum: NDArray[np.float64]
-    """Of the run that ends there: what its confidence is made of."""
-
-
-class Decoder:
-    """The search over one utterance."""
-
-    def __init__(self, model: Model) -> None:
-        """Begin before the first frame."""
-        tables = model.decoder
-        self._prior = tables.prior_weight * tables.log_prior.astype(np.float64)
-        self._follow = (
-            tables.bigram_weight * tables.log_bigram.astype(np.float64) + tables.insertion_bonus
-        )
-        shape = (tables.min_frames, len(model.phonemes))
-        self._score = np.full(shape, -np.inf)
-        self._start = np.zeros(shape, np.int64)
-        self._posterior_sum = np.zeros(shape)
-        self._frames = 0
-        self._entries: dict[int, _Entries] = {}
-        self._stable: list[Run] = []
-        self._root: _Node | None = None  # the last run that all hypotheses share
+class Decoder(Protocol):
+    """What turns the frames of one utterance into phonemes, as they come."""
 
     def push(self, log_prob: NDArray[np.float32]) -> None:
         """Take the next frames, shape (frames, phonemes)."""
-        posteriors = np.exp(log_prob.astype(np.float64))
-        for gain, posterior in zip(log_prob - self._prior, posteriors, strict=True):
-            self._advance(gain, posterior)
-            if self._frames % CLEANING_FRAMES == 0:
-                self._settle()
+
+    def transcript(self) -> Transcript:
+        """Return the best hypothesis as of the last frame; its last run is still open."""
+
+    def finish(self) -> Transcript:
+        """Return the final answer, all of it stable; nothing may be pushed after it."""
+
+
+def decoder_of(model: Model, name: DecoderName) -> Decoder:
+    """Begin to decode an utterance."""
+    return Viterbi(model) if name == "viterbi" else Greedy(model)
+
+
+class Greedy:
+    """The best phoneme of each frame, in runs; those shorter than ``min_frames`` are noise."""
+
+    def __init__(self, model: Model) -> None:
+        """Begin before the first frame."""
+        self._min_frames = model.decoder.min_frames
+        self._closed: list[Run] = []
+        self._class_id = self._start = self._frames = 0
+        self._posterior_sum = 0.0
+
+    def push(self, log_prob: NDArray[np.float32]) -> None:
+        """Take the next frames, shape (frames, phonemes)."""
+        best = log_prob.argmax(axis=1)
+        posteriors = np.exp(log_prob.max(axis=1), dtype=np.float64)
+        for class_id, posterior in zip(best.tolist(), posteriors.tolist(), strict=True):
+            if class_id != self._class_id:
+                self._closed += self._run()
+                self._class_id, self._start, self._posterior_sum = class_id, self._frames, 0.0
+            self._posterior_sum += posterior
+            self._frames += 1
+
+    def transcript(self) -> Transcript:
+        """Return the runs so far; the last one may still grow."""
+        return Transcript((*self._closed, *self._run()), len(self._closed))
+
+    def finish(self) -> Transcript:
+        """Return all runs."""
+        runs = self.transcript().runs
+        return Transcript(runs, len(runs))
+
+    def _run(self) -> Iterable[Run]:
+        """Yield the last run if it is long enough."""
+        frames = self._frames - self._start
+        if frames >= self._min_frames:
+            confidence = self._posterior_sum / frames
+            yield Run(self._class_id, self._start, self._frames, confidence)
+
+
+class Viterbi:
+    """The search over one utterance.
+
+    A hypothesis is known by its last run: a node, which is the number
+    ``(start_frame * phonemes + phoneme) * phonemes + the phoneme before it``. Its score is
+    counted up to the start of that run, less the gains of the phoneme until then; with
+    those until any later frame added, it is the score there.
+    """
+
+    def __init__(self, model: Model) -> None:
+        """Begin before the first frame, as if after silence."""
+        tables, classes = model.decoder, len(model.phonemes)
+        self._follow = tables.follow
+        self._prior = tables.prior_weight * tables.log_prior.astype(np.float64)
+        self._min_frames = tables.min_frames
+        self._look_back_frames = tables.look_back_frames
+        self._classes = np.arange(classes)
+        self._ranks = np.arange(min(FOLLOWED, classes))[:, np.newaxis]
+        self._nodes_per_frame = classes * classes
+        self._frames = 0
+        self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
+        # A layer for the runs that begin at each of the last min_frames frames, at the frame
+        # modulo min_frames; behind them one for the best of all earlier starts.
+        layers = (tables.min_frames + 1, classes, classes)
+        self._start = np.zeros(layers, np.int64)
+        self._score = np.full(layers, -np.inf)
+        self._score[0, :, next(iter(model.silence_ids), 0)] = 0.0
+        kept_frames = tables.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES + 1
+        self._before = np.zeros((kept_frames, classes, classes), np.int64)
+        self._posterior_sums = np.zeros((kept_frames, classes))
+        self._stable: list[Run] = []
+        self._root_start = 0  # where what is stable ends
+        self._root_posterior_sums = np.zeros(classes)
+
+    def push(self, log_prob: NDArray[np.float32]) -> None:
+        """Take the next frames, shape (frames, phonemes)."""
+        rows = np.maximum(log_prob.astype(np.float64), LOWEST_LOG_PROB)
+        gains = np.vstack([self._gain, rows - self._prior]).cumsum(axis=0)
+        posterior_sums = np.vstack([self._posterior_sum, np.exp(rows)]).cumsum(axis=0)
+        for self._gain, self._posterior_sum in zip(gains[1:], posterior_sums[1:], strict=True):
+            self._advance()
+            if self._frames % SETTLING_FRAMES == 0:
                 self._drop_stragglers()
 
     def transcript(self) -> Transcript:
         """Return the best hypothesis as of the last frame; its last run is still open."""
-        self._settle()
-        stable = len(self._stable)
-        return Transcript((*self._stable, *self._tail(self._best())), stable)
+        if not self._frames:
+            return Transcript((), 0)
+        self._settle_what_is_shared()
+        tail = self._runs(self._best_path(), self._frames)
+        return Transcript((*self._stable, *tail), len(self._stable))
 
     def finish(self) -> Transcript:
         """Return the final answer: the best hypothesis whose last run is long enough."""
@@ -101,96 +164,119 @@ class Decoder:
         runs = self.transcript().runs
         return Transcript(runs, len(runs))
 
-    def _advance(self, gain: NDArray[np.float64], posterior: NDArray[np.float64]) -> None:
-        """Move every hypothesis on by one frame."""
-        if self._frames == 0:
-            entering = np.zeros_like(gain)
-        else:
-            reached = self._score[-1][:, np.newaxis] + self._follow
-            before = reached.argmax(axis=0)
-            entering = reached[before, np.arange(len(gain))]
-            self._entries[self._frames] = _Entries(
-                before, self._start[-1][before], self._posterior_sum[-1][before]
-            )
-        score = np.vstack([entering, self._score[:-1]])
-        start = np.vstack([np.full_like(self._start[0], self._frames), self._start[:-1]])
-        sums = np.vstack([np.zeros_like(gain), self._posterior_sum[:-1]])
-        stays = self._score[-1] > score[-1]
-        score[-1, stays] = self._score[-1, stays]
-        start[-1, stays] = self._start[-1, stays]
-        sums[-1, stays] = self._posterior_sum[-1, stays]
-        score += gain
-        self._score = score - score.max()  # only differences count; keeps hours in range
-        self._start = start
-        self._posterior_sum = sums + posterior
+    def _advance(self) -> None:
+        """Move every hypothesis on by one frame, and begin the runs that may follow."""
         self._frames += 1
+        layer = self._frames % self._min_frames
+        score, start, longest = self._score[layer], self._start[layer], self._score[-1]
+        np.copyto(self._start[-1], start, where=score > longest)
+        np.maximum(score, longest, out=longest)
+        ends = longest + self._gain[:, np.newaxis]
+        best = ends[self._classes, ends.argmax(axis=1)]
+        longest[ends < best.max() - BEAM] = -np.inf
+        ending = best.argsort(kind="stable")[-FOLLOWED:]
+        reached = self._follow.take(ending, axis=0)
+        reached += ends[ending][:, np.newaxis]
+        context = reached.argmax(axis=2)
+        score.fill(-np.inf)
+        score[:, ending] = (reached[self._ranks, self._classes, context] - self._gain).T
+        start.fill(self._frames)
+        nodes = ending[:, np.newaxis] * len(self._classes) + self._classes
+        nodes += self._start[-1][ending] * self._nodes_per_frame
+        kept = self._kept(self._frames)
+        self._before[kept][:, ending] = nodes[self._ranks, context].T
+        self._posterior_sums[kept] = self._posterior_sum
 
-    def _best(self) -> tuple[int, int]:
-        state, class_id = np.unravel_index(self._score.argmax(), self._score.shape)
-        return int(state), int(class_id)
+    def _best(self) -> int:
+        """Return the place of the best hypothesis among all."""
+        scores = np.where(self._start < self._frames, self._score, -np.inf)
+        return int((scores + self._gain[:, np.newaxis]).argmax())
 
-    def _before(self, node: _Node) -> _Node | None:
-        """Return what ``node`` follows, None at the start of the utterance."""
-        entries = self._entries.get(node.start)
-        if entries is None:
-            return None
-        return _Node(int(entries.start[node.class_id]), int(entries.class_id[node.class_id]))
+    def _living(self) -> NDArray[np.intp]:
+        """Return the places of the hypotheses that are still alive."""
+        return np.flatnonzero(self._score > -np.inf)
 
-    def _path(self, node: _Node) -> list[_Node]:
-        """Return the nodes from the one after the root up to ``node``, newest last."""
-        path = []
-        at: _Node | None = node
-        while at is not None and at != self._root:
-            path.append(at)
-            at = self._before(at)
-        return path[::-1]
-
-    def _live_nodes(self) -> list[_Node]:
-        states, classes = np.nonzero(np.isfinite(self._score))
-        starts = self._start[states, classes]
-        return list({_Node(int(s), int(c)) for s, c in zip(starts, classes, strict=True)})
-
-    def _settle(self) -> None:
-        """Move what all hypotheses share into the stable prefix; forget what none reaches."""
-        paths = [self._path(node) for node in self._live_nodes()]
-        if not paths:
-            return
-        shared = 0
-        while all(len(path) > shared and path[shared] == paths[0][shared] for path in paths):
-            shared += 1
-        if shared:
-            nodes = [*([self._root] if self._root else []), *paths[0][:shared]]
-            self._stable += self._closed_runs(nodes)
-            self._root = nodes[-1]
-        reached = {node.start for path in paths for node in path[shared:]}
-        self._entries = {start: self._entries[start] for start in sorted(reached) if start}
+    def _ancestors(self, places: NDArray[np.intp], frame: int) -> NDArray[np.int64]:
+        """Return the run that each of the hypotheses at ``places`` was in at a frame."""
+        starts = self._start.ravel()[places]
+        nodes = starts * self._nodes_per_frame + places % self._nodes_per_frame
+        later = (frame + 1) * self._nodes_per_frame
+        while len(young := np.flatnonzero(nodes >= later)):
+            nodes[young] = self._before.ravel()[nodes[young] % self._before.size]
+        return nodes
 
     def _drop_stragglers(self) -> None:
-        """Give up hypotheses that have disagreed with the best for too long."""
-        state, class_id = self._best()
-        path = self._path(_Node(int(self._start[state, class_id]), class_id))
-        if not path or self._frames - path[0].start <= LOOK_BACK_FRAMES:
-            return
-        for node in self._live_nodes():
-            if self._path(node)[:1] != path[:1]:
-                same = self._start[:, node.class_id] == node.start
-                self._score[same, node.class_id] = -np.inf
+        """Give up what disagrees with the best hypothesis about a past too long ago."""
+        decided = self._frames - self._look_back_frames - DECIDING_FRAMES
+        if decided > self._root_start:
+            living = self._living()
+            nodes = self._ancestors(living, decided)
+            of_best = nodes[living == self._best()]
+            self._give_up(living[nodes != of_best])
+            self._settle(self._path_to(int(of_best[0])))
+        ended = self._frames - self._look_back_frames
+        path = [node for node in self._best_path() if node // self._nodes_per_frame <= ended]
+        if len(path) > 1:
+            living = self._living()
+            self._give_up(living[~self._pass(living, path[-2], path[-1])])
+            self._settle(path)
 
-    def _closed_runs(self, nodes: list[_Node]) -> Iterable[Run]:
-        """Yield all runs but the last, whose end is still open."""
-        for node, after in pairwise(nodes):
-            total = self._entries[after.start].posterior_sum[after.class_id]
-            yield _closed(node, after.start, total)
+    def _give_up(self, places: NDArray[np.intp]) -> None:
+        """Take the hypotheses there out of the search."""
+        self._score.ravel()[places] = -np.inf
 
-    def _tail(self, token: tuple[int, int]) -> Iterable[Run]:
-        """Yield what the hypothesis of ``token`` adds to the stable prefix."""
-        if not self._frames:
-            return
-        path = self._path(_Node(int(self._start[token]), token[1]))
-        nodes = [*([self._root] if self._root else []), *path]
-        yield from self._closed_runs(nodes)
-        yield _closed(nodes[-1], self._frames, self._posterior_sum[token])
+    def _settle_what_is_shared(self) -> None:
+        """Settle the runs that have the same start and end in all living hypotheses."""
+        living, path, shared = self._living(), self._best_path(), 1
+        for node, after in pairwise(path):
+            if not self._pass(living, node, after).all():
+                break
+            shared += 1
+        self._settle(path[:shared])
 
+    def _pass(self, places: NDArray[np.intp], node: int, after: int) -> NDArray[np.bool_]:
+        """Tell which hypotheses have the run ``node``, and end it where ``after`` begins."""
+        start = after // self._nodes_per_frame
+        nodes = self._ancestors(places, start)
+        parents = self._before.ravel()[nodes % self._before.size]
+        passing: NDArray[np.bool_] = (nodes // self._nodes_per_frame == start) & (
+            parents == node
+        )
+        return passing
 
-def _closed(node: _Node, end: int, posterior_sum: float) -> Run:
-    return Run(node.class_id, node.start, end, float(posterior_sum) / (end - node.start))
+    def _settle(self, path: list[int]) -> None:
+        """Make the runs of ``path`` stable but the last one, whose end is still open."""
+        root_start = path[-1] // self._nodes_per_frame
+        if root_start > self._root_start:
+            self._stable += self._runs(path[:-1], root_start)
+            self._root_start = root_start
+            self._root_posterior_sums = self._posterior_sums[self._kept(root_start)].copy()
+
+    def _best_path(self) -> list[int]:
+        """Return the runs of the best hypothesis behind those that are stable."""
+        (node,) = self._ancestors(np.array([self._best()]), self._frames)
+        return self._path_to(int(node))
+
+    def _path_to(self, node: int) -> list[int]:
+        """Return the runs behind those that are stable, up to ``node``."""
+        path = [node]
+        while path[-1] // self._nodes_per_frame > self._root_start:
+            path.append(int(self._before.ravel()[path[-1] % self._before.size]))
+        return path[::-1]
+
+    def _runs(self, path: list[int], end: int) -> Iterator[Run]:
+        """Yield the runs of ``path``, of which the last ends at the frame ``end``."""
+        starts = [node // self._nodes_per_frame for node in path]
+        for node, start, end_frame in zip(path, starts, [*starts[1:], end], strict=True):
+            class_id = node // len(self._classes) % len(self._classes)
+            posterior_sums = self._posterior_sums[self._kept(end_frame)] - (
+                self._root_posterior_sums
+                if start == self._root_start
+                else self._posterior_sums[self._kept(start)]
+            )
+            confidence = float(posterior_sums[class_id]) / (end_frame - start)
+            yield Run(class_id, start, end_frame, confidence)
+
+    def _kept(self, frame: int) -> int:
+        """Return in which row something about ``frame`` is remembered."""
+        return frame % len(self._before)

@@ -4,7 +4,7 @@
     statistics.npz   mean, inv_std: float32 (feature_dim,)
     master.npz       the float network, stored as float16: layer weights and output layer
     <spec>.npz       the integers of one arithmetic, e.g. munt-spec-0.npz, made from the master
-    decoder.npz      log_bigram float32 (phonemes, phonemes), log_prior float32 (phonemes,)
+    decoder.npz      float16: log_trigram (phonemes, phonemes, phonemes), log_prior (phonemes,)
 
 Weights of layer n are ``w_x_n`` (4 * hidden, inputs), ``w_h_n`` (4 * hidden, hidden) and
 ``b_n`` (4 * hidden,), the gates in the order i, f, g, o; the output layer is ``w_out``
@@ -18,7 +18,7 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -62,27 +62,36 @@ class Network:
         return shapes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecoderTables:
     """What the decoder knows of the language and was tuned to; see ``vau.decode``."""
 
-    log_bigram: NDArray[np.float32]
-    """log P(next | previous), shape (phonemes, phonemes), rows are the previous phoneme."""
+    log_trigram: NDArray[np.float16]
+    """ln P(next | the one before, present); axes: the one before, present, next."""
 
-    log_prior: NDArray[np.float32]
-    """log P(phoneme) over training frames, shape (phonemes,)."""
+    log_prior: NDArray[np.float16]
+    """ln P(phoneme) over training frames, shape (phonemes,)."""
 
     min_frames: int
+    look_back_frames: int
+    """A run of the best hypothesis that ended so long ago is settled."""
+
     prior_weight: float
-    bigram_weight: float
+    language_weight: float
     insertion_bonus: float
+    follow: NDArray[np.float64] = field(init=False, repr=False)
+    """What a hypothesis gains by going on, weighted; axes: present, next, the one before."""
 
     def __post_init__(self) -> None:
-        if self.min_frames < 1:
-            raise ValueError(f"decoder.min_frames={self.min_frames} is less than 1")
-        for name in ("prior_weight", "bigram_weight", "insertion_bonus"):
+        for name in ("min_frames", "look_back_frames"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"decoder.{name}={getattr(self, name)} is less than 1")
+        for name in ("prior_weight", "language_weight", "insertion_bonus"):
             if not math.isfinite(getattr(self, name)):
                 raise ValueError(f"decoder.{name}={getattr(self, name)} is not finite")
+        log_trigram = self.log_trigram.astype(np.float64)
+        follow = self.language_weight * log_trigram.transpose(1, 2, 0) + self.insertion_bonus
+        object.__setattr__(self, "follow", np.ascontiguousarray(follow))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,14 +235,15 @@ class _BundleReader:
 
     def decoder(self, classes: int, weights: Mapping[str, Any]) -> DecoderTables:
         """Read the tables, and put the card's weights beside them."""
-        shapes = {"log_bigram": (classes, classes), "log_prior": (classes,)}
-        tables = self.arrays("decoder.npz", shapes, "float32")
+        shapes = {"log_trigram": (classes,) * 3, "log_prior": (classes,)}
+        tables = self.arrays("decoder.npz", shapes, "float16")
         return DecoderTables(
-            log_bigram=tables["log_bigram"],
+            log_trigram=tables["log_trigram"],
             log_prior=tables["log_prior"],
             min_frames=int(weights["min_frames"]),
+            look_back_frames=int(weights["look_back_frames"]),
             prior_weight=float(weights["prior_weight"]),
-            bigram_weight=float(weights["bigram_weight"]),
+            language_weight=float(weights["language_weight"]),
             insertion_bonus=float(weights["insertion_bonus"]),
         )
 

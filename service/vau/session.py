@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vau.audio import HOP_SAMPLES, Encoding, PcmReader
 from vau.backend import Backend, Cost, Result, Slot, Work
-from vau.decode import Decoder, Run
+from vau.decode import Decoder, DecoderName, Run, decoder_of
 from vau.errors import AudioCorrupt, VauError
 from vau.frontend import Frontend, Piece, Utterance
 from vau.model import Model
@@ -128,14 +128,20 @@ class Session:
     """The state of one stream between two pieces of audio."""
 
     def __init__(
-        self, model: Model, *, encoding: Encoding = "linear16", interim_results: bool = False
+        self,
+        model: Model,
+        *,
+        encoding: Encoding = "linear16",
+        interim_results: bool = False,
+        decoder: DecoderName = "viterbi",
     ) -> None:
         """Begin at sample 0; ``slot`` is filled in by whoever opens it on a backend."""
         self.slot: Slot | None = None
         self._model = model
         self._pcm = PcmReader(encoding)
         self._interim_results = interim_results
-        self._utterance = _Progress(0, 0, Decoder(model))
+        self._decoder_name: DecoderName = decoder
+        self._utterance = _Progress(0, 0, decoder_of(model, decoder))
         self._frames = self._steps = 0
         self._cost = Cost()
         self._output_digest = self._input_digest = b""
@@ -196,7 +202,8 @@ class Session:
             answered_sample=received if utterance.ends else answered,
         )
         if utterance.ends is not None:
-            self._utterance = _Progress(utterance.index + 1, received, Decoder(self._model))
+            decoder = decoder_of(self._model, self._decoder_name)
+            self._utterance = _Progress(utterance.index + 1, received, decoder)
         return answer
 
     def check_complete(self) -> None:

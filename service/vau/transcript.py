@@ -43,6 +43,8 @@ class Engine:
     """The id, e.g. ``muntaniala:4x4``."""
 
     arithmetic_id: str
+    decoder: str
+    """``viterbi`` or ``greedy``; empty if a server did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,7 @@ def header(done: Transcription) -> dict[str, Any]:
         "model": {"name": done.engine.model, "digest": done.engine.model_digest},
         "backend": done.engine.backend,
         "arithmetic_id": done.engine.arithmetic_id,
+        "decoder": done.engine.decoder,
         "frame_shift_samples": HOP_SAMPLES,
     }
 

@@ -59,6 +59,14 @@ SIGMOID_BY_INDEX: Final = _by_index(SIGMOID, SIGMOID_SHIFT)
 TANH_BY_INDEX: Final = _by_index(TANH, TANH_SHIFT)
 
 
+@dataclass(slots=True)
+class Lanes:
+    """How many lanes there were, and how many of them the norms did not clear."""
+
+    total: int = 0
+    doubtful: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class _Streams:
     """What one layer remembers of the works of a call, longest first; changed in place."""
@@ -72,6 +80,9 @@ class _Streams:
     events: Events
     """Saturations, shape (works,)."""
 
+    lanes: Lanes
+    """Of the whole call."""
+
 
 class Kernel:
     """One network on its arrays of dies. It remembers nothing between calls."""
@@ -84,14 +95,24 @@ class Kernel:
         self._w_out = weights.w_out.T.astype(np.float64)  # exact for any number of units
         self._b_out = weights.b_out.astype(np.float64) * 2**BIAS_SHIFT
 
-    def run(self, inputs: Sequence[NDArray[np.int8]], states: Sequence[State]) -> list[Answer]:
-        """Advance each state by its inputs, shape (frames, inputs); answer in their order."""
+    def run(
+        self,
+        inputs: Sequence[NDArray[np.int8]],
+        states: Sequence[State],
+        lanes: Lanes | None = None,
+    ) -> list[Answer]:
+        """Advance each state by its inputs, shape (frames, inputs); answer in their order.
+
+        lanes: is told of the call's.
+        """
+        lanes = Lanes() if lanes is None else lanes
         order = sorted(range(len(inputs)), key=lambda work: -len(inputs[work]))
         streams = [
             _Streams(
                 np.array([states[work].h[n] for work in order], np.float32),
                 np.array([states[work].c[n] for work in order], np.int32),
                 np.zeros(len(order), np.int64),
+                lanes,
             )
             for n in range(len(self._layers))
         ]
@@ -166,7 +187,9 @@ class _Layer:
             twice_middle = x_sums[:, step] + sums  # the h part's prefixes lie around it
             h_doubtful = np.abs(twice_middle) + _norms(h) * self._norm_h > 2 * S16_MAX
             doubtful = x_doubtful[:, step] | h_doubtful
+            streams.lanes.total += doubtful.size
             if doubtful.any():
+                streams.lanes.doubtful += int(np.count_nonzero(doubtful))
                 operands = np.concatenate([x[:, step], h], axis=2).astype(np.int16)
                 self._add_in_order(operands, doubtful, sums, streams.events)
             a = _along_the_row(sums, streams.events)

@@ -7,8 +7,7 @@ several at a time. The numbers are those of ``vau.batch``, to the bit.
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, Literal
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel, read_recording
 from vau.backend import Boundary, Energy, Origin
-from vau.batch import Failed
+from vau.batch import Change, Failed
 from vau.client import Client, posteriors_array
 from vau.client.retry import patiently
+from vau.decode import DecoderName
 from vau.errors import AudioError, Unreachable
 from vau.session import EndReason, Phone, Segment
 from vau.transcript import Engine, Transcription
@@ -38,6 +38,10 @@ _ENCODINGS: Final[dict[Wanted, pb.PosteriorEncoding]] = {
     "none": pb.POSTERIOR_ENCODING_UNSPECIFIED,
     "log": pb.POSTERIOR_ENCODING_FLOAT32,
     "logits": pb.POSTERIOR_ENCODING_RAW_INT32,
+}
+_DECODERS: Final[dict[DecoderName, pb.Decoder]] = {
+    "viterbi": pb.DECODER_VITERBI,
+    "greedy": pb.DECODER_GREEDY,
 }
 _ORIGINS: Final[dict[int, Origin]] = {
     pb.ORIGIN_ESTIMATED: "estimated",
@@ -63,6 +67,7 @@ class Request:
     backend: str = ""
     interim_results: bool = False
     posteriors: Wanted = "none"
+    decoder: DecoderName = "viterbi"
 
     def config(self) -> pb.StreamingConfig:
         """Return the first message of a stream."""
@@ -76,6 +81,7 @@ class Request:
                 ),
                 model=self.model,
                 backend=self.backend,
+                decoder=_DECODERS[self.decoder],
                 output=pb.OutputConfig(
                     phonemes=True,
                     posteriors=(
@@ -251,20 +257,28 @@ def transcribe(
     *,
     channel: Channel = "mix",
     streams: int = 1,
+    chunk_samples: int = CHUNK_SAMPLES,
+    change: Change | None = None,
+    on_update: Callable[[int, Update], None] | None = None,
 ) -> Iterator[tuple[int, Transcription | Failed]]:
     """Yield each file with its place in ``files``, as they are done.
 
-    server:  ``host:port``, over a connection of its own.
-    streams: how many at a time, or fewer if the server allows no more; one that finds no
-             slot free comes again, as ``vau.client.retry`` says.
+    server:    ``host:port``, over a connection of its own.
+    streams:   how many at a time, or fewer if the server allows no more; one that finds no
+               slot free comes again, as ``vau.client.retry`` says.
+    change:    gives the samples that are sent instead of those of a file.
+    on_update: hears each update, after the place of its file, on the thread of its stream.
     Raises the first error that is not the fault of a file; the other streams end then.
     """
     with Client(server) as client:
         limits = client.server_info().limits
-        one = partial(_transcribe_one, client, request, channel)
+        send = _Sending(client, request, channel, chunk_samples, change, on_update)
         pool = ThreadPoolExecutor(min(streams, limits.max_streams or streams))
         try:
-            places = {pool.submit(one, file): index for index, file in enumerate(files)}
+            places = {
+                pool.submit(send.transcribe, index, file): index
+                for index, file in enumerate(files)
+            }
             for future in as_completed(places):
                 yield places[future], future.result()
         finally:
@@ -278,19 +292,39 @@ def chunks_of(samples: NDArray[np.int16], chunk_samples: int) -> Iterator[NDArra
         yield samples[at : at + chunk_samples]
 
 
-def _transcribe_one(
-    client: Client, request: Request, channel: Channel, file: Path
-) -> Transcription | Failed:
-    try:
-        audio = read_recording(file, channel)
-    except AudioError as error:
-        return Failed(file, error)
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """How whole files are sent."""
 
-    def attempt() -> Transcription:
-        events = converse(client, chunks_of(audio.samples, CHUNK_SAMPLES), request)
-        return transcription(str(file), lambda: audio.sha256, events)
+    client: Client
+    request: Request
+    channel: Channel
+    chunk_samples: int
+    change: Change | None
+    on_update: Callable[[int, Update], None] | None
 
-    return patiently(attempt)
+    def transcribe(self, index: int, file: Path) -> Transcription | Failed:
+        try:
+            audio = read_recording(file, self.channel)
+        except AudioError as error:
+            return Failed(file, error)
+        if self.change is not None:
+            audio = replace(audio, samples=self.change(index, audio.samples))
+
+        def attempt() -> Transcription:
+            chunks = chunks_of(audio.samples, self.chunk_samples)
+            events = self._watched(index, converse(self.client, chunks, self.request))
+            return transcription(str(file), lambda: audio.sha256, events)
+
+        return patiently(attempt)
+
+    def _watched(
+        self, index: int, events: Iterable[Started | Update | Finished]
+    ) -> Iterator[Started | Update | Finished]:
+        for event in events:
+            if self.on_update is not None and isinstance(event, Update):
+                self.on_update(index, event)
+            yield event
 
 
 def _started(started: pb.SessionStarted) -> Started:
@@ -303,9 +337,15 @@ def _started(started: pb.SessionStarted) -> Started:
             silence_ids=frozenset(model.silence_ids),
             backend=backend.id,
             arithmetic_id=backend.arithmetic_id,
+            decoder=_decoder(started.resolved.decoder),
         ),
         look_ahead_frames=model.look_ahead_frames,
     )
+
+
+def _decoder(number: int) -> str:
+    """Return the name of a decoder, or nothing for one that we have no word for."""
+    return next((name for name, known in _DECODERS.items() if known == number), "")
 
 
 def _update(response: pb.StreamingRecognizeResponse) -> Update:

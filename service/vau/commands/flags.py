@@ -178,6 +178,10 @@ Channel = Annotated[
         metavar="N|mix",
     ),
 ]
+Decoder = Annotated[
+    Literal["viterbi", "greedy"],
+    flag("--decoder", "A search, or the best phoneme of each frame."),
+]
 Jobs = Annotated[
     int | None,
     flag(
@@ -261,12 +265,43 @@ Manifest = Annotated[
     Path,
     flag(
         "--manifest",
-        "TSV with the columns utt, path and phones; split if it has splits.",
+        "TSV with the columns utt, path and phones; split, speaker, gender if it has them.",
         metavar="TSV",
     ),
 ]
 Split = Annotated[str, flag("--split", "Only this split.", metavar="NAME", show_default="all")]
 Limit = Annotated[int | None, flag("--limit", "Only the first utterances.", min=1, metavar="N")]
+NoiseDb = Annotated[
+    float | None, flag("--noise-db", "Add noise, so far below the speech.", metavar="DB")
+]
+Noise = Annotated[Literal["white", "pink"], flag("--noise", "The colour of that noise.")]
+Band = Annotated[
+    int | None, flag("--band", "Take the audio through this sampling rate.", metavar="8000")
+]
+Clip = Annotated[
+    float, flag("--clip", "Cut off this share of the samples, the largest.", metavar="SHARE")
+]
+GainDb = Annotated[float, flag("--gain-db", "Make it louder, or quieter.", metavar="DB")]
+Matrix = Annotated[
+    bool, flag("--matrix", "Try it clean, noisy, narrow, clipped and quiet; JSON is a list.")
+]
+Peers = Annotated[
+    list[str],
+    flag(
+        "--peer",
+        "Let this recogniser hear the same; repeatable.",
+        metavar="pocketsphinx|hama",
+        show_default=False,
+    ),
+]
+Plots = Annotated[
+    Path | None,
+    flag("--plots", "Draw confusions and calibration as PNGs, with matplotlib.", metavar="DIR"),
+]
+Page = Annotated[
+    Path | None,
+    flag("--page", "Write the figures, drawn too, into this page.", metavar="MD"),
+]
 FeatureKind = Annotated[
     Literal["fbank", "mfcc"],
     flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),

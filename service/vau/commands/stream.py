@@ -13,6 +13,7 @@ from vau.client.recognition import Request
 from vau.commands.display import phone_line, summary_lines
 from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
 from vau.commands.monitor import Monitor, listen
+from vau.decode import DecoderName
 from vau.errors import ConfigInvalid
 from vau.session import Phone
 from vau.transcript import Output, Transcription, phone_object, summary, to_json, write
@@ -39,6 +40,7 @@ class StreamOptions:
     """Of the server's; empty takes its first."""
 
     channel: Channel = "mix"
+    decoder: DecoderName = "viterbi"
     chunk_ms: int = 100
     pace: bool = True
     output: Output | None = None
@@ -69,6 +71,7 @@ def stream(
         backend=options.backend,
         interim_results=True,
         posteriors="logits" if options.logits else "log",
+        decoder=options.decoder,
     )
     monitor = Monitor(
         on_phone=lambda phone: tell(_phone_line(monitor, phone, options)), on_notice=warn
@@ -115,8 +118,13 @@ def _tell_end(
     monitor: Monitor, done: Transcription, options: StreamOptions, tell: Callable[[str], None]
 ) -> None:
     if options.as_json:
-        engine = {"model": done.engine.model, "backend": done.engine.backend}
-        figures = {**summary(done), **engine, "frame_latency_ms": monitor.latencies_ms()}
+        engine = done.engine
+        made_by = {
+            "model": engine.model,
+            "backend": engine.backend,
+            "decoder": engine.decoder,
+        }
+        figures = {**summary(done), **made_by, "frame_latency_ms": monitor.latencies_ms()}
         tell(to_json(figures))
         return
     paced = options.pace or monitor.audio_s is None

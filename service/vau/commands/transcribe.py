@@ -15,6 +15,7 @@ from vau.audiofile import SUFFIXES, Channel
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client.recognition import Request, Wanted
 from vau.client.recognition import transcribe as transcribe_remotely
+from vau.decode import DecoderName
 from vau.errors import AudioError, ConfigInvalid
 from vau.processes import spread
 from vau.transcript import Output, Transcription, write
@@ -109,6 +110,7 @@ class TranscribePlan:
     """Processes here, or streams at a time on the server."""
 
     channel: Channel = "mix"
+    decoder: DecoderName = "viterbi"
     logits: bool = False
     output: Output | None = None
 
@@ -200,7 +202,7 @@ def _work(
         if on_audio is not None:
             on_audio(samples / SAMPLE_RATE_HZ)
 
-    options = BatchOptions(channel=plan.channel, logits=plan.logits)
+    options = BatchOptions(channel=plan.channel, logits=plan.logits, decoder=plan.decoder)
     choice = Choice(model=plan.model, backend=plan.backend, options=options)
     with choice.open() as batch:
         files = (item.file for _, item in numbered)
@@ -214,7 +216,9 @@ def _on_server(items: Sequence[Item], plan: TranscribePlan) -> Iterator[Outcome]
     wanted: Wanted = "none"
     if plan.output is not None and "npz" in plan.output.formats:
         wanted = "logits" if plan.logits else "log"
-    request = Request(model=plan.model, backend=plan.backend, posteriors=wanted)
+    request = Request(
+        model=plan.model, backend=plan.backend, posteriors=wanted, decoder=plan.decoder
+    )
     files = [item.file for item in items]
     for index, outcome in transcribe_remotely(
         plan.server, files, request, channel=plan.channel, streams=plan.jobs

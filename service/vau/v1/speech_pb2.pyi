@@ -11,6 +11,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Decoder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECODER_UNSPECIFIED: _ClassVar[Decoder]
+    DECODER_VITERBI: _ClassVar[Decoder]
+    DECODER_GREEDY: _ClassVar[Decoder]
+
 class PosteriorEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     POSTERIOR_ENCODING_UNSPECIFIED: _ClassVar[PosteriorEncoding]
@@ -32,6 +38,9 @@ class Origin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ORIGIN_UNSPECIFIED: _ClassVar[Origin]
     ORIGIN_ESTIMATED: _ClassVar[Origin]
     ORIGIN_MEASURED: _ClassVar[Origin]
+DECODER_UNSPECIFIED: Decoder
+DECODER_VITERBI: Decoder
+DECODER_GREEDY: Decoder
 POSTERIOR_ENCODING_UNSPECIFIED: PosteriorEncoding
 POSTERIOR_ENCODING_FLOAT32: PosteriorEncoding
 POSTERIOR_ENCODING_FLOAT16: PosteriorEncoding
@@ -95,18 +104,20 @@ class StreamingConfig(_message.Message):
     def __init__(self, recognition: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., interim_results: _Optional[bool] = ..., endpointing: _Optional[_Union[Endpointing, _Mapping]] = ..., flow_control: _Optional[_Union[FlowControl, _Mapping]] = ..., shadow_backends: _Optional[_Iterable[str]] = ..., checkpoint_interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., resume_token: _Optional[bytes] = ...) -> None: ...
 
 class RecognitionConfig(_message.Message):
-    __slots__ = ("audio_format", "model", "backend", "fallback_backends", "output")
+    __slots__ = ("audio_format", "model", "backend", "fallback_backends", "output", "decoder")
     AUDIO_FORMAT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     FALLBACK_BACKENDS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    DECODER_FIELD_NUMBER: _ClassVar[int]
     audio_format: AudioFormat
     model: str
     backend: str
     fallback_backends: _containers.RepeatedScalarFieldContainer[str]
     output: OutputConfig
-    def __init__(self, audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., model: _Optional[str] = ..., backend: _Optional[str] = ..., fallback_backends: _Optional[_Iterable[str]] = ..., output: _Optional[_Union[OutputConfig, _Mapping]] = ...) -> None: ...
+    decoder: Decoder
+    def __init__(self, audio_format: _Optional[_Union[AudioFormat, _Mapping]] = ..., model: _Optional[str] = ..., backend: _Optional[str] = ..., fallback_backends: _Optional[_Iterable[str]] = ..., output: _Optional[_Union[OutputConfig, _Mapping]] = ..., decoder: _Optional[_Union[Decoder, str]] = ...) -> None: ...
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "channel_count")

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from vau.audio import SAMPLE_RATE_HZ, Encoding
 from vau.config import ServerConfig
+from vau.decode import DecoderName
 from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
 from vau.v1 import speech_pb2 as pb
@@ -19,6 +20,10 @@ CHANNELS: Final = 1
 RAW: Final[dict[pb.AudioFormat.Encoding, Encoding]] = {
     pb.AudioFormat.ENCODING_LINEAR16: "linear16",
     pb.AudioFormat.ENCODING_FLOAT32: "float32",
+}
+DECODERS: Final[dict[pb.Decoder, DecoderName]] = {
+    pb.DECODER_VITERBI: "viterbi",
+    pb.DECODER_GREEDY: "greedy",
 }
 FILES: Final[dict[pb.AudioFormat.Encoding, str]] = {
     pb.AudioFormat.ENCODING_WAV: "wav",
@@ -61,12 +66,20 @@ class Recognition:
     channels: int
     """Of a file as declared, 0 if not said; else 16000 and 1."""
 
+    decoder: pb.Decoder
+    """VITERBI or GREEDY."""
+
     output: Output
 
     @property
     def raw_encoding(self) -> Encoding:
         """How the bytes of raw samples are written."""
         return RAW[self.encoding]
+
+    @property
+    def decoder_name(self) -> DecoderName:
+        """What makes phones of posteriors."""
+        return DECODERS[self.decoder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +119,7 @@ def recognition_of(
     _check_format(config.audio_format, f"{path}.audio_format", files=files)
     if config.fallback_backends:
         raise _not_offered(f"{path}.fallback_backends")
+    check_known(config.decoder, pb.Decoder, f"{path}.decoder")
     lane = lanes.find(backend=config.backend, model=config.model, path=path)
     output = config.output if config.HasField("output") else pb.OutputConfig(phonemes=True)
     return Recognition(
@@ -113,6 +127,7 @@ def recognition_of(
         encoding=config.audio_format.encoding,
         rate_hz=config.audio_format.sample_rate_hertz,
         channels=config.audio_format.channel_count,
+        decoder=config.decoder or pb.DECODER_VITERBI,
         output=_output_of(output, lane, f"{path}.output"),
     )
 
@@ -128,6 +143,7 @@ def resolved(recognition: Recognition) -> pb.RecognitionConfig:
         ),
         model=recognition.lane.model.name,
         backend=recognition.lane.backend.info.id,
+        decoder=recognition.decoder,
         output=pb.OutputConfig(
             phonemes=output.phonemes,
             posteriors=output.posteriors,

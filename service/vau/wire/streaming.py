@@ -53,6 +53,7 @@ async def stream(host: Host, context: Context, call: Call) -> None:
             lane.model,
             encoding=wanted.recognition.raw_encoding,
             interim_results=wanted.interim_results and wanted.recognition.output.phonemes,
+            decoder=wanted.recognition.decoder_name,
         )
         try:
             await lane.open(session)

@@ -35,7 +35,7 @@ async def recognize(
         limit_s = host.config.max_unary_audio_s
         samples = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
         call.samples = len(samples)
-        session = Session(lane.model)
+        session = Session(lane.model, decoder=wanted.decoder_name)
         try:
             await lane.open(session)
             return await _answer(host, call, wanted, session, samples)

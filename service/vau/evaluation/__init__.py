@@ -1,0 +1,1 @@
+"""How well a network hears: manifests, alignments, rates with their intervals, delays."""
