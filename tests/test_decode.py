@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from tests.models import TINY_PHONEMES, tiny_model
 from vau import decode
-from vau.decode import SETTLING_FRAMES, DecoderName, Run, Transcript, Viterbi, decoder_of
+from vau.decode import (
+    DECIDING_FRAMES,
+    SETTLING_FRAMES,
+    DecoderName,
+    Run,
+    Transcript,
+    Viterbi,
+    decoder_of,
+)
 from vau.model import Model
 
 MODEL: Final = tiny_model()
@@ -155,30 +163,71 @@ def test_what_ended_longer_ago_than_the_look_back_is_stable(seed: int, look_back
             assert all(run.end_frame > at - look_back for run in open_runs)
 
 
-def test_two_hypotheses_that_never_agree_are_settled_all_the_same() -> None:
-    """Two phonemes that cannot be told apart, of which neither ever follows the other."""
+def aloof(look_back_frames: int, insertion_bonus: float) -> Model:
+    """Two phonemes, 1 and 2, of which either is followed by itself alone."""
     log_trigram = np.full((CLASSES,) * 3, -1e4, np.float16)
     log_trigram[:, 1, 1] = log_trigram[:, 2, 2] = 0.0
-    decoder = Viterbi(
-        model_with(
-            log_trigram=log_trigram,
-            log_prior=np.zeros(CLASSES, np.float16),
-            insertion_bonus=0.5,  # runs are as short as they may be
-            look_back_frames=20,
-        )
+    return model_with(
+        log_trigram=log_trigram,
+        log_prior=np.zeros(CLASSES, np.float16),
+        insertion_bonus=insertion_bonus,
+        look_back_frames=look_back_frames,
     )
-    log_prob = np.full((400, CLASSES), -20.0, np.float32)
-    log_prob[:, 1:3] = np.log(0.5)
-    decoder.push(log_prob)
+
+
+def leaning(*stretches: tuple[int, int]) -> NDArray[np.float32]:
+    """Return frames that know 1 and 2 alone; in each stretch one is a little likelier."""
+    log_prob = np.full((sum(frames for _, frames in stretches), CLASSES), -20.0, np.float32)
+    log_prob[:, 1:3] = -0.8
+    likelier = np.repeat([each for each, _ in stretches], [frames for _, frames in stretches])
+    log_prob[np.arange(len(log_prob)), likelier] = -0.7
+    return log_prob
+
+
+def said(transcript: Transcript) -> set[int]:
+    return {run.class_id for run in transcript.runs}
+
+
+def test_hypotheses_that_never_agree_leave_nothing_stable_before_the_look_back() -> None:
+    decoder = Viterbi(aloof(EVERYTHING, insertion_bonus=0.5))  # runs are as short as can be
+    decoder.push(leaning((1, 10)))
+    assert (said(decoder.transcript()), decoder.transcript().stable_count) == ({1}, 0)
+    decoder.push(leaning((2, 20)))
+    assert (said(decoder.transcript()), decoder.transcript().stable_count) == ({2}, 0)
+
+
+def test_hypotheses_that_never_agree_are_settled_after_the_look_back() -> None:
+    decoder = Viterbi(aloof(20, insertion_bonus=0.5))
+    decoder.push(leaning((1, 200)))
+    decoder.push(leaning((2, 400)))
     waiting = decoder.transcript()
-    assert waiting.runs[waiting.stable_count].end_frame > 400 - 20
-    assert len({run.class_id for run in waiting.runs}) == 1
+    assert waiting.runs[waiting.stable_count].end_frame > 600 - 20
+    assert said(waiting) == {1}
+
+
+def test_a_run_that_does_not_end_is_decided_too() -> None:
+    undecided = Viterbi(aloof(20, insertion_bonus=-1.0))
+    undecided.push(leaning((1, 20), (2, 30)))
+    assert said(undecided.finish()) == {2}
+    decided = Viterbi(aloof(20, insertion_bonus=-1.0))
+    decided.push(leaning((1, 20 + DECIDING_FRAMES), (2, 100)))
+    assert spans(decided.finish().runs) == [(1, 0, 120 + DECIDING_FRAMES)]
+
+
+def test_what_is_given_up_on_the_way_is_hopeless() -> None:
+    for seed in range(20):
+        log_prob = np.log(np.exp(posteriors(60, seed)) * 0.9 + 0.1 / CLASSES)
+        found = decode_all(MODEL, log_prob)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decode, "FOLLOWED", CLASSES)
+            patch.setattr(decode, "BEAM", inf)
+            assert decode_all(MODEL, log_prob) == found
 
 
 def test_a_run_may_be_longer_than_anything_that_is_remembered() -> None:
-    said = np.repeat([0, 3, 0], [300, 500, 7])
-    log_prob = np.full((len(said), CLASSES), -9.0, np.float32)
-    log_prob[np.arange(len(said)), said] = np.log(0.75)
+    classes = np.repeat([0, 3, 0], [300, 500, 7])
+    log_prob = np.full((len(classes), CLASSES), -9.0, np.float32)
+    log_prob[np.arange(len(classes)), classes] = np.log(0.75)
     found = decode_all(model_with(min_frames=3, look_back_frames=5), log_prob).runs
     assert spans(found) == [(0, 0, 300), (3, 300, 800), (0, 800, 807)]
     assert [run.confidence for run in found] == pytest.approx([0.75] * 3, abs=1e-6)
@@ -206,8 +255,8 @@ def test_runs_tile_the_utterance_and_confidence_is_the_mean_posterior() -> None:
     for run, after in pairwise(runs):
         assert run.end_frame == after.start_frame
     for run in runs:
-        said = np.exp(log_prob[run.start_frame : run.end_frame, run.class_id], dtype=np.float64)
-        assert run.confidence == pytest.approx(said.mean(), abs=1e-12)
+        heard = np.exp(log_prob[run.start_frame : run.end_frame, run.class_id], dtype=float)
+        assert run.confidence == pytest.approx(heard.mean(), abs=1e-12)
 
 
 def test_no_run_is_shorter_than_the_minimum_unless_the_utterance_is() -> None:
@@ -232,8 +281,7 @@ def test_what_usually_follows_depends_on_the_two_phonemes_before() -> None:
     for row, frame in zip(log_prob, frames, strict=True):
         for class_id, value in frame.items():
             row[class_id] = value
-    said = [run.class_id for run in decode_all(model, log_prob).runs]
-    assert said == [0, 1, 2, 4, 1, 5, 4]
+    assert [run.class_id for run in decode_all(model, log_prob).runs] == [0, 1, 2, 4, 1, 5, 4]
 
 
 @each_decoder
@@ -251,9 +299,9 @@ def test_an_utterance_without_frames_has_no_phones(name: DecoderName) -> None:
 
 
 def test_greedy_leaves_out_what_is_short_and_knows_no_language() -> None:
-    said = np.repeat([0, 3, 3, 1, 4, 0], [3, 1, 1, 2, 1, 2])
-    log_prob = np.full((len(said), CLASSES), -3.0, np.float32)
-    log_prob[np.arange(len(said)), said] = np.log(0.5)
+    classes = np.repeat([0, 3, 1, 4, 0], [3, 2, 2, 1, 2])
+    log_prob = np.full((len(classes), CLASSES), -3.0, np.float32)
+    log_prob[np.arange(len(classes)), classes] = np.log(0.5)
     found = decode_all(model_with(min_frames=2), log_prob, "greedy").runs
     assert spans(found) == [(0, 0, 3), (3, 3, 5), (1, 5, 7), (0, 8, 10)]
     assert [run.confidence for run in found] == pytest.approx([0.5] * 4)

@@ -99,11 +99,16 @@ def test_a_run_that_was_cut_off_ends_in_the_same_weights(
     for _ in range(epochs):
         begun.run_epoch()
     begun.save()
+    noted = ['{"step": 1, "loss": 1.0}\n', '{"step": 999, "loss": 1.0}\n']
+    (tmp_path / "cut" / "log.jsonl").write_text("".join(noted))
     torch.rand(7)  # another process begins with another state of chance
     resumed = Training(RECIPE, whole.data, tmp_path / "cut")
     resumed.run()
     for name, values in whole.network.state_dict().items():
         assert torch.equal(values, resumed.network.state_dict()[name]), name
+    log = (tmp_path / "cut" / "log.jsonl").read_text()
+    assert log.startswith(noted[0])
+    assert noted[1] not in log  # it came after the checkpoint
 
 
 def test_a_run_that_is_not_at_its_end_is_not_exported(corpus: Path, tmp_path: Path) -> None:

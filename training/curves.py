@@ -29,10 +29,16 @@ def draw(log: Path, picture: Path) -> None:
         losses.plot(at, [note["dev_loss"] for note in epochs], "o-", label="cross-entropy, dev")
         losses.set_ylabel("nats a frame")
         accuracy = losses.twinx()
-        accuracy.plot(at, [note["dev_accuracy"] for note in epochs], "s--", color="tab:green")
+        accuracy.plot(
+            at,
+            [note["dev_accuracy"] for note in epochs],
+            "s--",
+            color="tab:green",
+            label="frame accuracy, dev",
+        )
         accuracy.set_ylabel("frame accuracy, dev", color="tab:green")
-        losses.legend(loc="upper center")
         rates.semilogy([note["step"] for note in steps], [note["rate"] for note in steps])
         rates.set_ylabel("learning rate")
         rates.set_xlabel("step")
+        figure.legend(loc="outside upper center", ncols=3)
         figure.savefig(picture, dpi=120)

@@ -192,7 +192,7 @@ def export(recipe: Recipe, source: Source, run: Path, out: Path, jobs: int) -> N
             model,
             [
                 Playback().features(each, (), recipe.frontend).astype(np.float32)
-                for each in dev[:: len(dev) // COMPARED]
+                for each in dev[:: -(-len(dev) // COMPARED)]
             ],
         )
         manifest = corpus / "manifest.tsv"

@@ -231,6 +231,13 @@ def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe) -> Data:
     )
 
 
+def forget_after(log: Path, step: int) -> None:
+    """Take out of a log what a run noted after its last checkpoint, and will note again."""
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["step"] <= step]
+    log.write_text("".join(kept), encoding="utf-8")
+
+
 class Training:
     """One run of one recipe: everything that a checkpoint must hold."""
 
@@ -256,6 +263,7 @@ class Training:
         out.mkdir(parents=True, exist_ok=True)
         if (out / "checkpoint.pt").exists():
             self._restore(torch.load(out / "checkpoint.pt", weights_only=True))
+            forget_after(out / "log.jsonl", self.step)
 
     @property
     def epochs_done(self) -> float:
