@@ -123,6 +123,17 @@ def test_a_server_gives_the_same_figures(
     assert there == here | {"saturations": None, "temperature": None}
 
 
+def test_the_decoder_that_is_asked_for_hears_here_and_on_a_server(
+    folder: Path, labelled: Path, served: str
+) -> None:
+    greedy = report(evaluated(folder, labelled, decoder="greedy"))
+    assert greedy["decoder"] == "greedy"
+    assert greedy["per"] != report(evaluated(folder, labelled))["per"]
+    remote = {"model": "", "backend": "", "server": served}
+    there = report(evaluated(folder, labelled, decoder="greedy", **remote))
+    assert there == greedy | {"saturations": None, "temperature": None}
+
+
 def test_a_server_without_float_gives_one_score(wrong: Path) -> None:
     with serving((LIVELY, muntaniala(LIVELY))) as served:
         plan = EvaluatePlan(manifest=wrong, model="tiny", backend="", server=served.address)

@@ -39,7 +39,12 @@ def evaluation(condition: Condition = CLEAN, **more: str) -> Evaluation:
     yardstick = Score(tuple(replace(each, backend="float") for each in ours.heard))
     peer = Score((heard("u", "AA B T", "", backend="hama"), heard("v", "AA B", "AA B")))
     return Evaluation(
-        condition=condition, score=ours, yardstick=yardstick, peers=(peer,), temperature=1.1
+        decoder="viterbi",
+        condition=condition,
+        score=ours,
+        yardstick=yardstick,
+        peers=(peer,),
+        temperature=1.1,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from vau.batch import Choice
 from vau.client import Client
 from vau.client.recognition import Request
+from vau.decode import DecoderName
 from vau.evaluation.condition import CLEAN, MATRIX, Condition
 from vau.evaluation.listening import (
     Hearing,
@@ -49,6 +50,7 @@ class EvaluatePlan:
     jobs: int = 1
     """Processes here, or streams at a time on the server."""
 
+    decoder: DecoderName = "viterbi"
     conditions: tuple[Condition, ...] = (CLEAN,)
     peers: tuple[str, ...] = ()
     """Other recognisers that hear the same, on this machine; see ``vau.evaluation.peers``."""
@@ -67,6 +69,7 @@ class EvaluatePlan:
             "--split": self.split,
             "--model": Path(self.model).name,
             "--backend": self.backend,
+            "--decoder": "" if self.decoder == "viterbi" else self.decoder,
         }
         named["--limit"] = "" if self.limit is None else str(self.limit)
         for flag, value in named.items():
@@ -117,7 +120,7 @@ def evaluate(
         for count, one in enumerate(_heard(plan, engine, hearing), start=1):
             heard.append(one)
             on_progress(done + count // recognisers, total)
-        found.append(_evaluation(hearing, heard, engine.temperature, plan.peers))
+        found.append(_evaluation(plan, hearing, heard, engine.temperature))
     return found
 
 
@@ -144,9 +147,9 @@ def _check_tools(plan: EvaluatePlan) -> None:
 
 def _here(plan: EvaluatePlan) -> _Engine:
     model = find_model(plan.model)
-    choices = [choice_of(plan.model, plan.backend, timed=True)]
+    choices = [choice_of(plan.model, plan.backend, plan.decoder, timed=True)]
     if not is_float(plan.backend):
-        choices.append(choice_of(plan.model, FLOAT, timed=False))
+        choices.append(choice_of(plan.model, FLOAT, plan.decoder, timed=False))
     return _Engine(
         inventory=inventory_of(model), temperature=model.temperature, choices=tuple(choices)
     )
@@ -156,7 +159,13 @@ def _on_server(plan: EvaluatePlan) -> _Engine:
     with Client(plan.server) as client:
         found = offer(client, plan.model, plan.backend)
     requests = [
-        Request(model=found.model, backend=backend, interim_results=not place, posteriors="log")
+        Request(
+            model=found.model,
+            backend=backend,
+            interim_results=not place,
+            posteriors="log",
+            decoder=plan.decoder,
+        )
         for place, backend in enumerate(found.backends)
     ]
     return _Engine(inventory=found.inventory, temperature=None, requests=tuple(requests))
@@ -188,14 +197,15 @@ def _hear(
 
 
 def _evaluation(
-    hearing: Hearing, heard: Iterable[Heard], temperature: float | None, peers: Sequence[str]
+    plan: EvaluatePlan, hearing: Hearing, heard: Iterable[Heard], temperature: float | None
 ) -> Evaluation:
     found = scores(heard, [each.name for each in hearing.utterances])
-    ours = [score for score in found if score.backend not in peers]
+    ours = [score for score in found if score.backend not in plan.peers]
     return Evaluation(
         condition=hearing.condition,
         score=ours[0],
         yardstick=next((score for score in ours if is_float(score.backend)), None),
-        peers=tuple(score for score in found if score.backend in peers),
+        peers=tuple(score for score in found if score.backend in plan.peers),
         temperature=temperature,
+        decoder=plan.decoder,
     )

@@ -3,7 +3,7 @@
 import wave
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -16,6 +16,7 @@ from vau.audiofile import read_recording
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client import Client
 from vau.client.recognition import Request, transcribe
+from vau.decode import DecoderName
 from vau.errors import BackendNotFound, ModelNotFound
 from vau.evaluation import peers
 from vau.evaluation.condition import CLEAN, Condition
@@ -71,11 +72,11 @@ def inventory_of(model: Model) -> Inventory:
     return Inventory(model.phonemes, silences)
 
 
-def choice_of(model: str, backend: str, *, timed: bool) -> Choice:
+def choice_of(model: str, backend: str, decoder: DecoderName, *, timed: bool) -> Choice:
     """Choose a backend of this process; with ``timed``, emission delays are measured."""
-    if not timed:
-        return Choice(model=model, backend=backend)
-    options = BatchOptions(piece_s=CHUNK_S, interim_results=True)
+    options = BatchOptions(decoder=decoder)
+    if timed:
+        options = replace(options, piece_s=CHUNK_S, interim_results=True)
     return Choice(model=model, backend=backend, options=options)
 
 

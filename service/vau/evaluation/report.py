@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
+from vau.decode import DecoderName
 from vau.evaluation.condition import Condition
 from vau.evaluation.scores import (
     Heard,
@@ -14,9 +15,6 @@ from vau.evaluation.scores import (
     percentile,
     share_near,
 )
-
-DECODER: Final = "viterbi"
-"""What turns the posteriors into phones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +27,7 @@ class Evaluation:
     """Of the same network in float; None from a server that does not offer it."""
 
     peers: tuple[Score, ...] = ()
+    decoder: DecoderName
     temperature: float | None
     """That of the model; None from a server, which does not tell."""
 
@@ -41,7 +40,7 @@ def report(found: Evaluation) -> dict[str, Any]:
     return {
         "model": score.model,
         "backend": score.backend,
-        "decoder": DECODER,
+        "decoder": found.decoder,
         "condition": found.condition.name,
         "utterances": len(score.heard),
         "phone_count": score.phones,
