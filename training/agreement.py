@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from training.fixedpoint import fixed_point
 from training.network import PhonemeNetwork
-from vau.model import Model
+from vau.model import Model, Network
 from vau_backends.host import normalise
 from vau_backends.muntaniala import cell
 from vau_backends.muntaniala.array import DieArray
@@ -30,11 +30,14 @@ class Agreement:
     array: str
     utterances: int
     frames: int
+    proven_frames: int
+    """In which no die can saturate: there backend and graph are equal to the bit."""
+
     equal_frames: float
-    """Share of the frames whose logits are equal to the bit."""
+    """Share of all frames whose logits are equal to the bit, each from the backend's state."""
 
     largest_difference: float
-    """Of a logit; 1.0 is one nat at temperature 1."""
+    """Of a logit, over all frames; 1.0 is one nat at temperature 1."""
 
     proven_lanes: float
     """Share of the sums within a die that cannot saturate, by the norms of their factors."""
@@ -43,48 +46,85 @@ class Agreement:
     """Clamps in dies, row chain and cell, by the backend's count."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One frame through the backend."""
+
+    before: cell.State
+    logits: NDArray[np.int32]
+    lanes: Lanes
+    saturations: int
+
+
 def agreement(model: Model, spoken: Sequence[NDArray[np.float32]]) -> Agreement:
-    """Compare the two over some utterances.
+    """Compare the two frame by frame over some utterances.
 
     spoken: raw features, shape (frames, inputs) each.
-    Raises  ArithmeticError if logits differ in an utterance in which no die can saturate:
-            there the two are one specification, and equal to the bit.
+    Raises  ArithmeticError if logits differ in a frame in which no die can saturate, for
+            there the two are one specification; or if there is no such frame.
     """
     array = DieArray.square_for(model.network.hidden)
     kernel = Kernel(from_model(model), array.tile(model.network))
     network = _network_of(model)
-    frames = equal = saturations = lanes_seen = doubtful = 0
-    largest = 0.0
-    for at, features in enumerate(spoken):
+    steps: list[_Step] = []
+    differences = []
+    for features in spoken:
         z = normalise(features, model)
-        lanes = Lanes()
-        x = to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)
-        (answer,) = kernel.run([x], [cell.State.zero(model.network)], lanes)
-        with torch.no_grad():
-            inputs = torch.from_numpy(z)[:, None]
-            logits, _ = fixed_point(network, inputs, network.zero_state(1), array.columns)
-        of_graph = logits[:, 0].numpy() * 2**ACCUMULATOR_FRACTION_BITS
-        differences = np.abs(of_graph - answer.logits).max(axis=1)
-        if differences.any() and not lanes.doubtful:
-            raise ArithmeticError(
-                f"utterance {at}: backend and graph differ by {differences.max():.0f} in the "
-                "last place of a logit, though no die can saturate: one of them is wrong"
-            )
-        frames += len(features)
-        equal += int((differences == 0).sum())
-        largest = max(largest, float(differences.max()) / 2**ACCUMULATOR_FRACTION_BITS)
-        saturations += sum(answer.saturations)
-        lanes_seen += lanes.total
-        doubtful += lanes.doubtful
+        taken = _steps(kernel, to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT), model.network)
+        of_graph = _one_frame_each(network, z, [step.before for step in taken], array.columns)
+        of_backend = np.array([step.logits for step in taken])
+        differences.append(np.abs(of_graph - of_backend).max(axis=1))
+        steps += taken
+    difference = np.concatenate(differences)
+    proven = np.array([not step.lanes.doubtful for step in steps])
+    if not proven.any():
+        raise ArithmeticError(
+            f"in all of {len(steps)} frames a die may saturate: none compared"
+        )
+    if difference[proven].any():
+        raise ArithmeticError(
+            f"backend and graph differ by {difference[proven].max():.0f} in the last place of "
+            "a logit, in a frame in which no die can saturate: one of them is wrong"
+        )
     return Agreement(
         array=str(array),
         utterances=len(spoken),
-        frames=frames,
-        equal_frames=equal / frames,
-        largest_difference=largest,
-        proven_lanes=1 - doubtful / lanes_seen,
-        saturations_per_frame=saturations / frames,
+        frames=len(steps),
+        proven_frames=int(proven.sum()),
+        equal_frames=float((difference == 0).mean()),
+        largest_difference=float(difference.max()) / 2**ACCUMULATOR_FRACTION_BITS,
+        proven_lanes=1
+        - sum(step.lanes.doubtful for step in steps) / sum(step.lanes.total for step in steps),
+        saturations_per_frame=sum(step.saturations for step in steps) / len(steps),
     )
+
+
+def _steps(kernel: Kernel, x: NDArray[np.int8], shape: Network) -> list[_Step]:
+    """Take the frames of an utterance through the backend, one at a time."""
+    steps = []
+    state = cell.State.zero(shape)
+    for frame in range(len(x)):
+        lanes = Lanes()
+        (answer,) = kernel.run([x[frame : frame + 1]], [state], lanes)
+        steps.append(_Step(state, answer.logits[0], lanes, sum(answer.saturations)))
+        state = answer.state
+    return steps
+
+
+def _one_frame_each(
+    network: PhonemeNetwork,
+    z: NDArray[np.float32],
+    states: Sequence[cell.State],
+    columns: int,
+) -> NDArray[np.float64]:
+    """Return the graph's logits of each frame, in last places, from the state before it."""
+    h = np.array([state.h for state in states]) / 2**ACTIVATION_FRACTION_BITS
+    c = np.array([state.c for state in states]) / 2**ACCUMULATOR_FRACTION_BITS
+    before = torch.from_numpy(h.swapaxes(0, 1)), torch.from_numpy(c.swapaxes(0, 1))
+    with torch.no_grad():
+        logits, _ = fixed_point(network, torch.from_numpy(z)[None], before, columns)
+    in_places: NDArray[np.float64] = logits[0].numpy() * 2**ACCUMULATOR_FRACTION_BITS
+    return in_places
 
 
 def _network_of(model: Model) -> PhonemeNetwork:

@@ -53,7 +53,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOptions:
-    """How files are taken through the engine. None of it changes a bit."""
+    """How files are taken through the engine. None of it changes a bit of the posteriors."""
 
     files_at_once: int = FILES_AT_ONCE
     piece_s: float = PIECE_S

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from vau.errors import BadModel, ModelNotFound
 from vau.frontend import LOOK_AHEAD_FRAMES, FrontendConfig
 
-SCHEMA: Final = "vau.model/1"
+SCHEMA: Final = "vau.model/2"
 SHIPPED: Final = Path(str(files("vau"))) / "models"
 
 Arrays = Mapping[str, NDArray[Any]]
