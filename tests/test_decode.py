@@ -307,6 +307,13 @@ def test_greedy_leaves_out_what_is_short_and_knows_no_language() -> None:
     assert [run.confidence for run in found] == pytest.approx([0.5] * 4)
 
 
+def test_greedy_may_name_a_phoneme_twice_in_a_row() -> None:
+    log_prob = np.full((5, CLASSES), -3.0, np.float32)
+    log_prob[np.arange(5), [3, 3, 1, 3, 3]] = np.log(0.5)
+    found = decode_all(model_with(min_frames=2), log_prob, "greedy").runs
+    assert spans(found) == [(3, 0, 2), (3, 3, 5)]
+
+
 def test_greedy_does_not_show_a_run_before_it_is_long_enough() -> None:
     decoder = decoder_of(model_with(min_frames=2), "greedy")
     row = np.full((1, CLASSES), -3.0, np.float32)

@@ -1,25 +1,30 @@
 """The whole of an evaluation: a manifest through backends, here and on a server."""
 
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
-from tests.audio import recording
+from tests.audio import encoded, recording
 from tests.lively import LIVELY, write_lively_bundle
+from tests.manifests import manifest
 from tests.serving import floating, muntaniala, serving
 from vau.audio import frame_count
 from vau.backend import Backend
 from vau.batch import Batch
 from vau.commands.evaluate import EvaluatePlan, evaluate
 from vau.errors import AudioCorrupt, BackendNotFound, ModelNotFound
-from vau.evaluation import peers
 from vau.evaluation.condition import CLEAN, MATRIX, Condition
 from vau.evaluation.edits import Edits
 from vau.evaluation.manifest import LABELS
+from vau.evaluation.peers import ARPABET_OF_IPA
 from vau.evaluation.report import Evaluation, matrix_table, report, table
+from vau.evaluation.scores import Score
 from vau.model import Model
 from vau.transcript import Transcription
 
@@ -32,14 +37,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(4):
         recording(folder / f"audio/{seed}.flac", 0.3 + 0.4 * seed, seed)
     return folder
-
-
-def manifest(folder: Path, *lines: str, columns: str = "utt path phones split") -> Path:
-    """Write a manifest whose cells are separated by | and return its path."""
-    path = folder / "manifest.tsv"
-    rows = [columns.replace(" ", "\t"), *(line.replace("|", "\t") for line in lines)]
-    path.write_text("\n".join(rows) + "\n")
-    return path
 
 
 def what_is_heard(folder: Path, seed: int) -> str:
@@ -134,6 +131,28 @@ def test_the_decoder_that_is_asked_for_hears_here_and_on_a_server(
     assert there == greedy | {"saturations": None, "temperature": None}
 
 
+def test_the_decoder_in_the_report_is_the_one_that_made_the_phones(
+    folder: Path, wrong: Path
+) -> None:
+    found = evaluated(folder, wrong, limit=1)
+
+    def decoder(name: str) -> str | None:
+        score = Score(tuple(replace(each, decoder=name) for each in found.score.heard))
+        told: str | None = report(replace(found, score=score))["decoder"]
+        return told
+
+    assert found.score.decoder == "viterbi"
+    assert decoder("greedy") == "greedy"
+    assert decoder("") is None
+
+
+def test_a_page_has_the_conditions_of_a_command_line(folder: Path, wrong: Path) -> None:
+    page = folder / "page.md"
+    assert "--matrix" in plan_for(folder, wrong, conditions=MATRIX, page=page).command
+    with pytest.raises(ValueError, match="no command line means these conditions"):
+        plan_for(folder, wrong, conditions=MATRIX[:2], page=page)
+
+
 def test_a_server_without_float_gives_one_score(wrong: Path) -> None:
     with serving((LIVELY, muntaniala(LIVELY))) as served:
         plan = EvaluatePlan(manifest=wrong, model="tiny", backend="", server=served.address)
@@ -212,7 +231,7 @@ def test_backends_hear_the_same_noise(folder: Path, wrong: Path) -> None:
 def test_the_table_has_a_line_per_backend(folder: Path, labelled: Path) -> None:
     found = evaluated(folder, labelled)
     text = table(found)
-    assert text[0] == f"tiny: 4 utterances, 8 phonemes, {found.score.frames} frames"
+    assert text[0] == f"tiny: 4 utterances, 8 phones, {found.score.frames} frames"
     assert [line.split()[0] for line in text[2:4]] == ["muntaniala:1x1", "float"]
     assert [line.split()[0] for line in text[4:]] == [
         "above",
@@ -234,23 +253,33 @@ def test_the_matrix_has_a_line_per_condition(folder: Path, wrong: Path) -> None:
     ]
 
 
+class Twin(ModuleType):
+    """A stand-in for the package ``hama`` that hears what the model under test hears."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("hama")
+        self.file = folder / "heard.wav"
+
+    def ASRModel(self) -> "Twin":  # noqa: N802
+        return self
+
+    def transcribe_waveform(self, samples: np.ndarray, _rate_hz: int) -> SimpleNamespace:
+        self.file.write_bytes(encoded(samples.reshape(-1, 1)))
+        ((_, done),) = Batch(LIVELY, muntaniala(LIVELY)).transcribe([self.file])
+        assert isinstance(done, Transcription)
+        ipa = {phone: symbol for symbol, phone in ARPABET_OF_IPA.items()}
+        return SimpleNamespace(phonemes=[ipa[phone] for phone in done.symbols()])
+
+
 def test_peers_hear_the_same_samples(
-    folder: Path, wrong: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, wrong: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Another recogniser is not at hand in a test: one that hears the model's phones is."""
-
-    def hear(peer: str, files: Sequence[Path]) -> Iterator[tuple[int, tuple[str, ...]]]:
-        assert peer == "pocketsphinx"
-        for index, done in Batch(LIVELY, muntaniala(LIVELY)).transcribe(files):
-            assert isinstance(done, Transcription)
-            yield index, tuple(done.symbols())
-
-    monkeypatch.setattr(peers, "hear", hear)
+    monkeypatch.setitem(sys.modules, "hama", Twin(tmp_path))
     conditions = (CLEAN, Condition(noise_db=5.0))
-    for found in run(plan_for(folder, wrong, conditions=conditions, peers=("pocketsphinx",))):
+    for found in run(plan_for(folder, wrong, conditions=conditions, peers=("hama",))):
         (peer,) = report(found)["peers"]
-        assert peer["name"] == "pocketsphinx"
-        assert peer["phones"] == 24
+        assert peer["name"] == "hama"
+        assert peer["phone_count"] == 24
         assert peer["per_ci95"] == found.score.per_ci95
         assert [each.pairs for each in found.peers[0].heard] == [
             each.pairs for each in found.score.heard

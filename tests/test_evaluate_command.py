@@ -40,8 +40,8 @@ def test_the_matrix_is_a_list(command: tuple[object, ...]) -> None:
         "white noise 20 dB",
         "white noise 10 dB",
         "white noise 5 dB",
-        "band of 8000 Hz",
-        "clipped 10%",
+        "sampled at 8000 Hz",
+        "clipped 10 %",
         "gain -30 dB",
     ]
 
@@ -49,8 +49,13 @@ def test_the_matrix_is_a_list(command: tuple[object, ...]) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--matrix", "--noise-db", "10"), "leave out it or --noise-db 10"),
+        (
+            ("--matrix", "--noise-db", "10"),
+            "and --noise-db 10 is another; leave out one of the two",
+        ),
         (("--noise", "pink"), "add --noise-db"),
+        (("--noise", "white"), "add --noise-db"),
+        (("--noise-db", "nan"), "noise-db: nan dB cannot be tried; choose from -100 to 100"),
         (("--band", "11025"), "choose 8000"),
         (("--clip", "1.5"), "clip: 1.5 is not a share"),
         (("--peer", "nobody"), "no recogniser 'nobody' is known; there are: pocketsphinx"),

@@ -1,3 +1,5 @@
+"""What each condition does to the samples, and which conditions there cannot be."""
+
 from typing import Final
 
 import numpy as np
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 from tests.audio import noise, tone
 from vau.audio import FULL_SCALE
 from vau.errors import ConfigInvalid
-from vau.evaluation.condition import CLEAN, MATRIX, Condition
+from vau.evaluation.condition import CLEAN, COLOURS, MATRIX, MOST_DB, Condition
 
 VOICE: Final = noise(16_000)[:, 0]
 
@@ -37,6 +39,11 @@ def test_the_conditions_of_the_matrix_have_names_of_their_own() -> None:
     assert len({condition.name for condition in MATRIX}) == len(MATRIX)
     assert MATRIX[0] == CLEAN
     assert CLEAN.name == "clean"
+
+
+@pytest.mark.parametrize(("share", "name"), [(0.004, "clipped 0.4 %"), (0.1, "clipped 10 %")])
+def test_a_name_tells_how_much_is_clipped(share: float, name: str) -> None:
+    assert Condition(clip=share).name == name
 
 
 @pytest.mark.parametrize("colour", ["white", "pink"])
@@ -71,7 +78,7 @@ def test_the_share_that_is_clipped_meets_the_limit() -> None:
 
 def test_a_narrow_band_holds_nothing_above_its_half() -> None:
     high, low = tone(16_000, 16_000, 6_000.0)[:, 0], tone(16_000, 16_000, 1_000.0)[:, 0]
-    narrow = Condition(band_hz=8_000)
+    narrow = Condition(rate_hz=8_000)
     assert power(narrow.change("u", high)) < 1e-4 * power(high)
     assert power(narrow.change("u", low)) == pytest.approx(power(low), rel=0.01)
 
@@ -92,7 +99,26 @@ def test_conditions_may_come_together() -> None:
 
 def test_what_cannot_be_tried_is_refused() -> None:
     with pytest.raises(ConfigInvalid, match="band: 11025 Hz cannot be tried; choose 8000"):
-        Condition(band_hz=11_025)
+        Condition(rate_hz=11_025)
     for share in (-0.1, 1.0, float("nan")):
         with pytest.raises(ConfigInvalid, match=r"clip: .* is not a share"):
             Condition(clip=share)
+    for colour in COLOURS:
+        with pytest.raises(ConfigInvalid, match=f"noise: {colour} .* add --noise-db"):
+            Condition(noise=colour)
+
+
+@pytest.mark.parametrize("field", ["noise-db", "gain-db"])
+@pytest.mark.parametrize(
+    "level_db", [float("nan"), float("inf"), -float("inf"), 100.1, -5000.0]
+)
+def test_a_level_that_no_samples_can_have_is_refused(field: str, level_db: float) -> None:
+    with pytest.raises(ConfigInvalid, match=f"{field}: .* choose from -100 to 100") as refused:
+        Condition(**{field.replace("-", "_"): level_db})  # type: ignore[arg-type]
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("level_db", [-MOST_DB, MOST_DB])
+def test_the_extreme_levels_can_be_tried(level_db: float) -> None:
+    for condition in (Condition(noise_db=level_db), Condition(gain_db=level_db)):
+        assert len(condition.change("u", VOICE)) == len(VOICE)

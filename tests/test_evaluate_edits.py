@@ -1,3 +1,5 @@
+"""Alignments: their edits against the definition, and which of several cheapest ones."""
+
 from collections.abc import Sequence
 from functools import cache
 
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vau.evaluation.edits import Edits, align, edit_distance
+from vau.evaluation.edits import Edits, align, count_edits
 
 PHONES = st.lists(st.sampled_from("abc"), max_size=7)
 
@@ -30,14 +32,14 @@ def test_known_edits_are_counted(
     said: str, heard: str, substitutions: int, insertions: int, deletions: int
 ) -> None:
     expected = Edits(substitutions, insertions, deletions)
-    assert edit_distance(list(said), list(heard)) == expected
+    assert count_edits(list(said), list(heard)) == expected
 
 
 @given(PHONES, PHONES)
 def test_the_edits_are_the_fewest_that_explain_the_lengths(
     said: list[str], heard: list[str]
 ) -> None:
-    edits = edit_distance(said, heard)
+    edits = count_edits(said, heard)
     assert edits.errors == fewest("".join(said), "".join(heard))
     assert len(said) - edits.deletions + edits.insertions == len(heard)
 

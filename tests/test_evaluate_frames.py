@@ -1,3 +1,5 @@
+"""Accuracy, calibration and boundaries, on posteriors and labels made up by hand."""
+
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import add
@@ -15,7 +17,7 @@ from vau.evaluation.frames import (
     FrameCounts,
     boundary_errors_ms,
     count_frames,
-    frame_labels,
+    labels_of_frames,
 )
 from vau.evaluation.manifest import Inventory, Stretch, Utterance
 from vau.session import Phone
@@ -34,7 +36,7 @@ def test_frames_are_sorted_by_the_confidence_in_their_best_class() -> None:
     counts = count_frames(rows, np.array([0, 0, 0]))
     assert [place for place, count in enumerate(counts.frames) if count] == [5, 10, 13]
     assert [place for place, count in enumerate(counts.right) if count] == [5, 13]
-    assert counts.confidence[13] == pytest.approx(0.9)
+    assert counts.confidence_sum[13] == pytest.approx(0.9)
     assert counts.accuracy == 2 / 3
 
 
@@ -65,7 +67,7 @@ def test_counts_of_parts_add_up_to_those_of_the_whole() -> None:
     parts = [count_frames(rows[at : at + 20], labels[at : at + 20]) for at in (0, 20, 40)]
     joined, whole = reduce(add, parts, FrameCounts()), count_frames(rows, labels)
     assert (joined.frames, joined.right) == (whole.frames, whole.right)
-    assert joined.confidence == pytest.approx(whole.confidence)
+    assert joined.confidence_sum == pytest.approx(whole.confidence_sum)
 
 
 def utterance(*alignment: Stretch) -> Utterance:
@@ -74,14 +76,15 @@ def utterance(*alignment: Stretch) -> Utterance:
 
 def test_a_frame_has_the_label_of_its_ten_milliseconds() -> None:
     said = utterance(("SIL", 3), ("B", 2), ("AA", 5))
-    labels = frame_labels(said, INVENTORY, frame_count(1_600), 1_600)
+    labels = labels_of_frames(said, INVENTORY, frame_count(1_600), 1_600)
     assert labels is not None
     assert labels.tolist() == [0, 0, 0, 2, 2, 1, 1, 1, 1]
-    assert frame_labels(Utterance(name="u", path=Path("u"), phones=()), INVENTORY, 9, 1) is None
+    unlabelled = Utterance(name="u", path=Path("u"), phones=())
+    assert labels_of_frames(unlabelled, INVENTORY, 9, 1) is None
 
 
 def test_the_last_label_is_repeated_where_labels_end_a_frame_early() -> None:
-    labels = frame_labels(utterance(("B", 7)), INVENTORY, 9, 9 * HOP_SAMPLES)
+    labels = labels_of_frames(utterance(("B", 7)), INVENTORY, 9, 9 * HOP_SAMPLES)
     assert labels is not None
     assert labels.tolist() == [2] * 9
 
@@ -89,7 +92,7 @@ def test_the_last_label_is_repeated_where_labels_end_a_frame_early() -> None:
 @pytest.mark.parametrize("frames", [7, 13])
 def test_labels_of_another_recording_are_refused(frames: int) -> None:
     with pytest.raises(ConfigInvalid, match=f"utterance u has {frames} frames, .* 100 ms"):
-        frame_labels(utterance(("B", frames)), INVENTORY, 9, 1_600)
+        labels_of_frames(utterance(("B", frames)), INVENTORY, 9, 1_600)
 
 
 def phones(*heard: tuple[str, int]) -> Iterable[Phone]:

@@ -1,9 +1,12 @@
+"""What a manifest may say, and how it is refused."""
+
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.audio import recording
+from tests.manifests import manifest
 from tests.models import TINY_PHONEMES
 from vau.errors import ConfigInvalid
 from vau.evaluation.manifest import LABELS, Inventory, Utterance, read_manifest
@@ -23,14 +26,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(tmp_path: Path, recordings: Path) -> Path:
     (tmp_path / "audio").symlink_to(recordings)
     return tmp_path
-
-
-def manifest(folder: Path, *lines: str, columns: str = "utt path phones split") -> Path:
-    """Write a manifest whose cells are separated by | and return its path."""
-    path = folder / "manifest.tsv"
-    rows = [columns.replace(" ", "\t"), *(line.replace("|", "\t") for line in lines)]
-    path.write_text("\n".join(rows) + "\n")
-    return path
 
 
 def refuse_to_be_warned(text: str) -> None:

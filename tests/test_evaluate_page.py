@@ -39,7 +39,6 @@ def evaluation(condition: Condition = CLEAN, **more: str) -> Evaluation:
     yardstick = Score(tuple(replace(each, backend="float") for each in ours.heard))
     peer = Score((heard("u", "AA B T", "", backend="hama"), heard("v", "AA B", "AA B")))
     return Evaluation(
-        decoder="viterbi",
         condition=condition,
         score=ours,
         yardstick=yardstick,

@@ -1,3 +1,5 @@
+"""Rates and their intervals, groups, and what is not known of all."""
+
 from dataclasses import replace
 from typing import Final
 
@@ -9,6 +11,8 @@ from vau.evaluation.edits import Edits, align
 from vau.evaluation.emission import Delays
 from vau.evaluation.frames import count_frames
 from vau.evaluation.scores import (
+    RESAMPLES,
+    SEED,
     Heard,
     Score,
     gap,
@@ -44,7 +48,7 @@ def score(*errors: int) -> Score:
 def test_a_rate_is_over_all_phones_and_not_a_mean_of_rates() -> None:
     found = Score((heard("u", "", "ab"), heard("v")))
     assert found.edits == Edits(0, 0, 2)
-    assert (found.phones, found.per) == (12, 2 / 12)
+    assert (found.phone_count, found.per) == (12, 2 / 12)
 
 
 def test_the_interval_holds_the_rate_and_is_the_same_each_time() -> None:
@@ -59,6 +63,13 @@ def test_the_interval_is_that_of_the_normal_approximation_for_many_utterances() 
     low, high = score(*errors).per_ci95 or (0.0, 0.0)
     half = 1.96 * errors.std() / 10 / np.sqrt(400)
     assert (high - low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_the_interval_is_that_of_all_draws_at_once() -> None:
+    errors = [7, 0, 3, 1, 9]
+    drawn = np.random.default_rng(SEED).integers(5, size=(RESAMPLES, 5))
+    rates = np.array(errors)[drawn].sum(axis=1) / 50
+    assert score(*errors).per_ci95 == tuple(np.percentile(rates, [2.5, 97.5]))
 
 
 def test_one_utterance_has_no_interval() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.audio import encoded, noise, recording
 from vau.errors import AudioError, ConfigInvalid
-from vau.evaluation.peers import ARPABET, HAMA_SAMPLES, PEERS, hear
+from vau.evaluation.peers import ARPABET, HAMA_SAMPLES, PEERS, check_peer, hear
 from vau.model import find_model, shipped_models
 
 by_peer = pytest.mark.parametrize("peer", sorted(PEERS))
@@ -27,8 +27,10 @@ class Parrot(ModuleType):
         super().__init__("hama")
         self.symbols = list(symbols)
         self.given: list[int] = []
+        self.loads = 0
 
     def ASRModel(self) -> "Parrot":  # noqa: N802
+        self.loads += 1
         return self
 
     def transcribe_waveform(self, samples: np.ndarray, rate_hz: int) -> SimpleNamespace:
@@ -41,7 +43,7 @@ class Parrot(ModuleType):
 def installed(peer: str) -> None:
     package = PEERS[peer].package
     if importlib.util.find_spec(package) is None:
-        pytest.skip(f"the package {package} is not installed: pip install {package}")
+        pytest.skip(f"the package {package} is not installed: pip install 'vau[peers]'")
 
 
 def babble(seed: int, syllables: int = 4) -> bytes:
@@ -71,18 +73,19 @@ def test_the_phones_are_those_of_the_shipped_models() -> None:
     for name in shipped_models():
         model = find_model(name)
         silences = {model.phonemes[class_id] for class_id in model.silence_ids}
-        assert set(ARPABET) == set(model.phonemes) - silences
+        assert set(model.phonemes) - silences == ARPABET
 
 
 @by_peer
 def test_each_phone_can_be_heard_and_nothing_else(peer: str) -> None:
-    assert set(PEERS[peer].phones.values()) == set(ARPABET)
+    assert set(PEERS[peer].phones.values()) == ARPABET
 
 
 def test_an_unknown_peer_is_refused_at_once_with_those_there_are() -> None:
-    with pytest.raises(ConfigInvalid, match=r"'vosk'.*: pocketsphinx, hama") as refused:
-        hear("vosk", [])
-    assert refused.value.field == "peer"
+    for refuse in (check_peer, lambda peer: hear(peer, [])):
+        with pytest.raises(ConfigInvalid, match=r"'vosk'.*: pocketsphinx, hama") as refused:
+            refuse("vosk")
+        assert refused.value.field == "peer"
 
 
 @by_peer
@@ -90,9 +93,11 @@ def test_a_missing_package_is_refused_at_once_with_what_installs_it(
     peer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, PEERS[peer].package, None)
-    with pytest.raises(ConfigInvalid, match=f"pip install {PEERS[peer].package}") as refused:
-        hear(peer, [])
-    assert refused.value.field == "peer"
+    remedy = rf"{PEERS[peer].package} .* pip install 'vau\[peers\]'"
+    for refuse in (check_peer, lambda peer: hear(peer, [])):
+        with pytest.raises(ConfigInvalid, match=remedy) as refused:
+            refuse(peer)
+        assert refused.value.field == "peer"
 
 
 def test_what_is_no_phone_of_english_counts_as_nothing(
@@ -115,6 +120,17 @@ def test_nothing_of_a_long_recording_is_lost(
     assert max(parrot.given) <= HAMA_SAMPLES
 
 
+def test_a_recogniser_is_loaded_once_and_not_to_be_checked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "hama", parrot := Parrot("s"))
+    check_peer("hama")
+    assert parrot.loads == 0
+    file = recording(tmp_path / "a.flac")
+    assert [list(hear("hama", [file])) for _ in range(2)] == [[(0, ("S",))]] * 2
+    assert parrot.loads == 1
+
+
 @by_peer
 def test_what_is_heard_does_not_depend_on_what_was_heard_before(
     peer: str, babbles: list[Path]
@@ -123,7 +139,7 @@ def test_what_is_heard_does_not_depend_on_what_was_heard_before(
     forth, back = dict(hear(peer, babbles)), dict(hear(peer, babbles[::-1]))
     assert [forth[0], forth[1]] == [back[1], back[0]]
     assert forth[0] != forth[1]
-    assert set(forth[0]) | set(forth[1]) <= set(ARPABET)
+    assert set(forth[0]) | set(forth[1]) <= ARPABET
 
 
 @by_peer

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.corpus import PHONEMES, Utterance
 from vau.decode import Viterbi
-from vau.evaluation.edits import edit_distance
+from vau.evaluation.edits import count_edits
 from vau.model import DecoderTables, Model
 
 SILENCE_ID: Final = 0  # in every inventory, see training.corpus
@@ -104,7 +104,7 @@ def error_rate(model: Model, spoken: Sequence[Spoken]) -> float:
             for run in decoder.finish().runs
             if run.class_id not in model.silence_ids
         ]
-        errors += edit_distance(utterance.phones, heard).errors
+        errors += count_edits(utterance.phones, heard).errors
         total += len(utterance.phones)
     return errors / total
 

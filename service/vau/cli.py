@@ -290,7 +290,7 @@ def evaluate(
     decoder: flags.Decoder = "viterbi",
     jobs: flags.Jobs = None,
     noise_db: flags.NoiseDb = None,
-    noise: flags.Noise = "white",
+    noise: flags.Noise = None,
     band: flags.Band = None,
     clip: flags.Clip = 0.0,
     gain_db: flags.GainDb = 0.0,
@@ -313,11 +313,12 @@ def evaluate(
     from vau.processes import core_count
 
     condition = Condition(
-        noise_db=noise_db, noise=noise, band_hz=band, clip=clip, gain_db=gain_db
+        noise_db=noise_db, noise=noise, rate_hz=band, clip=clip, gain_db=gain_db
     )
     if matrix and condition != CLEAN:
         raise typer.BadParameter(
-            f"--matrix has conditions of its own; leave out it or {' '.join(condition.flags)}"
+            f"--matrix has conditions of its own, and {' '.join(condition.flags)} is another; "
+            "leave out one of the two"
         )
     plan = verb.EvaluatePlan(
         manifest=manifest,

@@ -56,7 +56,10 @@ class Decoder(Protocol):
         """Take the next frames, shape (frames, phonemes)."""
 
     def transcript(self) -> Transcript:
-        """Return the best hypothesis as of the last frame; its last run is still open."""
+        """Return the best hypothesis as of the last frame.
+
+        What is behind ``stable_count`` may still change.
+        """
 
     def finish(self) -> Transcript:
         """Return the final answer, all of it stable; nothing may be pushed after it."""
@@ -68,7 +71,10 @@ def decoder_of(model: Model, name: DecoderName) -> Decoder:
 
 
 class Greedy:
-    """The best phoneme of each frame, in runs; those shorter than ``min_frames`` are noise."""
+    """The best phoneme of each frame, in runs; those shorter than ``min_frames`` are left out.
+
+    Where one is left out between two runs of one phoneme, these two follow each other.
+    """
 
     def __init__(self, model: Model) -> None:
         """Begin before the first frame."""
@@ -108,10 +114,17 @@ class Greedy:
 class Viterbi:
     """The search over one utterance.
 
-    A hypothesis is known by its last run: a node, which is the number
-    ``(start_frame * phonemes + phoneme) * phonemes + the phoneme before it``. Its score is
-    counted up to the start of that run, less the gains of the phoneme until then; with
-    those until any later frame added, it is the score there.
+    A hypothesis is known by its last run. A run in the context of what was before it is a
+    *node*, the number ``(start_frame * phonemes + phoneme) * phonemes + phoneme_before``.
+
+    The hypotheses stand in a table of shape (layers, phonemes, phonemes): by when the last run
+    began, by its phoneme, and by the phoneme before it. There is a layer for the runs that
+    begin at each of the last ``min_frames`` frames, at the frame modulo ``min_frames``, and
+    behind them one for the best of all that began earlier: these alone may end. A *place* is
+    an index into the table once it is flattened.
+
+    A score is counted up to the start of the last run, less the gains of its phoneme until
+    then; with those until any later frame added, it is the score there.
     """
 
     def __init__(self, model: Model) -> None:
@@ -126,13 +139,13 @@ class Viterbi:
         self._nodes_per_frame = classes * classes
         self._frames = 0
         self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
-        # A layer for the runs that begin at each of the last min_frames frames, at the frame
-        # modulo min_frames; behind them one for the best of all earlier starts.
-        layers = (tables.min_frames + 1, classes, classes)
-        self._start = np.zeros(layers, np.int64)
-        self._score = np.full(layers, -np.inf)
+        table = (tables.min_frames + 1, classes, classes)  # the one of the hypotheses
+        self._start = np.zeros(table, np.int64)  # at which frame the last run began
+        self._score = np.full(table, -np.inf)  # -inf where there is none
         self._score[0, :, next(iter(model.silence_ids), 0)] = 0.0
         kept_frames = tables.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES + 1
+        # By frame, modulo kept_frames: for each run that begins there, by its phoneme and the
+        # one before it, the node it follows; and the sums of the posteriors until there.
         self._before = np.zeros((kept_frames, classes, classes), np.int64)
         self._posterior_sums = np.zeros((kept_frames, classes))
         self._stable: list[Run] = []
@@ -171,11 +184,11 @@ class Viterbi:
         score, start, longest = self._score[layer], self._start[layer], self._score[-1]
         np.copyto(self._start[-1], start, where=score > longest)
         np.maximum(score, longest, out=longest)
-        ends = longest + self._gain[:, np.newaxis]
+        ends = longest + self._gain[:, np.newaxis]  # shape (phonemes, phonemes before)
         best = ends[self._classes, ends.argmax(axis=1)]
         longest[ends < best.max() - BEAM] = -np.inf
         ending = best.argsort(kind="stable")[-FOLLOWED:]
-        reached = self._follow.take(ending, axis=0)
+        reached = self._follow.take(ending, axis=0)  # shape (ending, next, before)
         reached += ends[ending][:, np.newaxis]
         context = reached.argmax(axis=2)
         score.fill(-np.inf)
@@ -188,7 +201,7 @@ class Viterbi:
         self._posterior_sums[kept] = self._posterior_sum
 
     def _best(self) -> int:
-        """Return the place of the best hypothesis among all."""
+        """Return the place of the best hypothesis whose last run has a frame at least."""
         scores = np.where(self._start < self._frames, self._score, -np.inf)
         return int((scores + self._gain[:, np.newaxis]).argmax())
 
@@ -197,7 +210,7 @@ class Viterbi:
         return np.flatnonzero(self._score > -np.inf)
 
     def _ancestors(self, places: NDArray[np.intp], frame: int) -> NDArray[np.int64]:
-        """Return the run that each of the hypotheses at ``places`` was in at a frame."""
+        """Return the node in which each of the hypotheses at ``places`` was at a frame."""
         starts = self._start.ravel()[places]
         nodes = starts * self._nodes_per_frame + places % self._nodes_per_frame
         later = (frame + 1) * self._nodes_per_frame
@@ -211,9 +224,9 @@ class Viterbi:
         if decided > self._root_start:
             living = self._living()
             nodes = self._ancestors(living, decided)
-            of_best = nodes[living == self._best()]
+            (of_best,) = nodes[living == self._best()]
             self._give_up(living[nodes != of_best])
-            self._settle(self._path_to(int(of_best[0])))
+            self._settle(self._path_to(int(of_best)))
         ended = self._frames - self._look_back_frames
         path = [node for node in self._best_path() if node // self._nodes_per_frame <= ended]
         if len(path) > 1:
@@ -253,12 +266,12 @@ class Viterbi:
             self._root_posterior_sums = self._posterior_sums[self._kept(root_start)].copy()
 
     def _best_path(self) -> list[int]:
-        """Return the runs of the best hypothesis behind those that are stable."""
+        """Return the nodes of the best hypothesis behind those that are stable."""
         (node,) = self._ancestors(np.array([self._best()]), self._frames)
         return self._path_to(int(node))
 
     def _path_to(self, node: int) -> list[int]:
-        """Return the runs behind those that are stable, up to ``node``."""
+        """Return the nodes behind those that are stable, up to ``node``."""
         path = [node]
         while path[-1] // self._nodes_per_frame > self._root_start:
             path.append(int(self._before.ravel()[path[-1] % self._before.size]))

@@ -14,7 +14,6 @@ from vau.decode import DecoderName
 from vau.evaluation.condition import CLEAN, MATRIX, Condition
 from vau.evaluation.listening import (
     Hearing,
-    check_peer,
     choice_of,
     hear_here,
     hear_on_server,
@@ -24,6 +23,7 @@ from vau.evaluation.listening import (
 )
 from vau.evaluation.manifest import Inventory, Utterance, read_manifest
 from vau.evaluation.page import write_page
+from vau.evaluation.peers import check_peer
 from vau.evaluation.plots import draw, new_figure
 from vau.evaluation.report import Evaluation
 from vau.evaluation.scores import FLOAT, Heard, is_float, scores
@@ -61,9 +61,16 @@ class EvaluatePlan:
     page: Path | None = None
     """A page of text with the figures, which are beside it unless ``plots`` says where."""
 
+    def __post_init__(self) -> None:
+        if self.page is not None and len(self.conditions) > 1 and self.conditions != MATRIX:
+            raise ValueError("page: no command line means these conditions together")
+
     @property
     def command(self) -> str:
-        """Return the command line of it, without the folders of this machine."""
+        """Return a command line that gives the figures of the page again.
+
+        Folders of this machine are left out of it, and so is what changes no figure.
+        """
         words = ["vau", "evaluate", "--manifest", f"CORPUS/{self.manifest.name}"]
         named = {
             "--split": self.split,
@@ -207,5 +214,4 @@ def _evaluation(
         yardstick=next((score for score in ours if is_float(score.backend)), None),
         peers=tuple(score for score in found if score.backend in plan.peers),
         temperature=temperature,
-        decoder=plan.decoder,
     )

@@ -274,7 +274,10 @@ Limit = Annotated[int | None, flag("--limit", "Only the first utterances.", min=
 NoiseDb = Annotated[
     float | None, flag("--noise-db", "Add noise, so far below the speech.", metavar="DB")
 ]
-Noise = Annotated[Literal["white", "pink"], flag("--noise", "The colour of that noise.")]
+Noise = Annotated[
+    Literal["white", "pink"] | None,
+    flag("--noise", "The colour of that noise.", show_default="white"),
+]
 Band = Annotated[
     int | None, flag("--band", "Take the audio through this sampling rate.", metavar="8000")
 ]

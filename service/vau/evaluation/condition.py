@@ -17,8 +17,11 @@ from vau.errors import ConfigInvalid
 
 Noise: TypeAlias = Literal["white", "pink"]
 COLOURS: Final[dict[Noise, float]] = {"white": conditions.WHITE, "pink": conditions.PINK}
-BAND_HZ: Final = 8_000
+NARROW_RATE_HZ: Final = 8_000
 """The one narrower sampling rate that audio can be taken through."""
+
+MOST_DB: Final = 100.0
+"""Levels may be as high, or as far below zero; 16 bits span 96."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,24 +31,34 @@ class Condition:
     noise_db: float | None = None
     """Ratio of the mean powers of recording and noise, both over the whole, in dB."""
 
-    noise: Noise = "white"
+    noise: Noise | None = None
+    """The colour of that noise; white if only its level is given."""
+
     clip: float = 0.0
     """Share of the samples that are cut off."""
 
-    band_hz: int | None = None
+    rate_hz: int | None = None
     """A sampling rate that the audio goes through."""
 
     gain_db: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.noise != "white" and self.noise_db is None:
+        if self.noise is not None and self.noise_db is None:
             raise ConfigInvalid(
                 f"noise: {self.noise} was asked for, but not how much; add --noise-db",
                 field="noise",
             )
-        if self.band_hz not in (None, BAND_HZ):
+        for field, level_db in (("noise-db", self.noise_db), ("gain-db", self.gain_db)):
+            if level_db is not None and not -MOST_DB <= level_db <= MOST_DB:
+                raise ConfigInvalid(
+                    f"{field}: {level_db:g} dB cannot be tried; choose from {-MOST_DB:g} to "
+                    f"{MOST_DB:g}",
+                    field=field,
+                )
+        if self.rate_hz not in (None, NARROW_RATE_HZ):
             raise ConfigInvalid(
-                f"band: {self.band_hz} Hz cannot be tried; choose {BAND_HZ}", field="band"
+                f"band: {self.rate_hz} Hz cannot be tried; choose {NARROW_RATE_HZ}",
+                field="band",
             )
         if not 0.0 <= self.clip < 1.0:
             raise ConfigInvalid(
@@ -58,11 +71,11 @@ class Condition:
         """Say it in words, ``clean`` if nothing happens."""
         parts = []
         if self.noise_db is not None:
-            parts.append(f"{self.noise} noise {self.noise_db:g} dB")
+            parts.append(f"{self.noise or 'white'} noise {self.noise_db:g} dB")
         if self.clip:
-            parts.append(f"clipped {self.clip:.0%}")
-        if self.band_hz is not None:
-            parts.append(f"band of {self.band_hz} Hz")
+            parts.append(f"clipped {100 * self.clip:g} %")
+        if self.rate_hz is not None:
+            parts.append(f"sampled at {self.rate_hz} Hz")
         if self.gain_db:
             parts.append(f"gain {self.gain_db:g} dB")
         return ", ".join(parts) or "clean"
@@ -73,12 +86,12 @@ class Condition:
         flags = []
         if self.noise_db is not None:
             flags += ["--noise-db", f"{self.noise_db:g}"]
-            if self.noise != "white":
+            if self.noise is not None:
                 flags += ["--noise", self.noise]
         if self.clip:
             flags += ["--clip", f"{self.clip:g}"]
-        if self.band_hz is not None:
-            flags += ["--band", f"{self.band_hz}"]
+        if self.rate_hz is not None:
+            flags += ["--band", f"{self.rate_hz}"]
         if self.gain_db:
             flags += ["--gain-db", f"{self.gain_db:g}"]
         return flags
@@ -94,11 +107,11 @@ class Condition:
         if self.noise_db is not None:
             digest = hashlib.sha256(utterance.encode()).digest()
             rng = np.random.default_rng(int.from_bytes(digest[:8], "little"))
-            noise = conditions.noise(len(samples), COLOURS[self.noise], rng)
+            noise = conditions.noise(len(samples), COLOURS[self.noise or "white"], rng)
             samples = conditions.mix(samples, noise, self.noise_db)
         if self.clip:
             samples = conditions.clip(samples, self.clip)
-        if self.band_hz is not None:
+        if self.rate_hz is not None:
             samples = conditions.limit_band(samples)
         return to_int16(conditions.scale(samples, self.gain_db))
 
@@ -109,7 +122,7 @@ MATRIX: Final = (
     Condition(noise_db=20.0),
     Condition(noise_db=10.0),
     Condition(noise_db=5.0),
-    Condition(band_hz=BAND_HZ),
+    Condition(rate_hz=NARROW_RATE_HZ),
     Condition(clip=0.1),
     Condition(gain_db=-30.0),
 )

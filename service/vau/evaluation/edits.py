@@ -72,6 +72,6 @@ def edits_of(pairs: Iterable[Pair]) -> Edits:
     return Edits(differing - insertions - deletions, insertions, deletions)
 
 
-def edit_distance(reference: Sequence[str], heard: Sequence[str]) -> Edits:
+def count_edits(reference: Sequence[str], heard: Sequence[str]) -> Edits:
     """Count the edits of a cheapest alignment."""
     return edits_of(align(reference, heard))

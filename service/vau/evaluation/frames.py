@@ -27,14 +27,14 @@ class FrameCounts:
     right: tuple[int, ...] = (0,) * BINS
     """Of these, those whose best class is the label."""
 
-    confidence: tuple[float, ...] = (0.0,) * BINS
+    confidence_sum: tuple[float, ...] = (0.0,) * BINS
     """Summed over the frames of the bin."""
 
     def __add__(self, other: "FrameCounts") -> "FrameCounts":
         return FrameCounts(
             tuple(np.add(self.frames, other.frames).tolist()),
             tuple(np.add(self.right, other.right).tolist()),
-            tuple(np.add(self.confidence, other.confidence).tolist()),
+            tuple(np.add(self.confidence_sum, other.confidence_sum).tolist()),
         )
 
     @property
@@ -52,7 +52,7 @@ class FrameCounts:
         empty bin adds nothing.
         Ref: Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 2.
         """
-        gaps = np.abs(np.subtract(self.right, self.confidence))
+        gaps = np.abs(np.subtract(self.right, self.confidence_sum))
         return float(gaps.sum() / sum(self.frames))
 
 
@@ -73,7 +73,7 @@ def count_frames(log_prob: NDArray[np.float32], labels: NDArray[np.intp]) -> Fra
     )
 
 
-def frame_labels(
+def labels_of_frames(
     utterance: Utterance, inventory: Inventory, frames: int, samples: int
 ) -> NDArray[np.intp] | None:
     """Return the class id of each frame, or None for an utterance without labels.

@@ -22,7 +22,7 @@ from vau.evaluation import peers
 from vau.evaluation.condition import CLEAN, Condition
 from vau.evaluation.edits import align
 from vau.evaluation.emission import CHUNK_S, Watch
-from vau.evaluation.frames import boundary_errors_ms, count_frames, frame_labels
+from vau.evaluation.frames import boundary_errors_ms, count_frames, labels_of_frames
 from vau.evaluation.manifest import Inventory, Utterance
 from vau.evaluation.scores import FLOAT, Heard
 from vau.model import Model
@@ -102,7 +102,7 @@ def hear_on_server(
 ) -> Iterator[Heard]:
     """Do the same with a backend of a server, ``streams`` utterances at a time.
 
-    Chunks of 100 ms are sent as fast as they are taken: each has an answer of its own, so
+    Chunks of CHUNK_S are sent as fast as they are taken: each has an answer of its own, so
     that delays in audio time are those of live audio.
     """
     seen = [_Seen() for _ in hearing.utterances]
@@ -119,11 +119,6 @@ def hear_on_server(
     )
     for index, done in outcomes:
         yield _compared(hearing, index, done, seen[index], timed=request.interim_results)
-
-
-def check_peer(peer: str) -> None:
-    """Raise ConfigInvalid if no recogniser of that name can be used here."""
-    peers.hear(peer, ())
 
 
 def hear_with_peer(hearing: Hearing, peer: str) -> Iterator[Heard]:
@@ -167,7 +162,7 @@ def _compared(
         what = f"{hearing.manifest}: utterance {utterance.name}: {error}"
         raise type(error)(what, field=error.field, **error.facts) from error
     frame_counts = boundary_errors = None
-    labels = frame_labels(utterance, hearing.inventory, done.frames, done.samples)
+    labels = labels_of_frames(utterance, hearing.inventory, done.frames, done.samples)
     if labels is not None and done.posteriors is not None:
         frame_counts = count_frames(done.posteriors.astype(np.float32), labels)
     if utterance.alignment is not None:
@@ -179,6 +174,7 @@ def _compared(
         gender=utterance.gender,
         model=done.engine.model,
         backend=done.engine.backend,
+        decoder=done.engine.decoder,
         pairs=tuple(align(utterance.phones, done.symbols())),
         frames=done.frames,
         frame_counts=frame_counts,

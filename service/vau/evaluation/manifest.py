@@ -82,7 +82,7 @@ def read_manifest(
         rows = [(line, row) for line, row in rows if row["split"] == split]
     rows = rows[:limit]
     _check_rows(manifest, rows)
-    labels = _labels(manifest.with_name(LABELS), {row["utt"] for _, row in rows}, inventory)
+    labels = read_labels(manifest.with_name(LABELS), {row["utt"] for _, row in rows}, inventory)
     utterances = [_utterance(manifest, row, inventory, labels) for _, row in rows]
     missing = [str(utterance.path) for utterance in utterances if not utterance.path.is_file()]
     if missing:
@@ -170,7 +170,7 @@ def _without_alias(columns: Sequence[str]) -> list[str]:
     return ["utt" if name == NAME_ALIAS else name for name in columns]
 
 
-def _labels(
+def read_labels(
     file: Path, wanted: set[str], inventory: Inventory
 ) -> dict[str, tuple[Stretch, ...]] | None:
     """Return the labels of the utterances that are wanted; None if there is no such file."""

@@ -6,15 +6,19 @@ others as they are, so several runs make one page.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from vau.errors import ConfigInvalid
+from vau.evaluation.condition import NARROW_RATE_HZ
+from vau.evaluation.emission import CHUNK_S
+from vau.evaluation.frames import BINS, NEAR_MS
+from vau.evaluation.manifest import LABELS
 from vau.evaluation.peers import PEERS
-from vau.evaluation.report import Evaluation
+from vau.evaluation.report import Evaluation, between, points
 from vau.evaluation.scores import (
-    Interval,
+    RESAMPLES,
     Score,
     gap,
     gap_ci95,
@@ -36,23 +40,24 @@ each stands with them.
   alignment, over the phones of the manifest. Silence counts on neither side. Stress digits are
   taken off (`AH0` is `AH`) where the model knows the phone without them alone. It measures
   agreement with the manifest: where a dictionary made the phones, with that dictionary.
-- **Intervals** hold 95 % of 2000 bootstrap draws over utterances, with a fixed seed. The gap
-  between the integers and float is paired: both are scored on the same draws.
+- **Intervals** hold 95 % of {RESAMPLES} bootstrap draws over utterances, with a fixed seed. The
+  gap between the integers and float is paired: both are scored on the same draws.
 - **Conditions** worsen the decoded 16 kHz samples, before they are rounded to 16 bits again.
   Noise is Gaussian, seeded by the name of the utterance, so that all recognisers hear the same;
-  its level is the ratio of mean powers over the whole recording. The band of 8000 Hz is that
-  sampling rate and back. Clipping cuts off the largest samples.
+  its level is the ratio of mean powers over the whole recording. What is sampled at
+  {NARROW_RATE_HZ} Hz is brought back to 16 kHz. Clipping cuts off the largest samples.
 - **Frames** are right where the most probable class is the label of those 10 ms, silence
-  included. The calibration error (ECE) is over 15 equal bins of the posterior of that class:
-  the mean of |share right - mean posterior|, weighted by the frames of the bin.
+  included. The calibration error (ECE) is over {BINS} equal bins of the posterior of that
+  class: the mean of |share right - mean posterior|, weighted by the frames of the bin.
 - **Boundaries** are the starts of phones that were heard rightly, against the labels.
-- **Delays** are in audio time: audio comes in chunks of 100 ms, each followed by an interim
-  result. A phone of the final result is *shown* by the first result that has its name anywhere
-  in its span, and *stable* once it can no longer change; either counts from the end of the
-  phone to the end of the audio received by then. Host and accelerator need their time on top.
+- **Delays** are in audio time: audio comes in chunks of {1000 * CHUNK_S:g} ms, each followed by
+  an interim result. A phone of the final result is *shown* by the first result that has its
+  name anywhere in its span, and *stable* once it can no longer change; either counts from the
+  end of the phone to the end of the audio received by then. Host and accelerator need their
+  time on top.
 - **Other recognisers** hear the same samples of the same utterances.
 
-What needs labels of frames takes them from `phones_10ms.tsv` beside the manifest.
+What needs labels of frames takes them from `{LABELS}` beside the manifest.
 """
 
 
@@ -62,7 +67,7 @@ def write_page(
     """Write the section of the model that was evaluated, in place of its earlier one.
 
     found:   under one or more conditions; the figures in detail are those of the first.
-    command: what was typed.
+    command: what makes the same figures again.
     figures: PNGs to show; they are linked relative to the page.
     Raises   ConfigInvalid if the page cannot be read or written, or is another text.
     """
@@ -101,7 +106,7 @@ def section(found: Sequence[Evaluation], command: str, links: Sequence[str]) -> 
     """Return what the page says of one model."""
     first = found[0]
     score = first.score
-    size = f"{len(score.heard)} utterances with {score.phones} phones"
+    size = f"{len(score.heard)} utterances with {score.phone_count} phones"
     parts = [
         f"## {score.model}\n",
         f"{size}, on `{score.backend}`, {first.condition.name}:\n",
@@ -129,13 +134,13 @@ def _figures(found: Evaluation) -> str:
     edits, boundaries = score.edits, score.boundary_errors_ms
     rows = [("PER", _rate(score))]
     if yardstick is not None and yardstick is not score:
-        over = f"{_points(gap(score, yardstick))} points"
+        over = f"{points(gap(score, yardstick))} points"
         rows += [
             ("PER in float", _rate(yardstick)),
-            ("gap, paired", over + _between(gap_ci95(score, yardstick), _points)),
+            ("gap, paired", over + between(gap_ci95(score, yardstick), points)),
         ]
     for name in ("substitutions", "insertions", "deletions"):
-        rows.append((name, _percent(getattr(edits, name) / score.phones)))
+        rows.append((name, _percent(getattr(edits, name) / score.phone_count)))
     if counts is not None:
         rows += [
             ("frames right", _percent(counts.accuracy)),
@@ -146,7 +151,7 @@ def _figures(found: Evaluation) -> str:
     near = share_near(boundaries)
     if near is not None:
         rows.append(("boundaries, median", _ms(percentile(boundaries, 50))))
-        rows.append(("boundaries within 20 ms", _percent(near)))
+        rows.append((f"boundaries within {NEAR_MS:g} ms", _percent(near)))
     for name, delays in (("shown", score.shown_ms), ("stable", score.stable_ms)):
         if delays is not None:
             times = f"{_ms(percentile(delays, 50))}, {_ms(percentile(delays, 90))}"
@@ -190,7 +195,7 @@ def _peers(found: Evaluation) -> str:
 
 
 def _groups(title: str, groups: Mapping[str, Score]) -> str:
-    rows = [(name, str(group.phones), _rate(group)) for name, group in groups.items()]
+    rows = [(name, str(group.phone_count), _rate(group)) for name, group in groups.items()]
     return _rows([title, "phones", "PER"], rows)
 
 
@@ -210,19 +215,11 @@ def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _rate(score: Score) -> str:
-    return _percent(score.per) + _between(score.per_ci95, _percent)
-
-
-def _between(interval: Interval | None, write: Callable[[float], str]) -> str:
-    return "" if interval is None else f" ({write(interval[0])} to {write(interval[1])})"
+    return _percent(score.per) + between(score.per_ci95, _percent)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.2f}"
 
 
 def _ms(value: float | None) -> str:

@@ -10,6 +10,7 @@ Ref: pocketsphinx 5.1.1, https://pocketsphinx.readthedocs.io (BSD, model include
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeAlias
@@ -28,9 +29,6 @@ Samples: TypeAlias = NDArray[np.int16]
 Listener: TypeAlias = Callable[[Samples], list[str]]
 """A recogniser with its weights loaded: samples to its own symbols."""
 
-ARPABET: Final = """AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S
-    SH T TH UH UW V W Y Z ZH""".split()
-
 ARPABET_OF_IPA: Final[Mapping[str, str]] = {
     "ɑ": "AA", "ɒ": "AA", "æ": "AE", "ʌ": "AH", "ə": "AH", "ɐ": "AH", "ɔ": "AO", "aʊ": "AW",
     "aɪ": "AY", "b": "B", "t͡ʃ": "CH", "d": "D", "ð": "DH", "ɛ": "EH", "ɝ": "ER", "ɚ": "ER",
@@ -44,6 +42,8 @@ ARPABET_OF_IPA: Final[Mapping[str, str]] = {
 What else ``hama`` may say belongs to other languages, or spells a letter: about one symbol in
 a hundred, which counts as nothing heard. On dev no nearest phone for it did better.
 """
+
+ARPABET: Final = frozenset(ARPABET_OF_IPA.values())
 
 HAMA_SAMPLES: Final = 30 * SAMPLE_RATE_HZ
 """What its engine takes at once; it leaves out whatever follows, without a word."""
@@ -64,16 +64,26 @@ class Peer:
     """What must be known to read its error rate."""
 
 
+def check_peer(peer: str) -> None:
+    """Raise ConfigInvalid if no recogniser of that name is known, or its package is missing."""
+    _library(_find(peer))
+
+
 def hear(peer: str, files: Sequence[Path]) -> Iterator[tuple[int, Phones]]:
     """Let a recogniser hear each file; yield its place in ``files`` and the phones heard.
 
     peer:   one of ``PEERS``.
-    Raises  ConfigInvalid at once if there is no such peer, or its package cannot be used;
-            while iterating, what ``read_recording`` raises.
+    Raises  ConfigInvalid at once as ``check_peer`` does; while iterating, what
+            ``read_recording`` raises.
     """
     found = _find(peer)
-    listen = found.load(_library(peer, found.package))
-    return _hear_each(listen, found.phones, files)
+    return _hear_each(_loaded(found.load, _library(found)), found.phones, files)
+
+
+@cache
+def _loaded(load: Callable[[ModuleType], Listener], library: ModuleType) -> Listener:
+    """Load a recogniser; a process does so once."""
+    return load(library)
 
 
 def _hear_each(
@@ -93,13 +103,13 @@ def _find(peer: str) -> Peer:
     return PEERS[peer]
 
 
-def _library(peer: str, package: str) -> ModuleType:
+def _library(peer: Peer) -> ModuleType:
     try:
-        return importlib.import_module(package)  # an extra, which few installations have
+        return importlib.import_module(peer.package)  # an extra, which few installations have
     except ImportError as cause:
         raise ConfigInvalid(
-            f"peer: {peer} needs the package {package}, which cannot be used ({cause}); "
-            f"install it: pip install {package}",
+            f"peer: the package {peer.package} cannot be used ({cause}); install it: "
+            "pip install 'vau[peers]'",
             field="peer",
         ) from cause
 

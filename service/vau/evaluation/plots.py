@@ -102,7 +102,7 @@ def calibration_figure(found: Evaluation) -> Any:  # noqa: ANN401
     frames = np.array(counts.frames)
     filled = frames > 0
     accuracy = np.array(counts.right)[filled] / frames[filled]
-    confidence = np.array(counts.confidence)[filled] / frames[filled]
+    confidence = np.array(counts.confidence_sum)[filled] / frames[filled]
     middles = (np.arange(BINS) + 0.5) / BINS
     figure = new_figure(5.5, 6.5)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=[3, 1])

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vau.decode import DecoderName
 from vau.evaluation.condition import Condition
+from vau.evaluation.frames import NEAR_MS
 from vau.evaluation.scores import (
     Heard,
     Interval,
@@ -27,7 +27,6 @@ class Evaluation:
     """Of the same network in float; None from a server that does not offer it."""
 
     peers: tuple[Score, ...] = ()
-    decoder: DecoderName
     temperature: float | None
     """That of the model; None from a server, which does not tell."""
 
@@ -40,16 +39,16 @@ def report(found: Evaluation) -> dict[str, Any]:
     return {
         "model": score.model,
         "backend": score.backend,
-        "decoder": found.decoder,
+        "decoder": score.decoder or None,
         "condition": found.condition.name,
         "utterances": len(score.heard),
-        "phone_count": score.phones,
+        "phone_count": score.phone_count,
         "frames": score.frames,
         "per": score.per,
         "per_ci95": score.per_ci95,
-        "sub": edits.substitutions / score.phones,
-        "ins": edits.insertions / score.phones,
-        "del": edits.deletions / score.phones,
+        "sub": edits.substitutions / score.phone_count,
+        "ins": edits.insertions / score.phone_count,
+        "del": edits.deletions / score.phone_count,
         "counts": asdict(edits),
         "per_float": yardstick and yardstick.per,
         "counts_float": yardstick and asdict(yardstick.edits),
@@ -60,7 +59,7 @@ def report(found: Evaluation) -> dict[str, Any]:
         "temperature": found.temperature,
         "saturations": score.saturations,
         "boundary_ms_p50": percentile(boundaries, 50),
-        "boundary_within_20ms": share_near(boundaries),
+        f"boundary_within_{NEAR_MS:g}ms": share_near(boundaries),
         "shown_ms_p50": percentile(shown, 50),
         "shown_ms_p90": percentile(shown, 90),
         "stable_ms_p50": percentile(stable, 50),
@@ -73,7 +72,7 @@ def report(found: Evaluation) -> dict[str, Any]:
                 "per": peer.per,
                 "per_ci95": peer.per_ci95,
                 "counts": asdict(peer.edits),
-                "phones": peer.phones,
+                "phone_count": peer.phone_count,
             }
             for peer in found.peers
         ],
@@ -86,7 +85,7 @@ def _groups(score: Score, key: Callable[[Heard], str | None]) -> dict[str, Any] 
         name: {
             "per": group.per,
             "per_ci95": group.per_ci95,
-            "phone_count": group.phones,
+            "phone_count": group.phone_count,
             "utterances": len(group.heard),
         }
         for name, group in groups.items()
@@ -96,7 +95,7 @@ def _groups(score: Score, key: Callable[[Heard], str | None]) -> dict[str, Any] 
 def table(found: Evaluation) -> list[str]:
     """Return the figures for a person: a line per recogniser, and what else is known."""
     score, yardstick = found.score, found.yardstick
-    size = f"{len(score.heard)} utterances, {score.phones} phonemes, {score.frames} frames"
+    size = f"{len(score.heard)} utterances, {score.phone_count} phones, {score.frames} frames"
     title = f"{score.model}: {size}"
     lines = [
         title if found.condition.name == "clean" else f"{title}; {found.condition.name}",
@@ -106,7 +105,7 @@ def table(found: Evaluation) -> list[str]:
     if yardstick and yardstick is not score:
         interval = gap_ci95(score, yardstick)
         lines.append(
-            f"above float: {_points(gap(score, yardstick))} points{_between(interval)}"
+            f"above float: {points(gap(score, yardstick))} points{between(interval, points)}"
         )
     if frame_counts := score.frame_counts:
         lines.append(
@@ -116,7 +115,9 @@ def table(found: Evaluation) -> list[str]:
     boundaries = score.boundary_errors_ms
     if (median := percentile(boundaries, 50)) is not None:
         near = share_near(boundaries)
-        lines.append(f"boundaries: {median:.0f} ms off (median), {near:.1%} within 20 ms")
+        lines.append(
+            f"boundaries: {median:.0f} ms off (median), {near:.1%} within {NEAR_MS:g} ms"
+        )
     for what, delays in (("shown", score.shown_ms), ("stable", score.stable_ms)):
         if delays is not None and len(delays):
             p50, p90 = percentile(delays, 50), percentile(delays, 90)
@@ -131,7 +132,7 @@ def matrix_table(found: Sequence[Evaluation]) -> list[str]:
     names = [each.backend for each in _distinct(first)]
     score = first.score
     lines = [
-        f"{score.model}: {len(score.heard)} utterances, {score.phones} phonemes",
+        f"{score.model}: {len(score.heard)} utterances, {score.phone_count} phones",
         " ".join([f"{'condition':<{width}}", *(f"{name:>16}" for name in names)]),
     ]
     for each in found:
@@ -155,11 +156,11 @@ def _line(score: Score) -> str:
     return f"{score.backend:<20} {score.per:>8.2%} {between:>17} {counts}"
 
 
-def _points(share: float) -> str:
+def points(share: float) -> str:
+    """Write a difference of two rates in points of a percent, with its sign."""
     return f"{100 * share:+.2f}"
 
 
-def _between(interval: Interval | None) -> str:
-    if interval is None:
-        return ""
-    return f" ({_points(interval[0])} to {_points(interval[1])})"
+def between(interval: Interval | None, write: Callable[[float], str]) -> str:
+    """Write an interval, both ends with ``write``, to follow a figure; empty without one."""
+    return "" if interval is None else f" ({write(interval[0])} to {write(interval[1])})"

@@ -11,7 +11,7 @@ Ref: Bisani and Ney, Bootstrap estimates for confidence intervals in ASR perform
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import chain
 from operator import add
 from typing import Final
@@ -45,6 +45,9 @@ class Heard:
     backend: str
     """Its id, or the name of the other recogniser."""
 
+    decoder: str = ""
+    """Empty for a recogniser that is not ours, and if a server did not say."""
+
     pairs: tuple[Pair, ...]
     """What was said beside what was heard, silence left out."""
 
@@ -60,12 +63,12 @@ class Heard:
         return edits_of(self.pairs)
 
     @property
-    def phones(self) -> int:
+    def phone_count(self) -> int:
         """How many were said."""
         return sum(said is not None for said, _ in self.pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Score:
     """All that one recogniser heard of a manifest."""
 
@@ -73,7 +76,7 @@ class Score:
     """In the order of the manifest; of one model and backend."""
 
     def __post_init__(self) -> None:
-        if not self.phones:
+        if not self.phone_count:
             raise ConfigInvalid(
                 "manifest: no reference phones besides silence, so there is no error rate",
                 field="manifest",
@@ -90,9 +93,14 @@ class Score:
         return self.heard[0].backend
 
     @property
-    def phones(self) -> int:
+    def decoder(self) -> str:
+        """Name the decoder, as ``Heard`` does."""
+        return self.heard[0].decoder
+
+    @property
+    def phone_count(self) -> int:
         """How many were said."""
-        return sum(each.phones for each in self.heard)
+        return sum(each.phone_count for each in self.heard)
 
     @property
     def edits(self) -> Edits:
@@ -101,10 +109,10 @@ class Score:
 
     @property
     def per(self) -> float:
-        """Errors over reference phonemes: 0 is perfect, and insertions may lift it past 1."""
-        return self.edits.errors / self.phones
+        """Errors over phones said: 0 is perfect, and insertions may lift it past 1."""
+        return self.edits.errors / self.phone_count
 
-    @property
+    @cached_property
     def per_ci95(self) -> Interval | None:
         """Return the interval of the rate; None for one utterance, which cannot tell."""
         return _interval(_errors(self.heard), _phones(self.heard))
@@ -156,7 +164,7 @@ class Score:
         return {
             name: Score(tuple(groups[name]))
             for name in sorted(groups)
-            if any(each.phones for each in groups[name])
+            if any(each.phone_count for each in groups[name])
         }
 
 
@@ -196,7 +204,7 @@ def percentile(values: NDArray[np.float64] | None, percent: float) -> float | No
 
 
 def share_near(errors_ms: NDArray[np.float64] | None) -> float | None:
-    """Return the share of errors of 20 ms and less; None of nothing."""
+    """Return the share of errors of NEAR_MS and less; None of nothing."""
     if errors_ms is None or not len(errors_ms):
         return None
     return float(np.mean(errors_ms <= NEAR_MS))
@@ -213,18 +221,19 @@ def _errors(heard: Iterable[Heard]) -> NDArray[np.int64]:
 
 
 def _phones(heard: Iterable[Heard]) -> NDArray[np.int64]:
-    return np.array([each.phones for each in heard], np.int64)
+    return np.array([each.phone_count for each in heard], np.int64)
 
 
 def _interval(errors: NDArray[np.int64], phones: NDArray[np.int64]) -> Interval | None:
-    """Bootstrap the ratio of two sums over utterances."""
-    if len(phones) < 2:
+    """Bootstrap the ratio of two sums over utterances, a draw at a time: they may be many."""
+    count = len(phones)
+    if count < 2:
         return None
     rng = np.random.default_rng(SEED)
-    drawn = rng.integers(len(phones), size=(RESAMPLES, len(phones)))
-    said = phones[drawn].sum(axis=1)
-    rates = errors[drawn].sum(axis=1)[said > 0] / said[said > 0]
-    low, high = np.percentile(rates, [2.5, 97.5])
+    counts = np.stack([errors, phones])
+    sums = [counts[:, rng.integers(count, size=count)].sum(axis=1) for _ in range(RESAMPLES)]
+    wrong, said = np.transpose(sums)
+    low, high = np.percentile(wrong[said > 0] / said[said > 0], [2.5, 97.5])
     return float(low), float(high)
 
 
