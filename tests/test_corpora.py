@@ -27,7 +27,7 @@ ENTRY = Entry(
     speaker="7",
     gender="F",
     phones=("l", "l"),
-    runs=(("sil", 2), ("l", 3), ("l", 4)),
+    stretches=(("sil", 2), ("l", 3), ("l", 4)),
 )
 
 
@@ -138,6 +138,18 @@ def test_timits_audio_is_copied_bit_for_bit(timit: Path, labelled: Path) -> None
     (copied,) = [s for s in read_corpus(labelled, ["train"]) if s.utt == "mgrl0-sx37"]
     original = read_audio(timit / "TRAIN/DR1/MGRL0/SX37.WAV")
     np.testing.assert_array_equal(read_audio(copied.path), original)
+
+
+def test_another_recording_gets_another_copy(tmp_path: Path) -> None:
+    tree = write_timit(tmp_path / "timit")
+    before = read_corpus(prepare(tree, tmp_path, jobs=1), ["train"])[0]
+    assert read_corpus(prepare(tree, tmp_path, jobs=1), ["train"])[0].path == before.path
+    sentence = tree / "TRAIN/DR1/FCJF0/SI648.WAV"
+    louder = (read_audio(before.path) * 2**15 * 1.5).astype(np.int16)
+    sentence.write_bytes(sphere(louder))
+    after = read_corpus(prepare(tree, tmp_path, jobs=1), ["train"])[0]
+    assert after.utt == before.utt == "fcjf0-si648"
+    np.testing.assert_array_equal(read_audio(after.path) * 2**15, louder)
 
 
 def test_a_frame_belongs_to_the_segment_under_its_centre() -> None:

@@ -14,9 +14,11 @@ from training.corpora.forms import prepare
 from training.corpora.librispeech import (
     Chapter,
     align_chapter,
+    label,
     read_lexicon,
     set_aside,
     splits,
+    stand_ins,
 )
 from training.corpus import PHONEMES, BadCorpus, read_corpus
 from vau.audio import SAMPLE_RATE_HZ
@@ -59,17 +61,24 @@ def write_chapter(tree: Path, subset: str, speaker: int, *texts: str) -> Chapter
 def test_a_subset_becomes_the_split_that_its_name_says(tmp_path: Path) -> None:
     subsets = ["train-clean-5", "train-other-500", "dev-clean-2", "test-clean", "test-other"]
     chapters = [write_chapter(tmp_path, name, at) for at, name in enumerate(subsets)]
-    found = [splits(chapters)[chapter] for chapter in chapters]
+    found = list(splits(chapters, {}).values())
     assert found == ["train", "train", "dev", "test", "test-other"]
 
 
-def test_speakers_of_train_stand_in_for_missing_splits(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_speakers_of_train_stand_in_for_missing_splits(tmp_path: Path) -> None:
     chapters = [write_chapter(tmp_path, "train-clean-5", speaker) for speaker in range(40)]
-    found = list(splits(chapters).values())
+    aside = stand_ins(chapters)
+    split_of = splits(chapters, aside)
+    found = list(split_of.values())
     assert (found.count("train"), found.count("dev"), found.count("test")) == (32, 4, 4)
-    assert "no dev-clean: speakers" in capsys.readouterr().out
+    dev = {chapter.speaker for chapter, split in split_of.items() if split == "dev"}
+    assert dev == {speaker for speaker, split in aside.items() if split == "dev"}
+
+
+def test_nobody_stands_in_where_all_splits_are_there(tmp_path: Path) -> None:
+    subsets = ["train-clean-5", "dev-clean", "test-clean"]
+    chapters = [write_chapter(tmp_path, name, at) for at, name in enumerate(subsets)]
+    assert stand_ins(chapters) == {}
 
 
 def test_the_same_speakers_are_set_aside_whatever_their_order() -> None:
@@ -155,6 +164,33 @@ def test_a_tree_becomes_a_labelled_corpus(
     assert "14-5-0001\twords outside" in (out / "left_out.tsv").read_text()
 
 
+@pytest.mark.parametrize("has_lexicon", [False, True])
+def test_a_lexicon_is_recommended_only_where_there_is_none(
+    has_lexicon: bool, aligner: Aligner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = tmp_path / "LibriSpeech"
+    for speaker in (14, 15, 16):
+        write_chapter(tree, "train-clean-5", speaker, "SEE", "BLORX")
+    if has_lexicon:
+        (tree / "librispeech-lexicon.txt").write_text(LEXICON)
+    label(tree, tmp_path / "out", jobs=1)
+    told = capsys.readouterr().out
+    assert "no dev-clean: speakers 1" in told
+    assert ("OpenSLR 11" in told) != has_lexicon
+
+
+def test_a_recording_that_has_changed_is_aligned_again(
+    aligner: Aligner, tmp_path: Path
+) -> None:
+    chapter = write_chapter(tmp_path, "train-clean-5", 14, "SEE")
+    lexicon, parts = tmp_path / "lexicon.txt", tmp_path / "parts"
+    parts.mkdir()
+    first = align_chapter(chapter, lexicon, parts)
+    later = np.concatenate([SEE[:2000], SEE])
+    soundfile.write(chapter.audio("14-5-0000"), later, SAMPLE_RATE_HZ)
+    assert align_chapter(chapter, lexicon, parts) != first
+
+
 def test_a_chapter_is_aligned_once_until_its_text_or_the_lexicon_changes(
     aligner: Aligner, tmp_path: Path
 ) -> None:
@@ -165,11 +201,11 @@ def test_a_chapter_is_aligned_once_until_its_text_or_the_lexicon_changes(
     assert first[1].why_not == "words outside the dictionary: qwyjibo"
     (part,) = parts.iterdir()
     part.write_text(part.read_text().replace("S:", "SH:"))
-    assert "SH:" in align_chapter(chapter, lexicon, parts)[0].runs
+    assert "SH:" in align_chapter(chapter, lexicon, parts)[0].written
     lexicon.write_text(LEXICON)
     again = align_chapter(chapter, lexicon, parts)
     assert again[0] == first[0]
-    assert again[1].runs == first[0].runs
+    assert again[1].written == first[0].written
 
 
 def test_an_utterance_without_audio_is_refused(aligner: Aligner, tmp_path: Path) -> None:

@@ -10,17 +10,19 @@ import soundfile
 
 torch = pytest.importorskip("torch", reason="torch is not installed; ./run e2e-train has it")
 
+from training import __main__ as command  # noqa: E402
 from training import curves  # noqa: E402
 from training.agreement import agreement  # noqa: E402
 from training.corpus import PHONEMES  # noqa: E402 - torch decides whether to go on
 from training.decoding import tables  # noqa: E402
-from training.export import master_of, read_run, write  # noqa: E402
+from training.export import export, master_of, read_run, write  # noqa: E402
 from training.recipes import RECIPES, Recipe, Stage  # noqa: E402
+from training.source import read_source  # noqa: E402
 from training.train import INPUT_LIMIT, Training, load_data  # noqa: E402
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ  # noqa: E402
 from vau.backend import BackendOptions, Work  # noqa: E402
 from vau.frontend import MFCC  # noqa: E402
-from vau.model import find_model  # noqa: E402
+from vau.model import find_model, load_model  # noqa: E402
 from vau_backends.float.backend import FACTORY  # noqa: E402
 
 PITCHES_HZ = {"SIL": 0.0, "AA": 300.0, "IY": 1200.0, "S": 5000.0}
@@ -47,11 +49,11 @@ RECIPE = replace(
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight utterances of a few tones each."""
+    """Nine utterances of a few tones each."""
     folder = tmp_path_factory.mktemp("corpus")
     rng = np.random.default_rng(0)
     rows, labels = ["utt\tpath\tsplit\tphones"], []
-    for number in range(8):
+    for number in range(9):
         phones = ["SIL", *rng.choice(["AA", "IY", "S"], 3).tolist(), "SIL"]
         runs = rng.integers(8, 15, len(phones)).tolist()
         tone = np.concatenate(
@@ -64,7 +66,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         noisy = 0.2 * tone + rng.normal(0, 0.001, len(tone))
         soundfile.write(folder / f"{number}.wav", noisy, SAMPLE_RATE_HZ)
-        split = "dev" if number == 7 else "train"
+        split = {7: "dev", 8: "test"}.get(number, "train")
         rows.append(f"{number}\t{number}.wav\t{split}\t{' '.join(phones[1:-1])}")
         spelled = [f"{phone}:{n}" for phone, n in zip(phones, runs, strict=True)]
         labels.append(f"{number}\t{' '.join(spelled)}")
@@ -74,7 +76,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(corpus: Path, out: Path, recipe: Recipe) -> Training:
-    data = load_data(corpus, corpus / "cache", recipe)
+    data = load_data(corpus, corpus / "cache", recipe, jobs=1)
     training = Training(recipe, data, out)
     training.run()
     return training
@@ -112,7 +114,7 @@ def test_a_run_that_was_cut_off_ends_in_the_same_weights(
 
 
 def test_a_run_that_is_not_at_its_end_is_not_exported(corpus: Path, tmp_path: Path) -> None:
-    begun = Training(RECIPE, load_data(corpus, corpus / "cache", RECIPE), tmp_path)
+    begun = Training(RECIPE, load_data(corpus, corpus / "cache", RECIPE, jobs=1), tmp_path)
     begun.run_epoch()
     begun.save()
     with pytest.raises(ValueError, match="epoch 1 of 3"):
@@ -134,6 +136,61 @@ def test_what_is_exported_computes_what_was_trained(corpus: Path, tmp_path: Path
     (result,) = backend.run([Work(backend.open(), features)])
     assert result.log_prob.shape == (40, len(PHONEMES))
     np.testing.assert_allclose(result.log_prob, expected, atol=5e-3)  # float16 weights
+
+
+def test_an_export_is_a_bundle_that_says_how_it_was_made_and_how_well_it_hears(
+    corpus: Path, tmp_path: Path
+) -> None:
+    run(corpus, tmp_path / "run", RECIPE)
+    export(RECIPE, read_source(corpus, None), tmp_path / "run", tmp_path / "bundle", jobs=1)
+    model = load_model(tmp_path / "bundle")
+    assert (model.network.hidden, model.phonemes) == (12, PHONEMES)
+    card = json.loads((tmp_path / "bundle/card.json").read_text())
+    assert card["corpus"]["name"] == corpus.name
+    assert card["corpus"]["splits"] == {"train": ["train"], "choose": "dev"}
+    assert [stage["epochs"] for stage in card["made"]["stages"]] == [2, 1]
+    assert card["arithmetic"]["equal_frames"] > 0
+    for split in ("dev", "test"):
+        assert card["measured"][split]["utterances"] == 1
+        assert 0 <= card["measured"][split]["frame_accuracy"] <= 1
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_split_that_is_missing_is_missed_before_anything_is_trained(
+    split: str,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = (corpus / "manifest.tsv").read_text().splitlines(keepends=True)
+    kept = [row for row in rows if f"\t{split}\t" not in row]
+    (tmp_path / "manifest.tsv").write_text("".join(kept))
+    (tmp_path / "phones_10ms.tsv").write_bytes((corpus / "phones_10ms.tsv").read_bytes())
+    monkeypatch.setitem(RECIPES, "tiny", RECIPE)
+    folders = ["--runs", f"{tmp_path}/runs", "--cache", f"{tmp_path}/cache", "--out", "none"]
+    monkeypatch.setattr(
+        "sys.argv", ["train", "--corpus", f"{tmp_path}", "--recipe", "tiny", *folders]
+    )
+    with pytest.raises(SystemExit, match="2"):
+        command.main()
+    assert f"nothing in {split}" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_run_without_a_checkpoint_begins_its_log_again(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 50, "loss": 1.0}\n{"st')
+    Training(RECIPE, load_data(corpus, corpus / "cache", RECIPE, jobs=1), tmp_path)
+    assert not (tmp_path / "log.jsonl").read_text()
+
+
+def test_how_far_a_run_is_counts_equal_stages_apart(corpus: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, stages=(STAGE, STAGE))
+    training = Training(recipe, load_data(corpus, corpus / "cache", recipe, jobs=1), tmp_path)
+    for _ in range(3):
+        training.run_epoch()
+    assert 2 < training.epochs_done <= 4
 
 
 def test_the_shipped_networks_agree_with_the_training_graph() -> None:

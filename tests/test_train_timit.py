@@ -28,7 +28,7 @@ RECIPE = replace(
 
 def test_a_timit_tree_becomes_a_bundle_that_knows_its_phones(tmp_path: Path) -> None:
     corpus = prepare(write_timit(tmp_path / "timit"), tmp_path / "cache", jobs=1)
-    data = load_data(corpus, tmp_path / "cache", RECIPE)
+    data = load_data(corpus, tmp_path / "cache", RECIPE, jobs=1)
     Training(RECIPE, data, tmp_path / "run").run()
     phonemes = read_phonemes(corpus)
     decoder = tables(read_corpus(corpus, TRAIN_SPLITS), len(phonemes))

@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from tests.models import TINY_PHONEMES, tiny_model
-from training.cache import frame_labels, key
+from training.batches import NO_LABEL, chunks
+from training.cache import Cache, frame_labels, key
+from training.calibration import calibrate, tempered
 from training.corpus import PHONEMES, SILENCE, Utterance, read_corpus
 from training.decoding import Spoken, error_rate, log_bigram, tables, trigram, tune
+from training.recipes import RECIPES
 from vau.frontend import FBANK, MFCC
 
 MANIFEST = """utt\tpath\tsplit\tphones
@@ -129,3 +133,44 @@ def test_another_corpus_or_definition_of_features_is_another_cache(corpus: Path)
     assert key(corpus, replace(FBANK, pre_emphasis=0.95)) != first
     (corpus / "phones_10ms.tsv").write_text(LABELS.replace("AY:4", "AY:5"))
     assert key(corpus, FBANK) != first
+
+
+def test_streams_lie_side_by_side_each_from_its_start_with_late_labels() -> None:
+    recipe = replace(RECIPES["munt-1x96-mfcc"], batch_streams=2, chunk_frames=4, output_delay=2)
+    lengths = [6, 3, 1]
+    features = np.repeat(np.arange(1, 11, dtype=np.float16)[:, np.newaxis], 39, axis=1)
+    offsets = np.cumsum([0, *lengths])
+    stored = Cache(features, np.arange(1, 11, dtype=np.uint8), offsets)
+    laid = list(chunks([stored], recipe, [(0, 0), (0, 1), (0, 2)]))
+    assert [chunk.starts.tolist() for chunk in laid] == [
+        [True, True],
+        [False, False],
+        [True, False],
+    ]
+    targets = np.concatenate([chunk.targets for chunk in laid])
+    late = [NO_LABEL] * 2
+    assert targets[:, 0].tolist() == [*late, 1, 2, 3, 4, 5, 6, *late, 10, NO_LABEL]
+    assert targets[:, 1].tolist() == [*late, 7, 8, 9, *[NO_LABEL] * 7]
+    heard = np.concatenate([chunk.features[:, 0, 0] for chunk in laid])
+    assert heard.tolist() == [1, 2, 3, 4, 5, 6, 6, 6, 10, 10, 10, 0]
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.8])
+def test_a_known_temperature_is_found_again(temperature: float) -> None:
+    """Labels are drawn from the posteriors, which are then made too sharp or too flat."""
+    rng = np.random.default_rng(1)
+    true = log_softmax(rng.normal(0, 2, (20_000, 5)), axis=1)
+    labels = (true + rng.gumbel(size=true.shape)).argmax(axis=1).astype(np.uint8)
+    heard = log_softmax(true * temperature, axis=1).astype(np.float32)
+    half = len(heard) // 2
+    found = calibrate([(heard[:half], labels[:half]), (heard[half:], labels[half:])])
+    assert found == pytest.approx(temperature, rel=0.05)  # 20 000 draws say no more
+    np.testing.assert_allclose(tempered(heard, temperature), true, atol=1e-5)
+
+
+def test_tempered_posteriors_keep_their_order_and_their_sum() -> None:
+    log_prob = log_softmax(np.random.default_rng(0).normal(size=(7, 5)), axis=1)
+    flat = tempered(log_prob.astype(np.float32), 2.0)
+    np.testing.assert_allclose(np.exp(flat.astype(np.float64)).sum(axis=1), 1.0, atol=1e-6)
+    np.testing.assert_array_equal(flat.argsort(axis=1), log_prob.argsort(axis=1))
+    assert (flat.max(axis=1) < log_prob.max(axis=1)).all()

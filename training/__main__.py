@@ -16,10 +16,12 @@ from rich.progress import (
 
 from training import curves
 from training.corpora.forms import prepare
-from training.corpus import BadCorpus
-from training.export import export, read_source
+from training.corpus import TRAIN_SPLITS, BadCorpus, read_corpus
+from training.export import export
 from training.recipes import RECIPES, Recipe
+from training.source import read_source
 from training.train import Data, Training, load_data
+from vau.errors import ConfigInvalid
 
 
 def main() -> None:
@@ -34,20 +36,29 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, help="the bundle; default: the shipped model's place"
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="threads")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="threads and processes"
+    )
     parser.add_argument(
         "--corpus-card", type=Path, help="what the model's card says of it; default: its own"
     )
     options = parser.parse_args()
     try:
-        corpus = prepare(options.corpus, options.cache, options.jobs)
-    except BadCorpus as error:
+        make(options)
+    except (BadCorpus, ConfigInvalid) as error:
         parser.error(str(error))
+
+
+def make(options: argparse.Namespace) -> None:
+    """Train and export what the flags ask for."""
+    corpus = prepare(options.corpus, options.cache, options.jobs)
     source = read_source(corpus, options.corpus_card)
+    for splits in (TRAIN_SPLITS, ["dev"], ["test"]):
+        read_corpus(corpus, splits)  # what is missing is missed now, not after a night
     recipe = RECIPES[options.recipe]
     run = options.runs / recipe.name
     torch.set_num_threads(options.jobs)
-    train(recipe, load_data(corpus, options.cache, recipe), run)
+    train(recipe, load_data(corpus, options.cache, recipe, options.jobs), run)
     out = options.out or Path("service/vau/models") / recipe.name
     export(recipe, source, run, out, options.jobs)
 

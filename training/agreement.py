@@ -1,4 +1,4 @@
-"""The integer backend against the training graph: do they compute the same."""
+"""The integer backend against the same specification in torch: do they compute the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ from vau_backends.muntaniala.weights import from_model
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How far backend and graph agree, and what of it is proven."""
+    """How far backend and torch agree, and what of it is proven."""
 
     array: str
     utterances: int
     frames: int
     proven_frames: int
-    """In which no die can saturate: there backend and graph are equal to the bit."""
+    """In which no die can saturate: there the two are equal to the bit."""
 
     equal_frames: float
     """Share of all frames whose logits are equal to the bit, each from the backend's state."""
@@ -71,9 +71,9 @@ def agreement(model: Model, spoken: Sequence[NDArray[np.float32]]) -> Agreement:
     for features in spoken:
         z = normalise(features, model)
         taken = _steps(kernel, to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT), model.network)
-        of_graph = _one_frame_each(network, z, [step.before for step in taken], array.columns)
+        of_torch = _one_frame_each(network, z, [step.before for step in taken], array.columns)
         of_backend = np.array([step.logits for step in taken])
-        differences.append(np.abs(of_graph - of_backend).max(axis=1))
+        differences.append(np.abs(of_torch - of_backend).max(axis=1))
         steps += taken
     difference = np.concatenate(differences)
     proven = np.array([not step.lanes.doubtful for step in steps])
@@ -83,7 +83,7 @@ def agreement(model: Model, spoken: Sequence[NDArray[np.float32]]) -> Agreement:
         )
     if difference[proven].any():
         raise ArithmeticError(
-            f"backend and graph differ by {difference[proven].max():.0f} in the last place of "
+            f"backend and torch differ by {difference[proven].max():.0f} in the last place of "
             "a logit, in a frame in which no die can saturate: one of them is wrong"
         )
     return Agreement(
@@ -117,7 +117,7 @@ def _one_frame_each(
     states: Sequence[cell.State],
     columns: int,
 ) -> NDArray[np.float64]:
-    """Return the graph's logits of each frame, in last places, from the state before it."""
+    """Return torch's logits of each frame, in last places, from the state before it."""
     h = np.array([state.h for state in states]) / 2**ACTIVATION_FRACTION_BITS
     c = np.array([state.c for state in states]) / 2**ACCUMULATOR_FRACTION_BITS
     before = torch.from_numpy(h.swapaxes(0, 1)), torch.from_numpy(c.swapaxes(0, 1))

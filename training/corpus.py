@@ -7,8 +7,9 @@ Where the phonemes are not ours, ``phonemes.txt`` has one a line, silence first.
 
 import csv
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,22 +18,25 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from training.whole import write_whole
 from vau.audio import SAMPLE_RATE_HZ
+from vau.evaluation.manifest import Stretch
 
 MANIFEST: Final = "manifest.tsv"
+COLUMNS: Final = ("utt", "path", "split", "phones")
 LABELS: Final = "phones_10ms.tsv"
 INVENTORY: Final = "phonemes.txt"
 CARD: Final = "card.json"
 """What a model trained on the corpus says of it."""
+
+DIGEST: Final = "manifest_sha256"
+"""The field of a card that tells which manifest it describes."""
 
 TRAIN_SPLITS: Final = ("train", "train_extra", "train_more")
 SILENCE: Final = "SIL"
 PHONEMES: Final = (SILENCE, *"""AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N
     NG OW OY P R S SH T TH UH UW V W Y Z ZH""".split())  # fmt: skip
 """39 ARPAbet phones and silence: the inventory of a corpus that brings none."""
-
-Run = tuple[str, int]
-"""A phoneme and for how many frames it lasts."""
 
 
 class BadCorpus(ValueError):
@@ -67,7 +71,8 @@ class Entry:
     phones: tuple[str, ...]
     """Silence left out."""
 
-    runs: tuple[Run, ...]
+    stretches: tuple[Stretch, ...]
+    """All of the recording, silence included."""
 
 
 def is_labelled(folder: Path) -> bool:
@@ -83,7 +88,7 @@ def read_phonemes(folder: Path) -> tuple[str, ...]:
     inventory = folder / INVENTORY
     if not inventory.exists():
         return PHONEMES
-    phonemes = tuple(inventory.read_text(encoding="utf-8").split())
+    phonemes = tuple(_read(inventory).split())
     if not phonemes or len(set(phonemes)) < len(phonemes):
         raise BadCorpus(f"{inventory}: needs each phoneme once, one a line, silence first")
     return phonemes
@@ -92,51 +97,140 @@ def read_phonemes(folder: Path) -> tuple[str, ...]:
 def read_corpus(folder: Path, splits: Iterable[str]) -> list[Utterance]:
     """Read the utterances of ``splits`` in the manifest's order.
 
-    Raises BadCorpus if there are none, if one has no labels, or a label outside the inventory.
+    Raises BadCorpus if there are none, if one has no labels, or a phone outside the inventory,
+    and for a file or a line that cannot be read.
     """
+    manifest = folder / MANIFEST
     phonemes, wanted = read_phonemes(folder), frozenset(splits)
-    lines = (folder / LABELS).read_text(encoding="utf-8").splitlines()
-    runs = dict(line.split("\t") for line in lines)
-    with (folder / MANIFEST).open(encoding="utf-8", newline="") as manifest:
-        rows = list(csv.DictReader(manifest, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = _rows(manifest)
     chosen = [row for row in rows if row["split"] in wanted]
     if not chosen:
-        present = ", ".join(sorted({row["split"] for row in rows}))
+        present = ", ".join(sorted({row["split"] for row in rows})) or "no line"
         raise BadCorpus(
-            f"{folder / MANIFEST}: nothing in {', '.join(sorted(wanted))}; it has {present}"
+            f"{manifest}: nothing in {', '.join(sorted(wanted))}; it has {present}. What is "
+            f"learned from is called {' or '.join(TRAIN_SPLITS)}, the rest dev and test"
         )
-    if unlabelled := [row["utt"] for row in chosen if row["utt"] not in runs]:
-        raise BadCorpus(f"{folder / LABELS}: has no line for {unlabelled[0]}")
+    labels = _read_labels(folder / LABELS, {row["utt"] for row in chosen}, phonemes)
     return [
         Utterance(
             row["utt"],
             folder / row["path"],
             row["split"],
-            tuple(row["phones"].split()),
-            _labels(runs[row["utt"]], phonemes),
+            _phones(manifest, row, phonemes),
+            labels[row["utt"]],
         )
         for row in chosen
     ]
 
 
-def _labels(runs: str, phonemes: Sequence[str]) -> NDArray[np.uint8]:
-    pairs = read_runs(runs)
-    unknown = {phone for phone, _ in pairs} - set(phonemes)
-    if unknown:
-        raise BadCorpus(f"phones {sorted(unknown)} are not among {' '.join(phonemes)}")
-    ids = [phonemes.index(phone) for phone, _ in pairs]
-    return np.repeat(np.array(ids, np.uint8), [frames for _, frames in pairs])
+def _rows(manifest: Path) -> list[dict[str, str]]:
+    text = io.StringIO(_read(manifest), newline="")
+    table = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+    columns = next(table, [])
+    if lacking := [name for name in COLUMNS if name not in columns]:
+        raise BadCorpus(
+            f"{manifest}: no column {', '.join(lacking)}; its first line names the columns, "
+            f"separated by tabs, and has {', '.join(columns) or 'none'}"
+        )
+    rows = []
+    for cells in table:
+        if len(cells) != len(columns):
+            raise BadCorpus(
+                f"{manifest}:{table.line_num}: {len(cells)} cells under {len(columns)} "
+                "columns; a line has one cell a column, separated by tabs"
+            )
+        rows.append(dict(zip(columns, cells, strict=True)))
+    return rows
 
 
-def read_runs(written: str) -> tuple[Run, ...]:
-    """Read ``PHONE:frames PHONE:frames ...``."""
-    pairs = (run.split(":") for run in written.split())
-    return tuple((phone, int(frames)) for phone, frames in pairs)
+def _phones(manifest: Path, row: Mapping[str, str], phonemes: Sequence[str]) -> tuple[str, ...]:
+    phones = tuple(row["phones"].split())
+    if unknown := set(phones) - set(phonemes):
+        raise BadCorpus(f"{manifest}: utterance {row['utt']}: {_unknown(unknown, phonemes)}")
+    return phones
 
 
-def write_runs(runs: Iterable[Run]) -> str:
-    """Write what ``read_runs`` reads."""
-    return " ".join(f"{phone}:{frames}" for phone, frames in runs)
+def _read_labels(
+    file: Path, wanted: Collection[str], phonemes: Sequence[str]
+) -> dict[str, NDArray[np.uint8]]:
+    """Return the class id of each frame of the utterances that are wanted."""
+    labels = {}
+    for number, line in enumerate(_read(file).splitlines(), 1):
+        utt, tab, written = line.partition("\t")
+        if not tab:
+            raise BadCorpus(
+                f"{file}:{number}: {line!r} is no line of labels: it needs an utterance, a "
+                "tab, and PHONE:frames PHONE:frames ..."
+            )
+        if utt in wanted:
+            try:
+                labels[utt] = _frame_ids(written, phonemes)
+            except BadCorpus as cause:
+                raise BadCorpus(f"{file}:{number}: utterance {utt}: {cause}") from cause
+    if unlabelled := sorted(set(wanted) - labels.keys()):
+        raise BadCorpus(
+            f"{file}: has no line for {unlabelled[0]}: label it, or take it out of {MANIFEST}"
+        )
+    return labels
+
+
+def _frame_ids(written: str, phonemes: Sequence[str]) -> NDArray[np.uint8]:
+    stretches = read_stretches(written)
+    if not stretches:
+        raise BadCorpus(f"has no labels: label it, or take it out of {MANIFEST}")
+    if unknown := {phone for phone, _ in stretches} - set(phonemes):
+        raise BadCorpus(_unknown(unknown, phonemes))
+    ids = [phonemes.index(phone) for phone, _ in stretches]
+    return np.repeat(np.array(ids, np.uint8), [frames for _, frames in stretches])
+
+
+def _unknown(phones: Iterable[str], phonemes: Sequence[str]) -> str:
+    return (
+        f"phones {' '.join(sorted(phones))} are not in the inventory, "
+        f"{' '.join(phonemes)}: {INVENTORY} beside the manifest gives another one"
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as cause:
+        raise BadCorpus(f"{file}: cannot be read: {cause}") from cause
+
+
+def read_stretches(written: str) -> tuple[Stretch, ...]:
+    """Read ``PHONE:frames PHONE:frames ...``. Raises BadCorpus for anything else."""
+    return tuple(_stretch(cell) for cell in written.split())
+
+
+def _stretch(cell: str) -> Stretch:
+    phone, _, frames = cell.rpartition(":")
+    if not phone or not (frames.isascii() and frames.isdecimal() and int(frames)):
+        raise BadCorpus(f"{cell!r} is not a phone, a colon, and its frames, 1 or more")
+    return phone, int(frames)
+
+
+def write_stretches(stretches: Iterable[Stretch]) -> str:
+    """Write what ``read_stretches`` reads."""
+    return " ".join(f"{phone}:{frames}" for phone, frames in stretches)
+
+
+def manifest_digest(folder: Path) -> str:
+    """Return the SHA-256 of a manifest; the same corpus has the same on every machine.
+
+    It is that of the file, with only the last part of each absolute path in it.
+    """
+    return _digest(_read(folder / MANIFEST))
+
+
+def _digest(manifest: str) -> str:
+    lines = manifest.split("\n")
+    portable = ("\t".join(map(_without_place, line.split("\t"))) for line in lines)
+    return hashlib.sha256("\n".join(portable).encode()).hexdigest()
+
+
+def _without_place(cell: str) -> str:
+    return Path(cell).name if Path(cell).is_absolute() else cell
 
 
 def write_corpus(
@@ -151,10 +245,9 @@ def write_corpus(
     for entry in entries:
         place = f"{entry.utt}\t{entry.path}\t{entry.split}\t{entry.speaker}\t{entry.gender}"
         manifest.append(f"{place}\t{' '.join(entry.phones)}")
-        labels.append(f"{entry.utt}\t{write_runs(entry.runs)}")
+        labels.append(f"{entry.utt}\t{write_stretches(entry.stretches)}")
     listed = _lines(manifest)
-    digest = hashlib.sha256(listed.encode()).hexdigest()
-    card = json.dumps({**facts, "manifest_sha256": digest}, indent=2)
+    card = json.dumps({**facts, DIGEST: _digest(listed)}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / CARD, card + "\n")
     write_whole(folder / INVENTORY, _lines(phonemes))
@@ -166,17 +259,18 @@ def _lines(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-
-
 def read_audio(path: Path) -> NDArray[np.float64]:
-    """Return a recording, full scale at 1.0. Raises ValueError unless it is 16 kHz mono."""
+    """Return a recording, full scale at 1.0.
+
+    Raises BadCorpus if it cannot be read, or is not 16 kHz mono.
+    """
     samples: NDArray[np.float64]
-    samples, rate_hz = soundfile.read(path, dtype="float64")
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="float64")
+    except soundfile.LibsndfileError as cause:
+        raise BadCorpus(f"{path}: cannot be read as audio: {cause}") from cause
     if rate_hz != SAMPLE_RATE_HZ or samples.ndim != 1:
-        raise ValueError(f"{path}: {rate_hz} Hz, shape {samples.shape}; 16 kHz mono is needed")
+        raise BadCorpus(
+            f"{path}: {rate_hz} Hz, shape {samples.shape}; 16 kHz mono is needed: convert it"
+        )
     return samples

@@ -4,8 +4,6 @@ What is tuned and what goes on the card is measured on the bundle itself, by the
 that will serve it, not on the network in torch.
 """
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,9 +20,10 @@ from training.agreement import agreement
 from training.bundle import write_bundle
 from training.cache import Playback, Statistics, frame_labels
 from training.calibration import calibrate, tempered
-from training.corpus import CARD, TRAIN_SPLITS, Utterance, read_corpus, read_phonemes
+from training.corpus import MANIFEST, TRAIN_SPLITS, Utterance, read_corpus, read_phonemes
 from training.decoding import Spoken
 from training.recipes import Recipe
+from training.source import Source
 from vau.batch import Choice, Failed
 from vau.commands.evaluate import EvaluatePlan, evaluate
 from vau.evaluation.report import report
@@ -32,8 +31,6 @@ from vau.model import DecoderTables, Model, Network, load_model
 
 COMPARED: Final = 8  # utterances of dev, for the arithmetic
 BACKEND: Final = "muntaniala"  # tunes the decoder; evaluate puts float beside it
-CORPUS_CARD: Final = Path(__file__).with_name("librispeech.json")
-"""What the shipped models say of the corpus that they were trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +56,7 @@ def read_run(recipe: Recipe, run: Path, phonemes: Sequence[str]) -> Trained:
             f"{run}: epoch {saved['epoch']} of {recipe.epochs}; train it to its end first"
         )
     weights = saved["network"]
-    with np.load(run / "statistics.npz") as stored:
-        statistics = Statistics(stored["mean"], stored["inv_std"])
+    statistics = Statistics.read(run / "statistics.npz")
     return Trained(recipe, phonemes, master_of(weights, recipe.layers), statistics)
 
 
@@ -140,31 +136,6 @@ def measure(folder: Path, manifest: Path, split: str, jobs: int) -> dict[str, An
     return {name: figures[name] for name in kept}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A corpus, and what a model's card says of it."""
-
-    folder: Path
-    facts: Mapping[str, str]
-
-
-def read_source(corpus: Path, card: Path | None) -> Source:
-    """Put a corpus and its card together: the one given, its own, or the shipped one.
-
-    Raises ValueError if the card describes another manifest.
-    """
-    if card is None:
-        card = corpus / CARD if (corpus / CARD).exists() else CORPUS_CARD
-    facts: dict[str, str] = json.loads(card.read_text(encoding="utf-8"))
-    found = hashlib.sha256((corpus / "manifest.tsv").read_bytes()).hexdigest()
-    if facts["manifest_sha256"] != found:
-        raise ValueError(
-            f"{card} describes a corpus with manifest_sha256 {facts['manifest_sha256']}, but "
-            f"that of {corpus} is {found}: give --corpus-card, a JSON of the same fields"
-        )
-    return Source(corpus, facts)
-
-
 def export(recipe: Recipe, source: Source, run: Path, out: Path, jobs: int) -> None:
     """Calibrate, tune, compare with the training graph, measure, and write the bundle."""
     corpus = source.folder
@@ -195,7 +166,7 @@ def export(recipe: Recipe, source: Source, run: Path, out: Path, jobs: int) -> N
                 for each in dev[:: -(-len(dev) // COMPARED)]
             ],
         )
-        manifest = corpus / "manifest.tsv"
+        manifest = corpus / MANIFEST
         measured = {split: measure(folder, manifest, split, jobs) for split in ("dev", "test")}
     facts = {
         "description": f"{recipe.layers} LSTM layers of {recipe.hidden} units over "

@@ -1,16 +1,17 @@
-"""``munt-spec-0`` as a training graph: its floors, clamps and tables, in float64.
+"""``munt-spec-0`` in torch: its floors, clamps and tables, in float64.
 
-Forwards each value is the integer that the dies hold, scaled; backwards the gradient passes
-every rounding and table as the smooth function behind it. The dies' partial sums are summed
-in the order of the row and clamped, as in ``vau_backends.muntaniala.cell``. What this graph
-does not have is the clamp within a die: its logits are those of the backend, to the bit, for
-every utterance in which no sum leaves 16 bits inside a die.
+Each value is the integer that the dies hold, scaled; the gradient passes every rounding and
+table as the smooth function behind it, so a network can learn in it, many times slower than on
+the grid alone (``PhonemeNetwork.forward``). The dies' partial sums are summed in the order of
+the row and clamped, as in ``vau_backends.muntaniala.cell``. What is not here is the clamp
+within a die: a frame is the backend's, to the bit, unless a sum leaves 16 bits inside a die.
 
 Source: docs/munt-spec-0.md, sections 3 to 5.
 """
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.network import PhonemeNetwork, State
@@ -81,7 +82,7 @@ def _cell(a: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
     return _floored(o * tanh_c, ACTIVATION_FRACTION_BITS), c
 
 
-def _tabled(a: Tensor, smooth: Tensor, table: np.ndarray, shift: int) -> Tensor:
+def _tabled(a: Tensor, smooth: Tensor, table: NDArray[np.int16], shift: int) -> Tensor:
     """Return the table's entry for ``a``, with the gradient of the smooth function."""
     entries = torch.from_numpy(table.astype(np.float64)) / ONE
     k = (a.detach() * ONE / 2**shift).floor().clamp(S8_MIN, S8_MAX).long()

@@ -6,7 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from training.rounding import rounded
-from vau_backends.muntaniala.fixedpoint import INPUT_SHIFT, WEIGHT_FRACTION_BITS
+from vau_backends.muntaniala.fixedpoint import (
+    ACTIVATION_FRACTION_BITS,
+    INPUT_SHIFT,
+    WEIGHT_FRACTION_BITS,
+)
 
 State = tuple[Tensor, Tensor]
 
@@ -42,7 +46,7 @@ class PhonemeNetwork(nn.Module):
         weights = list(self.lstm.parameters())
         w_out, b_out = self.output.weight, self.output.bias
         if on_grid:
-            features = rounded(features, 7 - INPUT_SHIFT)
+            features = rounded(features, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)
             weights = list(self._weights_on_grid())
             w_out = rounded(w_out, WEIGHT_FRACTION_BITS)
             b_out = rounded(b_out, WEIGHT_FRACTION_BITS)

@@ -22,6 +22,24 @@ class Stage:
     on_grid: bool = False  # weights and features as eight bits hold them
     norm_limit: float | None = None  # of a row of the first layer's input weights
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        limit = self.norm_limit
+        for field, holds, wanted in (
+            ("epochs", self.epochs >= 1, "1 or more"),
+            ("learning_rate", self.learning_rate > 0, "above 0"),
+            ("warmup_steps", self.warmup_steps >= 0, "0 or more"),
+            ("flat_share", 0 <= self.flat_share < 1, "in [0, 1)"),
+            ("final_share", 0 <= self.final_share <= 1, "in [0, 1]"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+            ("distorted_share", 0 <= self.distorted_share <= 1, "in [0, 1]"),
+            ("sequence_share", 0 <= self.sequence_share <= 1, "in [0, 1]"),
+            ("norm_limit", limit is None or limit > 0, "above 0, or None"),
+        ):
+            if not holds:
+                raise ValueError(f"{field}={getattr(self, field)} must be {wanted}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -46,16 +64,15 @@ class Recipe:
         """Of all stages."""
         return sum(stage.epochs for stage in self.stages)
 
-    def stages_before(self, stage: Stage) -> tuple[Stage, ...]:
-        """Return the stages that come before ``stage``."""
-        return self.stages[: self.stages.index(stage)]
+    def epochs_before(self, stage: int) -> int:
+        """Return how many epochs come before a stage, which is named by its number from 0."""
+        return sum(each.epochs for each in self.stages[:stage])
 
-    def stage_of(self, epoch: int) -> Stage:
-        """Return the stage that an epoch, counted from 0, belongs to."""
-        for stage in self.stages:
-            if epoch < stage.epochs:
+    def stage_of(self, epoch: int) -> int:
+        """Return the number of the stage that an epoch belongs to, both counted from 0."""
+        for stage in range(len(self.stages)):
+            if epoch < self.epochs_before(stage + 1):
                 return stage
-            epoch -= stage.epochs
         raise ValueError(f"epoch {epoch} is beyond the {self.epochs} of {self.name}")
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 MIN_FRAMES: Final = 3
-TOLERANCE_FRAMES: Final = 3  # labels are made by machine, a frame off as often as not
+TOLERANCE_FRAMES: Final = 3  # labels made by machine are off by a frame or two
 INSERTION_BONUS: Final = 1.0  # what a phoneme gains by beginning
 LANGUAGE_WEIGHT: Final = 1.5  # how the decoder weighs a bigram against a frame
 STRAY: Final = 1e-6  # of a path beside the labels: keeps the sums above zero
@@ -25,7 +25,7 @@ def sequence_loss(log_prob: Tensor, targets: Tensor, follow: Tensor) -> Tensor:
 
     log_prob: (frames, streams, classes) float32, normalised.
     targets:  (frames, streams) class ids; negative where nothing is asked.
-    follow:   (classes, classes) log P(next | previous).
+    follow:   (classes, classes) log P(next | previous) and what entering a phoneme adds.
     """
     asked = targets >= 0
     scores = log_prob / LANGUAGE_WEIGHT

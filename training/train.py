@@ -4,139 +4,34 @@ Each epoch ends in a checkpoint; started again, the run goes on from the last on
 in the same weights to the bit.
 """
 
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from training import cache
+from training.batches import NO_LABEL, Chunk, augment, chunks
 from training.cache import SPEEDS, Cache, Playback, Statistics
-from training.corpus import TRAIN_SPLITS, read_corpus, read_phonemes
+from training.corpus import TRAIN_SPLITS, Utterance, read_corpus, read_phonemes
 from training.decoding import log_bigram
 from training.distortion import Distortion
+from training.log import forget_after, note
 from training.network import PhonemeNetwork, State
 from training.recipes import Recipe, Stage
 from training.sequence import INSERTION_BONUS, LANGUAGE_WEIGHT, sequence_loss
-from vau.frontend import FrontendConfig
+from training.whole import whole
 
 OnNote = Callable[[Mapping[str, float]], None]
 
-NO_LABEL: Final = -100  # ignored by the loss: padding, and the steps of the output delay
 INPUT_LIMIT: Final = (-4.0, 3.96875)  # what an sQ0.7 input of a quarter deviation can hold
 SPEED_SHARES: Final = (0.25, 0.5, 0.25)
 STEPS_PER_NOTE: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The next steps of all streams."""
-
-    features: NDArray[np.float32]
-    """(steps, streams, feature_dim)"""
-
-    targets: NDArray[np.int64]
-    """(steps, streams); NO_LABEL where nothing is asked."""
-
-    starts: NDArray[np.bool_]
-    """(streams,); True where an utterance begins with this chunk."""
-
-
-def chunks(
-    caches: Sequence[Cache], recipe: Recipe, order: Sequence[tuple[int, int]]
-) -> Iterator[Chunk]:
-    """Lay utterances side by side, each from its start in a zero state, as in the service.
-
-    order:  (cache, utterance) pairs; a stream that ends takes the next one.
-    """
-    waiting = iter(order)
-    streams = [_Stream() for _ in range(min(recipe.batch_streams, len(order)))]
-    shape = (recipe.chunk_frames, len(streams))
-    while True:
-        features = np.zeros((*shape, recipe.frontend.feature_dim), np.float32)
-        targets = np.full(shape, NO_LABEL, np.int64)
-        starts = np.zeros(len(streams), np.bool_)
-        for at, stream in enumerate(streams):
-            if stream.is_done(recipe) and (pick := next(waiting, None)) is not None:
-                stream.begin(caches[pick[0]], pick[1])
-                starts[at] = True
-            stream.fill(features[:, at], targets[:, at], recipe)
-        if (targets == NO_LABEL).all():
-            return
-        yield Chunk(features, targets, starts)
-
-
-class _Stream:
-    """One stream of a batch: the utterance it is in, and how far."""
-
-    def __init__(self) -> None:
-        self._features = np.zeros((0, 0), np.float16)
-        self._labels = np.zeros(0, np.uint8)
-        self._step = 0
-
-    def is_done(self, recipe: Recipe) -> bool:
-        return self._step >= (len(self._labels) and len(self._labels) + recipe.output_delay)
-
-    def begin(self, source: Cache, utterance: int) -> None:
-        rows = slice(*source.offsets[utterance : utterance + 2])
-        self._features, self._labels = source.features[rows], source.labels[rows]
-        self._step = 0
-
-    def fill(
-        self, features: NDArray[np.float32], targets: NDArray[np.int64], recipe: Recipe
-    ) -> None:
-        """Write the next steps; the last feature repeats while the output delay runs out."""
-        frames, delay = len(self._labels), recipe.output_delay
-        step = np.arange(self._step, min(self._step + len(targets), frames + delay))
-        self._step += len(targets)
-        if not frames or not step.size:
-            return
-        features[: len(step)] = self._features[np.minimum(step, frames - 1)]
-        answered = step >= delay
-        targets[: len(step)][answered] = self._labels[step[answered] - delay]
-
-
-def augment(
-    features: NDArray[np.float32],
-    recipe: Recipe,
-    gains: NDArray[np.float32],
-    statistics: Statistics,
-    rng: np.random.Generator,
-) -> None:
-    """Shift the level and mask bands and moments, in place, stream by stream.
-
-    gains: (streams,) natural log of the power gain; deltas do not feel it.
-    """
-    static_dim, bands = recipe.frontend.static_dim, recipe.frontend.mel_bands
-    shift = level_direction(recipe.frontend) * statistics.inv_std[:static_dim]
-    features[:, :, :static_dim] += gains[:, np.newaxis] * shift
-    for stream in range(features.shape[1]):
-        if recipe.frontend.kind == "fbank":
-            for _ in range(recipe.band_masks):
-                width = int(rng.integers(0, recipe.band_mask_width + 1))
-                low = int(rng.integers(0, bands - width))
-                for order in range(3):  # the band itself, its delta, its acceleration
-                    at = order * static_dim + low
-                    features[:, stream, at : at + width] = 0.0
-        width = int(rng.integers(0, recipe.time_mask_frames + 1))
-        at = int(rng.integers(0, len(features) - width))
-        features[at : at + width, stream] = 0.0
-
-
-def level_direction(config: FrontendConfig) -> NDArray[np.float32]:
-    """Return by how much each static feature moves for one unit of log power."""
-    if config.kind == "fbank":
-        return np.ones(config.static_dim, np.float32)
-    direction = np.zeros(config.static_dim, np.float32)
-    direction[0] = 1.0  # log energy; the other cepstra are blind to the level
-    return direction
 
 
 def rate_at(stage: Stage, step: int, total: int) -> float:
@@ -199,43 +94,36 @@ class Data:
     """The decoder's score of a phoneme after another, shape (phonemes, phonemes)."""
 
 
-def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe) -> Data:
-    """Compute the features of the corpus, or map those that an earlier run left."""
+def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe, jobs: int) -> Data:
+    """Compute the features of the corpus, or map those that an earlier run left.
+
+    jobs: processes that compute them.
+    """
     folder = cache_folder / cache.key(corpus_folder, recipe.frontend)
     corpus = read_corpus(corpus_folder, TRAIN_SPLITS)
     stored = folder / "statistics.npz"
     if not stored.exists():
-        measured = cache.measure(corpus, recipe.frontend)
+        measured = cache.measure(corpus, recipe.frontend, jobs)
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(stored, mean=measured.mean, inv_std=measured.inv_std)
-    with np.load(stored) as arrays:
-        statistics = Statistics(arrays["mean"], arrays["inv_std"])
+        measured.write(stored)
+    statistics = Statistics.read(stored)
+
+    def build(name: str, spoken: Sequence[Utterance], playback: Playback) -> Cache:
+        place = folder / name
+        return cache.build(place, spoken, recipe.frontend, statistics, playback, jobs=jobs)
 
     def played(distortion: Distortion | None) -> list[Cache]:
         playbacks = [Playback(speed, distortion) for speed in SPEEDS]
-        return [
-            cache.build(
-                folder / f"train-{each.name}", corpus, recipe.frontend, statistics, each
-            )
-            for each in playbacks
-        ]
+        return [build(f"train-{each.name}", corpus, each) for each in playbacks]
 
-    dev_corpus = read_corpus(corpus_folder, ["dev"])
     bigram = log_bigram(corpus, len(read_phonemes(corpus_folder)))
     return Data(
         clean=played(None),
         distorted=played(Distortion()) if any(s.distorted_share for s in recipe.stages) else [],
-        dev=cache.build(folder / "dev", dev_corpus, recipe.frontend, statistics, Playback()),
+        dev=build("dev", read_corpus(corpus_folder, ["dev"]), Playback()),
         statistics=statistics,
         follow=torch.from_numpy(bigram) + INSERTION_BONUS / LANGUAGE_WEIGHT,
     )
-
-
-def forget_after(log: Path, step: int) -> None:
-    """Take out of a log what a run noted after its last checkpoint, and will note again."""
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
-    log.write_text("".join(kept), encoding="utf-8")
 
 
 class Training:
@@ -259,22 +147,25 @@ class Training:
             classes=len(data.follow),
         ).to(self._device)
         self.epoch, self.step = 0, 0
-        self._begin(recipe.stage_of(0))
+        self._begin(0)
         out.mkdir(parents=True, exist_ok=True)
         if (out / "checkpoint.pt").exists():
             self._restore(torch.load(out / "checkpoint.pt", weights_only=True))
-            forget_after(out / "log.jsonl", self.step)
+        forget_after(out / "log.jsonl", self.step)
 
     @property
     def epochs_done(self) -> float:
         """How far the run is, the present epoch in parts."""
-        before = sum(stage.epochs for stage in self.recipe.stages_before(self._running))
+        before = self.recipe.epochs_before(self._stage)
         return before + self._stage_step * self._running.epochs / self._stage_steps
+
+    @property
+    def _running(self) -> Stage:
+        return self.recipe.stages[self._stage]
 
     def run(self) -> None:
         """Train to the end; a checkpoint after every epoch."""
-        statistics = self.data.statistics
-        np.savez(self.out / "statistics.npz", mean=statistics.mean, inv_std=statistics.inv_std)
+        self.data.statistics.write(self.out / "statistics.npz")
         while self.epoch < self.recipe.epochs:
             self.run_epoch()
             loss, accuracy = evaluate(self.network, self.data.dev, self.recipe, self._running)
@@ -283,9 +174,9 @@ class Training:
 
     def run_epoch(self) -> None:
         """Take every training utterance once, at a speed and in a condition drawn for it."""
-        if (stage := self.recipe.stage_of(self.epoch)) is not self._running:
-            self._begin(stage)
-        recipe, data = self.recipe, self.data
+        if (number := self.recipe.stage_of(self.epoch)) != self._stage:
+            self._begin(number)
+        recipe, data, stage = self.recipe, self.data, self._running
         utterances = len(data.clean[0])
         rng = np.random.default_rng([recipe.seed, self.epoch])
         speeds = rng.choice(len(SPEEDS), size=utterances, p=SPEED_SHARES)
@@ -303,9 +194,10 @@ class Training:
             state = self._learn(chunk, state)
         self.epoch += 1
 
-    def _begin(self, stage: Stage) -> None:
+    def _begin(self, number: int) -> None:
         """Start a stage: its own optimiser, its own schedule, the weights as they are."""
-        self._running, self._stage_step = stage, 0
+        self._stage, self._stage_step = number, 0
+        stage = self._running
         self.network.dropout.p = stage.dropout
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), betas=(0.9, 0.98), weight_decay=stage.weight_decay
@@ -346,20 +238,17 @@ class Training:
 
     def save(self) -> None:
         """Write a checkpoint, whole or not at all."""
-        written = self.out / "checkpoint.new"
-        torch.save(
-            {
-                "network": self.network.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "rng": torch.get_rng_state(),
-                "rng_cuda": torch.cuda.get_rng_state_all(),
-                "epoch": self.epoch,
-                "step": self.step,
-                "stage_step": self._stage_step,
-            },
-            written,
-        )
-        written.replace(self.out / "checkpoint.pt")
+        checkpoint = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rng": torch.get_rng_state(),
+            "rng_cuda": torch.cuda.get_rng_state_all(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "stage_step": self._stage_step,
+        }
+        with whole(self.out / "checkpoint.pt") as unfinished:
+            torch.save(checkpoint, unfinished)
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.epoch, self.step = saved["epoch"], saved["step"]
@@ -372,6 +261,5 @@ class Training:
 
     def _note(self, **figures: float) -> None:
         rounded = {key: round(value, 6) for key, value in figures.items()}
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(rounded) + "\n")
+        note(self.out / "log.jsonl", rounded)
         self._on_note(rounded)

@@ -11,7 +11,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpus import SILENCE, BadCorpus, Run
+from training.corpus import SILENCE, BadCorpus
+from vau.evaluation.manifest import Stretch
 
 Lexicon = Mapping[str, Sequence[str]]
 """Pronunciations of words in lower case, each a string of phones with spaces between."""
@@ -37,7 +38,7 @@ class Aligner:
                     name = word if number == 1 else f"{word}({number})"
                     self._add(name, phones)
 
-    def align(self, pcm: NDArray[np.int16], text: str) -> tuple[Run, ...]:
+    def align(self, pcm: NDArray[np.int16], text: str) -> tuple[Stretch, ...]:
         """Return the phones of ``text`` with their frames, from the first sample on.
 
         pcm:    16 kHz, one whole utterance; what was aligned before does not matter.
@@ -54,7 +55,7 @@ class Aligner:
             self._listen(pcm)
         except RuntimeError as cause:
             raise NotAligned("the text does not fit the audio") from cause
-        return _runs(
+        return _stretches(
             (phone.name, phone.duration) for phone in self._decoder.get_alignment().phones()
         )
 
@@ -73,7 +74,7 @@ class Aligner:
         self._decoder.end_utt()
 
 
-def _runs(phones: Iterable[Run]) -> tuple[Run, ...]:
+def _stretches(phones: Iterable[Stretch]) -> tuple[Stretch, ...]:
     """Fold the recogniser's noises, which it spells +NSN+ and the like, into silence."""
     return tuple((SILENCE if name.startswith("+") else name, n) for name, n in phones)
 
@@ -84,5 +85,5 @@ def _pocketsphinx() -> ModuleType:
     except ImportError as cause:
         raise BadCorpus(
             f"a corpus without phone labels needs the package pocketsphinx ({cause}): "
-            "pip install pocketsphinx"
+            "pip install 'vau[train]'"
         ) from cause

@@ -11,7 +11,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,12 +25,13 @@ from training.corpus import (
     BadCorpus,
     Entry,
     read_audio,
-    read_runs,
+    read_stretches,
     write_corpus,
-    write_runs,
-    write_whole,
+    write_stretches,
 )
+from training.whole import write_whole
 from vau.audio import to_int16
+from vau.evaluation.manifest import Stretch
 
 TRANSCRIPTS: Final = "*/*/*/*.trans.txt"
 LEXICON: Final = "librispeech-lexicon.txt"
@@ -86,8 +87,15 @@ class Aligned:
     """What came of one utterance: labels, or why there are none."""
 
     utt: str
-    runs: str
+    written: str
+    """As ``write_stretches`` writes them."""
+
     why_not: str
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """The labels."""
+        return read_stretches(self.written)
 
 
 def is_tree(folder: Path) -> bool:
@@ -101,8 +109,11 @@ def label(tree: Path, out: Path, jobs: int) -> None:
     Raises BadCorpus if audio is missing, or speakers for a dev or test split.
     """
     chapters = [Chapter(path) for path in sorted(tree.glob(TRANSCRIPTS))]
-    split_of = splits(chapters)
-    done = list(_align_all(chapters, tree / LEXICON, out / "chapters", jobs))
+    aside = stand_ins(chapters)
+    _tell_aside(aside)
+    split_of = splits(chapters, aside)
+    lexicon = tree / LEXICON
+    done = list(_align_all(chapters, lexicon, out / "chapters", jobs))
     gender_of = _genders(tree / SPEAKERS)
     entries = [
         Entry(
@@ -111,31 +122,35 @@ def label(tree: Path, out: Path, jobs: int) -> None:
             split=split_of[chapter],
             speaker=chapter.speaker,
             gender=gender_of.get(chapter.speaker, ""),
-            phones=tuple(name for name, _ in read_runs(aligned.runs) if name != SILENCE),
-            runs=read_runs(aligned.runs),
+            phones=tuple(name for name, _ in aligned.stretches if name != SILENCE),
+            stretches=aligned.stretches,
         )
         for chapter, of_chapter in zip(chapters, done, strict=True)
         for aligned in of_chapter
         if not aligned.why_not
     ]
     write_corpus(out, PHONEMES, entries, FACTS)
-    _tell(out, len(entries), [aligned for of_chapter in done for aligned in of_chapter])
+    _tell(out, [aligned for of_chapter in done for aligned in of_chapter], lexicon)
 
 
-def splits(chapters: Sequence[Chapter]) -> dict[Chapter, str]:
-    """Return the split of each chapter; speakers of train stand in for a missing dev or test.
+def stand_ins(chapters: Iterable[Chapter]) -> dict[str, str]:
+    """Return the speakers of train who stand in for a missing dev or test, and for which.
 
     Raises BadCorpus if train has too few speakers for that.
     """
+    subsets = [(_split(chapter.subset), chapter.speaker) for chapter in chapters]
+    present = {split for split, _ in subsets}
+    missing = [split for split in ("dev", "test") if split not in present]
+    readers = {speaker for split, speaker in subsets if split == "train"}
+    return set_aside(readers, missing) if readers else {}
+
+
+def splits(chapters: Iterable[Chapter], aside: Mapping[str, str]) -> dict[Chapter, str]:
+    """Return the split of each chapter.
+
+    aside: of speakers of train, the split that they stand in for.
+    """
     split_of = {chapter: _split(chapter.subset) for chapter in chapters}
-    missing = [split for split in ("dev", "test") if split not in split_of.values()]
-    readers = {chapter.speaker for chapter, split in split_of.items() if split == "train"}
-    aside = set_aside(readers, missing) if readers else {}
-    for split in missing:
-        speakers = sorted(speaker for speaker, to in aside.items() if to == split)
-        print(
-            f"no {split}-clean: speakers {', '.join(speakers) or 'none'} of train are {split}"
-        )
     return {
         chapter: aside.get(chapter.speaker, split) if split == "train" else split
         for chapter, split in split_of.items()
@@ -178,34 +193,43 @@ def _align_all(
 def align_chapter(chapter: Chapter, lexicon: Path, parts: Path) -> list[Aligned]:
     """Align a chapter, or read what an earlier call left of it in ``parts``.
 
-    A text or a lexicon that has changed since is aligned again.
+    A text, a recording or a lexicon that has changed since is aligned again.
     """
+    lines = chapter.lines()
     known = hashlib.sha256(chapter.transcript.read_bytes())
+    for utt, _ in lines:
+        known.update(_stamp(chapter.audio(utt)))
     if lexicon.exists():
         known.update(lexicon.read_bytes())
     part = parts / f"{chapter.name}-{known.hexdigest()[:16]}.tsv"
     if not part.exists():
-        lines = chapter.lines()
         aligner = Aligner(
             read_lexicon(lexicon, {word for _, text in lines for word in text.split()})
         )
         aligned = [_align(aligner, utt, text, chapter.audio(utt)) for utt, text in lines]
-        written = (f"{each.utt}\t{each.runs}\t{each.why_not}\n" for each in aligned)
+        written = (f"{each.utt}\t{each.written}\t{each.why_not}\n" for each in aligned)
         write_whole(part, "".join(written))
     read = part.read_text(encoding="utf-8").splitlines()
     return [Aligned(*line.split("\t")) for line in read]
 
 
-def _align(aligner: Aligner, utt: str, text: str, audio: Path) -> Aligned:
-    if not audio.exists():
+def _stamp(audio: Path) -> bytes:
+    """Return size and time of a recording: another one hardly has both."""
+    try:
+        found = audio.stat()
+    except FileNotFoundError as cause:
         raise BadCorpus(
             f"{audio}: is in the transcript, but not there; unpack the corpus again"
-        )
+        ) from cause
+    return f"{found.st_size} {found.st_mtime_ns} ".encode()
+
+
+def _align(aligner: Aligner, utt: str, text: str, audio: Path) -> Aligned:
     try:
-        runs = aligner.align(to_int16(read_audio(audio)), text)
+        stretches = aligner.align(to_int16(read_audio(audio)), text)
     except NotAligned as reason:
         return Aligned(utt, "", str(reason))
-    return Aligned(utt, write_runs(runs), "")
+    return Aligned(utt, write_stretches(stretches), "")
 
 
 def read_lexicon(lexicon: Path, words: Collection[str]) -> Lexicon:
@@ -225,17 +249,24 @@ def _genders(speakers: Path) -> dict[str, str]:
     return dict(re.findall(r"^(\d+) *\| *([FM])", text, re.MULTILINE))
 
 
-def _tell(out: Path, labelled: int, done: Sequence[Aligned]) -> None:
+def _tell_aside(aside: Mapping[str, str]) -> None:
+    for split in sorted(set(aside.values())):
+        speakers = sorted(speaker for speaker, to in aside.items() if to == split)
+        print(f"no {split}-clean: speakers {', '.join(speakers)} of train are {split}")
+
+
+def _tell(out: Path, done: Sequence[Aligned], lexicon: Path) -> None:
     """Say how many utterances there are, and in a file which were left out, and why."""
     left_out = [aligned for aligned in done if aligned.why_not]
     write_whole(
         out / "left_out.tsv", "".join(f"{each.utt}\t{each.why_not}\n" for each in left_out)
     )
     print(
-        f"{out}: {labelled} utterances with labels, {len(left_out)} without, see left_out.tsv"
+        f"{out}: {len(done) - len(left_out)} utterances with labels, {len(left_out)} without, "
+        "see left_out.tsv"
     )
     reasons = Counter(each.why_not.partition(":")[0] for each in left_out)
     for reason, count in reasons.items():
         print(f"  {count} left out: {reason}")
-    if left_out:
-        print(f"  {LEXICON} (OpenSLR 11) in the corpus's folder gives pronunciations to words")
+    if left_out and not lexicon.exists():
+        print(f"  {lexicon} (OpenSLR 11) would give pronunciations to words")

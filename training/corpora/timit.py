@@ -9,6 +9,7 @@ Ref: Garofolo and others, "TIMIT Acoustic-Phonetic Continuous Speech Corpus", LD
      IEEE TASSP 37(11), 1989, doi:10.1109/29.46546.
 """
 
+import hashlib
 import re
 from collections import Counter
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from training.corpus import BadCorpus, Entry, Run, write_corpus
+from training.corpus import BadCorpus, Entry, write_corpus
+from training.whole import whole
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, frame_count
+from vau.evaluation.manifest import Stretch
 
 SILENCE: Final = "sil"
 PHONEMES: Final = (SILENCE, *"""aa ae ah aw ay b ch d dh dx eh er ey f g hh ih iy jh k l m n
@@ -123,8 +126,7 @@ def _split(path: Path) -> str:
 def _entry(path: Path, split: str, copies: Path) -> Entry:
     speaker = path.parent.name.lower()
     utt = f"{speaker}-{path.stem.lower()}"
-    copy = copies / f"{utt}.flac"
-    samples = _copy(_audio(path), copy)
+    copy, samples = _copy(_audio(path), copies / utt)
     segments = read_segments(path)
     return Entry(
         utt=utt,
@@ -133,7 +135,7 @@ def _entry(path: Path, split: str, copies: Path) -> Entry:
         speaker=speaker,
         gender=speaker[0].upper(),
         phones=tuple(phone for phone, _ in segments if phone != SILENCE),
-        runs=on_frames(segments, samples),
+        stretches=on_frames(segments, samples),
     )
 
 
@@ -162,7 +164,7 @@ def _is_phone(symbol: str) -> bool:
     return symbol in FOLDED or symbol == GLOTTAL_STOP
 
 
-def on_frames(segments: list[tuple[str, int]], samples: int) -> tuple[Run, ...]:
+def on_frames(segments: list[tuple[str, int]], samples: int) -> tuple[Stretch, ...]:
     """Give each frame of a recording to the segment under its centre.
 
     segments: phones and the sample at which each ends; the last one goes on to the end.
@@ -184,10 +186,15 @@ def _audio(segmentation: Path) -> Path:
     return audio
 
 
-def _copy(audio: Path, copy: Path) -> int:
-    """Write a recording as FLAC, once, and return how many samples it has."""
+def _copy(audio: Path, name: Path) -> tuple[Path, int]:
+    """Write a recording as FLAC, once, and return where, and how many samples it has.
+
+    Its name goes on with a digest of the recording: another one gets another copy.
+    """
+    digest = hashlib.sha256(audio.read_bytes()).hexdigest()
+    copy = name.with_name(f"{name.name}-{digest[:8]}.flac")
     if copy.exists():
-        return int(soundfile.info(copy).frames)
+        return copy, int(soundfile.info(copy).frames)
     try:
         samples, rate_hz = soundfile.read(audio, dtype="int16", always_2d=True)
     except soundfile.LibsndfileError as cause:
@@ -200,7 +207,6 @@ def _copy(audio: Path, copy: Path) -> int:
             f"{audio}: {rate_hz} Hz and {samples.shape[1]} channels; 16 kHz mono is needed"
         )
     copy.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = copy.with_suffix(".new")
-    soundfile.write(unfinished, samples, rate_hz, format="FLAC")
-    unfinished.replace(copy)
-    return len(samples)
+    with whole(copy) as unfinished:
+        soundfile.write(unfinished, samples, rate_hz, format="FLAC")
+    return copy, len(samples)
