@@ -74,10 +74,22 @@ def test_the_page_names_the_command_without_folders(
 ) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed; of extra plots")
     page = tmp_path / "evaluation.md"
-    assert vau(*command, "--page", page, "--clip", 0.1).returncode == 0
+    done = vau(*command, "--page", page, "--clip", 0.1)
+    assert done.returncode == 0
+    assert f"vau: written: {page}\n" in done.stderr
     (line,) = (line for line in page.read_text().splitlines() if line.startswith("vau "))
     assert line == (
         "vau evaluate --manifest CORPUS/manifest.tsv --model model --backend muntaniala "
         "--clip 0.1"
     )
     assert (tmp_path / "evaluation/tiny-confusions.png").is_file()
+
+
+def test_a_page_in_no_folder_is_refused_before_the_work(
+    command: tuple[object, ...], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; of extra plots")
+    done = vau(*command, "--page", tmp_path / "no/page.md")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no folder" in done.stderr
+    assert not (tmp_path / "no").exists()

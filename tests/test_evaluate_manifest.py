@@ -49,6 +49,12 @@ def test_utterance_is_another_name_of_utt(folder: Path) -> None:
     assert [each.name for each in read(path)] == ["u0"]
 
 
+def test_the_mark_that_spreadsheets_put_first_is_no_part_of_a_name(folder: Path) -> None:
+    path = manifest(folder, "u0|audio/0.flac|AA", columns="utt path phones")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert [each.name for each in read(path)] == ["u0"]
+
+
 def test_who_speaks_is_read_where_it_is_written(folder: Path) -> None:
     columns = "utt path phones speaker gender"
     path = manifest(folder, "u|audio/0.flac|AA|7|F", "v|audio/1.flac|AA||", columns=columns)

@@ -93,6 +93,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 def test_a_run_writes_its_own_section_and_leaves_the_others(tmp_path: Path) -> None:
     page = tmp_path / "docs/evaluation.md"
+    page.parent.mkdir()
     write_page(page, [evaluation()], "vau one", [tmp_path / "docs/evaluation/a.png"])
     write_page(page, [evaluation(model="other")], "vau two", [])
     before = page.read_text()

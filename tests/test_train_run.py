@@ -18,7 +18,7 @@ from training.decoding import tables  # noqa: E402
 from training.export import export, master_of, read_run, write  # noqa: E402
 from training.recipes import RECIPES, Recipe, Stage  # noqa: E402
 from training.source import read_source  # noqa: E402
-from training.train import INPUT_LIMIT, Training, load_data  # noqa: E402
+from training.train import INPUT_LIMIT, AnotherRun, Training, load_data  # noqa: E402
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ  # noqa: E402
 from vau.backend import BackendOptions, Work  # noqa: E402
 from vau.frontend import MFCC  # noqa: E402
@@ -111,6 +111,20 @@ def test_a_run_that_was_cut_off_ends_in_the_same_weights(
     log = (tmp_path / "cut" / "log.jsonl").read_text()
     assert log.startswith(noted[0])
     assert noted[1] not in log  # it came after the checkpoint
+
+
+def test_a_run_does_not_go_on_with_another_corpus_or_recipe(
+    corpus: Path, tmp_path: Path
+) -> None:
+    data = load_data(corpus, corpus / "cache", RECIPE, 1)
+    begun = Training(RECIPE, data, tmp_path)
+    begun.run_epoch()
+    begun.save()
+    with pytest.raises(AnotherRun, match="another folder"):
+        Training(replace(RECIPE, seed=2), data, tmp_path)
+    with pytest.raises(AnotherRun, match="another folder"):
+        Training(RECIPE, replace(data, corpus="mfcc-of-another"), tmp_path)
+    Training(RECIPE, data, tmp_path)
 
 
 def test_a_run_that_is_not_at_its_end_is_not_exported(corpus: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Stages of learning: which one an epoch belongs to, and what none can be."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from training.recipes import RECIPES, Recipe, Stage
+from training.recipes import RECIPES, BadRecipe, Recipe, Stage, read_recipe
 
 
 def of_stages(*stages: Stage) -> Recipe:
@@ -44,3 +45,46 @@ def test_a_stage_refuses_nonsense_by_field_value_and_limit(
     wrong: dict[str, Any] = {field: value}
     with pytest.raises(ValueError, match=f"{field}={value} must be {limit}"):
         replace(Stage(epochs=1), **wrong)
+
+
+SHORT = """
+name = "short"
+layers = 1
+hidden = 24
+frontend = "mfcc"
+output_delay = 3
+
+[[stages]]
+epochs = 2
+
+[[stages]]
+epochs = 1
+on_grid = true
+"""
+
+
+def test_a_recipe_of_ones_own_is_read_from_toml(tmp_path: Path) -> None:
+    file = tmp_path / "short.toml"
+    file.write_text(SHORT)
+    recipe = read_recipe(file)
+    assert (recipe.hidden, recipe.output_delay, recipe.epochs) == (24, 3, 3)
+    assert recipe.stages == (Stage(epochs=2), Stage(epochs=1, on_grid=True))
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "message"),
+    [
+        ('frontend = "mfcc"', 'frontend = "plp"', "plp.*fbank"),
+        ("hidden = 24", "", "hidden"),
+        ("hidden = 24", "hiden = 24", "hiden"),
+        ("epochs = 2", "epochs = 0", "epochs=0"),
+        ("layers = 1", "layers = ", "line"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained_names_file_and_field(
+    line: str, by: str, message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "short.toml"
+    file.write_text(SHORT.replace(line, by))
+    with pytest.raises(BadRecipe, match=f"short.toml: .*{message}"):
+        read_recipe(file)

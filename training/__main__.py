@@ -18,9 +18,9 @@ from training import curves
 from training.corpora.forms import prepare
 from training.corpus import TRAIN_SPLITS, BadCorpus, read_corpus
 from training.export import export
-from training.recipes import RECIPES, Recipe
+from training.recipes import RECIPES, BadRecipe, Recipe, read_recipe
 from training.source import read_source
-from training.train import Data, Training, load_data
+from training.train import AnotherRun, Data, Training, load_data
 from vau.errors import ConfigInvalid
 
 
@@ -30,12 +30,12 @@ def main() -> None:
     parser.add_argument(
         "--corpus", type=Path, required=True, help="labelled, LibriSpeech or TIMIT"
     )
-    parser.add_argument("--recipe", choices=RECIPES, default="munt-3x384")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--recipe", choices=RECIPES, default="munt-3x384")
+    what.add_argument("--config", type=Path, help="a recipe of your own, in TOML")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and logs")
     parser.add_argument("--cache", type=Path, default=Path(".cache/features"))
-    parser.add_argument(
-        "--out", type=Path, help="the bundle; default: the shipped model's place"
-    )
+    parser.add_argument("--out", type=Path, help="the bundle; default: service/vau/models/NAME")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="threads and processes"
     )
@@ -45,17 +45,19 @@ def main() -> None:
     options = parser.parse_args()
     try:
         make(options)
-    except (BadCorpus, ConfigInvalid) as error:
-        parser.error(str(error))
+    except (BadCorpus, BadRecipe, AnotherRun, ConfigInvalid) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"\n{parser.prog}: stopped; called again, it goes on\n")
 
 
 def make(options: argparse.Namespace) -> None:
     """Train and export what the flags ask for."""
+    recipe = read_recipe(options.config) if options.config else RECIPES[options.recipe]
     corpus = prepare(options.corpus, options.cache, options.jobs)
     source = read_source(corpus, options.corpus_card)
     for splits in (TRAIN_SPLITS, ["dev"], ["test"]):
         read_corpus(corpus, splits)  # what is missing is missed now, not after a night
-    recipe = RECIPES[options.recipe]
     run = options.runs / recipe.name
     torch.set_num_threads(options.jobs)
     train(recipe, load_data(corpus, options.cache, recipe, options.jobs), run)

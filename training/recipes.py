@@ -1,9 +1,15 @@
 """The shipped networks: what each is, and the stages in which it learns."""
 
+import tomllib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from vau.frontend import FBANK, MFCC, FrontendConfig
+
+
+class BadRecipe(ValueError):
+    """A recipe that cannot be trained; the message says what to mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +158,23 @@ RECIPES: Final = {
         ),
     )
 }
+
+
+def read_recipe(file: Path) -> Recipe:
+    """Read a recipe of one's own from TOML: the fields of ``Recipe``, and [[stages]].
+
+    ``frontend`` is "fbank" or "mfcc".
+    Raises BadRecipe, naming the file and what is wrong in it.
+    """
+    try:
+        fields = tomllib.loads(file.read_text(encoding="utf-8"))
+        frontend = {"fbank": FBANK, "mfcc": MFCC}[fields.pop("frontend")]
+        stages = tuple(Stage(**stage) for stage in fields.pop("stages"))
+        return Recipe(frontend=frontend, stages=stages, **fields)
+    except KeyError as cause:
+        raise BadRecipe(
+            f"{file}: {cause} is missing or unknown; it needs name, layers, hidden, frontend "
+            '("fbank" or "mfcc") and one [[stages]] at least, with epochs'
+        ) from cause
+    except (OSError, TypeError, ValueError) as cause:
+        raise BadRecipe(f"{file}: {cause}") from cause

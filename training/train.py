@@ -89,6 +89,9 @@ class Data:
     """The same, worsened; empty for a recipe that asks for none."""
 
     dev: Cache
+    corpus: str
+    """Which corpus and features these are; see ``cache.key``."""
+
     statistics: Statistics
     follow: Tensor
     """The decoder's score of a phoneme after another, shape (phonemes, phonemes)."""
@@ -99,7 +102,8 @@ def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe, jobs: int
 
     jobs: processes that compute them.
     """
-    folder = cache_folder / cache.key(corpus_folder, recipe.frontend)
+    key = cache.key(corpus_folder, recipe.frontend)
+    folder = cache_folder / key
     corpus = read_corpus(corpus_folder, TRAIN_SPLITS)
     stored = folder / "statistics.npz"
     if not stored.exists():
@@ -121,9 +125,14 @@ def load_data(corpus_folder: Path, cache_folder: Path, recipe: Recipe, jobs: int
         clean=played(None),
         distorted=played(Distortion()) if any(s.distorted_share for s in recipe.stages) else [],
         dev=build("dev", read_corpus(corpus_folder, ["dev"]), Playback()),
+        corpus=key,
         statistics=statistics,
         follow=torch.from_numpy(bigram) + INSERTION_BONUS / LANGUAGE_WEIGHT,
     )
+
+
+class AnotherRun(ValueError):
+    """A checkpoint that must not be gone on from."""
 
 
 class Training:
@@ -135,6 +144,7 @@ class Training:
         """Begin at epoch 0, or after the last checkpoint in ``out``.
 
         on_note: hears each line of the log as it is written.
+        Raises   AnotherRun if that checkpoint is of another recipe or corpus.
         """
         self.recipe, self.data, self.out = recipe, data, out
         self._on_note = on_note
@@ -239,6 +249,7 @@ class Training:
     def save(self) -> None:
         """Write a checkpoint, whole or not at all."""
         checkpoint = {
+            "run": self._identity,
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "rng": torch.get_rng_state(),
@@ -250,7 +261,16 @@ class Training:
         with whole(self.out / "checkpoint.pt") as unfinished:
             torch.save(checkpoint, unfinished)
 
+    @property
+    def _identity(self) -> str:
+        return f"{self.data.corpus} {self.recipe!r}"
+
     def _restore(self, saved: dict[str, Any]) -> None:
+        if saved["run"] != self._identity:
+            raise AnotherRun(
+                f"{self.out / 'checkpoint.pt'} is of another corpus or another recipe: give "
+                "another folder for runs, or delete this one"
+            )
         self.epoch, self.step = saved["epoch"], saved["step"]
         self.network.load_state_dict(saved["network"])
         self._begin(self.recipe.stage_of(self.epoch - 1))

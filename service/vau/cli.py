@@ -336,13 +336,15 @@ def evaluate(
     warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     with progress(Console(stderr=True), "utterances") as show:
         found = verb.evaluate(plan, show, warn)
-    verb.draw_and_write(plan, found)
     if as_json:
         source = {"manifest": str(manifest), "split": split}
         reports = [{**source, **report(each)} for each in found]
-        print(json.dumps(reports if matrix else reports[0]))
+        print(json.dumps(reports if matrix else reports[0]), flush=True)
     else:
-        print("\n".join([*matrix_table(found), ""] if matrix else table(found[0])))
+        lines = [*matrix_table(found), ""] if matrix else table(found[0])
+        print("\n".join(lines), flush=True)
+    for file in verb.draw_and_write(plan, found):
+        print(f"vau: written: {file}", file=sys.stderr)
 
 
 @app.command()

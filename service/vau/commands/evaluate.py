@@ -11,6 +11,7 @@ from vau.batch import Choice
 from vau.client import Client
 from vau.client.recognition import Request
 from vau.decode import DecoderName
+from vau.errors import ConfigInvalid
 from vau.evaluation.condition import CLEAN, MATRIX, Condition
 from vau.evaluation.listening import (
     Hearing,
@@ -131,17 +132,19 @@ def evaluate(
     return found
 
 
-def draw_and_write(plan: EvaluatePlan, found: Sequence[Evaluation]) -> None:
-    """Make the figures and the page that ``plan`` asks for.
+def draw_and_write(plan: EvaluatePlan, found: Sequence[Evaluation]) -> list[Path]:
+    """Make the figures and the page that ``plan`` asks for, and return what was written.
 
     Raises ConfigInvalid if matplotlib is not installed, or a file cannot be written.
     """
     folder = plan.plots or (plan.page and plan.page.with_suffix(""))
     if folder is None:
-        return
+        return []
     figures = draw(found[0], folder)
-    if plan.page is not None:
-        write_page(plan.page, found, plan.command, figures)
+    if plan.page is None:
+        return figures
+    write_page(plan.page, found, plan.command, figures)
+    return [*figures, plan.page]
 
 
 def _check_tools(plan: EvaluatePlan) -> None:
@@ -150,6 +153,12 @@ def _check_tools(plan: EvaluatePlan) -> None:
         check_peer(peer)
     if plan.plots or plan.page:
         new_figure(1, 1)
+    if plan.page is not None and not plan.page.absolute().parent.is_dir():
+        raise ConfigInvalid(
+            f"{plan.page}: there is no folder {plan.page.parent}; make it, or choose another "
+            "page",
+            field="page",
+        )
 
 
 def _here(plan: EvaluatePlan) -> _Engine:

@@ -145,7 +145,7 @@ def _check_phones(
 def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:
     """Return each row below the header with the number of its line."""
     try:
-        with manifest.open(encoding="utf-8", newline="") as file:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
             found = list(table.fieldnames or [])
             table.fieldnames = _without_alias(found)

@@ -77,7 +77,6 @@ def write_page(
         sections = _sections(page)
         sections[model] = section(found, command, links)
         bodies = (_marked(name, sections[name]) for name in sorted(sections))
-        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text("\n".join([PREFACE, *bodies]), encoding="utf-8")
     except OSError as cause:
         raise ConfigInvalid(

@@ -199,8 +199,10 @@ def gap_ci95(score: Score, yardstick: Score) -> Interval | None:
 
 
 def percentile(values: NDArray[np.float64] | None, percent: float) -> float | None:
-    """Return a percentile, interpolated between neighbours; None of nothing."""
-    return None if values is None or not len(values) else float(np.percentile(values, percent))
+    """Return a percentile, interpolated between neighbours, to 0.001; None of nothing."""
+    if values is None or not len(values):
+        return None
+    return round(float(np.percentile(values, percent)), 3)
 
 
 def share_near(errors_ms: NDArray[np.float64] | None) -> float | None:
