@@ -380,7 +380,7 @@ def test_evaluate_gives_both_error_rates(folder: Path) -> None:
     assert figures["per"] == sum(figures["counts"].values()) / 3
     assert figures["per_float"] == sum(figures["counts_float"].values()) / 3
     table = vau(*command, "--jobs", 1).stdout.splitlines()
-    assert table[0] == f"tiny: 2 utterances, 3 phonemes, {figures['frames']} frames"
+    assert table[0] == f"tiny: 2 utterances, 3 phones, {figures['frames']} frames"
     assert table[2].split()[:2] == ["muntaniala:1x1", f"{figures['per']:.2%}"]
 
 
