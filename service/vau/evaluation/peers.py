@@ -118,11 +118,12 @@ def _pocketsphinx(library: ModuleType) -> Listener:
     """Decode phones with triphones and the phone trigrams that come with the package.
 
     Source: the language weight from "Phoneme Recognition" in https://cmusphinx.github.io/wiki;
-            triphones, off by default and ten times the work, from eleven utterances of dev:
-            41 % error, against 49 % without. Of the beams tried (1e-5, 1e-8, 1e-10, 1e-12
-            and 1e-20) this is the widest that keeps up with live audio on one core; language
-            weights of 1, 1.5 and 3 did worse, and other insertion penalties or more
-            Gaussians moved the error by less than a point.
+            triphones, off by default and ten times the work, from eleven utterances of the
+            dev split that the models' cards name: 41 % error, against 49 % without. Of the
+            beams tried (1e-5, 1e-8, 1e-10, 1e-12 and 1e-20) this is the widest that keeps up
+            with live audio on one core (AMD EPYC); language weights of 1, 1.5 and 3 did
+            worse, and other insertion penalties or more Gaussians moved the error by less
+            than a point.
     """
     model = Path(library.get_model_path()) / "en-us"
     decoder = library.Decoder(
@@ -168,7 +169,7 @@ PEERS: Final[Mapping[str, Peer]] = {
         load=_pocketsphinx,
         phones={phone: phone for phone in ARPABET},
         note="phone decoding (allphone) with triphones and phone trigrams, settings chosen on "
-        "dev; where its own aligner made the reference, both share a dictionary",
+        "our dev split; where its own aligner made the reference, both share a dictionary",
     ),
     "hama": Peer(
         package="hama",
@@ -176,6 +177,7 @@ PEERS: Final[Mapping[str, Peer]] = {
         phones=ARPABET_OF_IPA,
         note="hears the whole recording before it answers; what it was trained on is not "
         "published, so it may know these speakers; its own dictionary differs from the "
-        "reference in 13 % of the phones (60 utterances of dev), which counts against it",
+        "reference in 13 % of the phones (60 utterances of our dev split), which counts "
+        "against it",
     ),
 }
