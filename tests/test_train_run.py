@@ -113,6 +113,13 @@ def test_a_run_that_was_cut_off_ends_in_the_same_weights(
     assert noted[1] not in log  # it came after the checkpoint
 
 
+def test_output_delays_are_drawn_from_their_table(tmp_path: Path) -> None:
+    table = tmp_path / "delays.tsv"
+    table.write_text("delay_frames\tdev_per\n0\t0.4\n5\t0.3\n")
+    curves.draw_delays(table, tmp_path / "delays.png")
+    assert (tmp_path / "delays.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_run_does_not_go_on_with_another_corpus_or_recipe(
     corpus: Path, tmp_path: Path
 ) -> None:

@@ -1,6 +1,12 @@
-"""The curves of a training run, drawn from its log."""
+"""Pictures of training: the curves of a run, and what output delay costs.
 
+python -m training.curves docs/training/munt-3x384.jsonl    draws its curves beside a log
+python -m training.curves docs/training/output-delay.tsv    ... or the delays of a table
+"""
+
+import csv
 import json
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -42,3 +48,25 @@ def draw(log: Path, picture: Path) -> None:
         rates.set_xlabel("step")
         figure.legend(loc="outside upper center", ncols=3)
         figure.savefig(picture, dpi=120)
+
+
+def draw_delays(table: Path, picture: Path) -> None:
+    """Draw error rates against output delays, as a PNG.
+
+    table: TSV with the columns delay_frames and dev_per.
+    """
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    figure = Figure(figsize=(6, 3.5), layout="constrained")
+    axes = figure.subplots()
+    delays = [int(row["delay_frames"]) for row in rows]
+    axes.plot(delays, [100 * float(row["dev_per"]) for row in rows], "o-")
+    axes.set_xlabel("output delay, frames of 10 ms")
+    axes.set_ylabel("PER on dev, %")
+    axes.grid(alpha=0.3)
+    figure.savefig(picture, dpi=120)
+
+
+if __name__ == "__main__":
+    source = Path(sys.argv[1])
+    (draw_delays if source.suffix == ".tsv" else draw)(source, source.with_suffix(".png"))
