@@ -103,7 +103,7 @@ class Kernel:
     ) -> list[Answer]:
         """Advance each state by its inputs, shape (frames, inputs); answer in their order.
 
-        lanes: is told of the call's.
+        lanes: hears how many lanes the call had, and how many of them were doubtful.
         """
         lanes = Lanes() if lanes is None else lanes
         order = sorted(range(len(inputs)), key=lambda work: -len(inputs[work]))
