@@ -13,9 +13,10 @@ from training import cache
 from training.cache import Playback, Statistics
 from training.corpus import BadCorpus, Utterance
 from training.log import forget_after, note
-from training.whole import whole, write_whole
+from training.whole import write_text_whole
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.frontend import MFCC
+from vau.transcript import write_whole
 
 HOPS = 20
 STATISTICS = Statistics(
@@ -95,12 +96,12 @@ def test_statistics_are_written_whole_or_not_at_all(
 def test_features_that_were_not_finished_are_made_again(
     audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(path: Path, text: str, encoding: str) -> None:
-        path.write_bytes(text[: len(text) // 2].encode(encoding))
+    def cut_off(path: Path, _target: Path) -> None:
+        path.write_bytes(path.read_bytes()[:1])  # half of it is written, the name not given
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", cut_off)
+        patch.setattr(Path, "replace", cut_off)
         with pytest.raises(KeyboardInterrupt):
             cache.build(tmp_path, [spoken(audio)], MFCC, STATISTICS, Playback(), jobs=1)
     built = cache.build(tmp_path, [spoken(audio)], MFCC, STATISTICS, Playback(), jobs=1)
@@ -108,15 +109,14 @@ def test_features_that_were_not_finished_are_made_again(
 
 
 def test_a_file_is_replaced_only_by_a_whole_one(tmp_path: Path) -> None:
-    write_whole(tmp_path / "file", "whole")
+    write_text_whole(tmp_path / "file", "whole")
 
-    def cut_off() -> None:
-        with whole(tmp_path / "file") as unfinished:
-            unfinished.write_text("ha")
-            raise KeyboardInterrupt
+    def cut_off(file: BinaryIO) -> None:
+        file.write(b"ha")
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cut_off()
+        write_whole(tmp_path / "file", cut_off)
     assert (tmp_path / "file").read_text() == "whole"
 
 

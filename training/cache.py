@@ -21,11 +21,12 @@ from scipy.signal import resample_poly
 
 from training.corpus import INVENTORY, LABELS, MANIFEST, BadCorpus, Utterance, read_audio
 from training.distortion import Distortion
-from training.whole import whole, write_whole
+from training.whole import write_text_whole
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, to_int16
 from vau.evaluation.frames import LABEL_SLACK_FRAMES
 from vau.frontend import Frontend, FrontendConfig, Piece
 from vau.frontend import Utterance as FrontendUtterance
+from vau.transcript import write_whole
 
 SPEEDS: Final = (0.9, 1.0, 1.1)
 
@@ -45,8 +46,7 @@ class Statistics:
 
     def write(self, path: Path) -> None:
         """Write them as npz, whole or not at all."""
-        with whole(path) as unfinished, unfinished.open("wb") as out:
-            np.savez(out, mean=self.mean, inv_std=self.inv_std)
+        write_whole(path, lambda out: np.savez(out, mean=self.mean, inv_std=self.inv_std))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ def build(
                 labels = frame_labels(utterance.labels, len(features), playback.speed)
                 ids.write(labels.tobytes())
                 offsets.append(offsets[-1] + len(features))
-        write_whole(done, json.dumps(offsets))  # last: where it is, the rest is
+        write_text_whole(done, json.dumps(offsets))  # last: where it is, the rest is
     offsets_read = np.array(json.loads(done.read_text()), np.int64)
     shape = (int(offsets_read[-1]), config.feature_dim)
     features_read = np.memmap(folder / "features.f2", np.float16, "r", shape=shape)

@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from training.whole import write_whole
+from training.whole import write_text_whole
 from vau.audio import SAMPLE_RATE_HZ
 from vau.evaluation.manifest import Stretch
 
@@ -249,10 +249,10 @@ def write_corpus(
     listed = _lines(manifest)
     card = json.dumps({**facts, DIGEST: _digest(listed)}, indent=2)
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / CARD, card + "\n")
-    write_whole(folder / INVENTORY, _lines(phonemes))
-    write_whole(folder / LABELS, _lines(labels))
-    write_whole(folder / MANIFEST, listed)
+    write_text_whole(folder / CARD, card + "\n")
+    write_text_whole(folder / INVENTORY, _lines(phonemes))
+    write_text_whole(folder / LABELS, _lines(labels))
+    write_text_whole(folder / MANIFEST, listed)
 
 
 def _lines(lines: Iterable[str]) -> str:

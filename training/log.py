@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from training.whole import write_whole
+from training.whole import write_text_whole
 
 
 def note(log: Path, figures: Mapping[str, float]) -> None:
@@ -22,4 +22,4 @@ def forget_after(log: Path, step: int) -> None:
         return
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     ended = (line for line in lines if line.endswith("\n"))
-    write_whole(log, "".join(line for line in ended if json.loads(line)["step"] <= step))
+    write_text_whole(log, "".join(line for line in ended if json.loads(line)["step"] <= step))

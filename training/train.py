@@ -25,7 +25,7 @@ from training.log import forget_after, note
 from training.network import PhonemeNetwork, State
 from training.recipes import Recipe, Stage
 from training.sequence import INSERTION_BONUS, LANGUAGE_WEIGHT, sequence_loss
-from training.whole import whole
+from vau.transcript import write_whole
 
 OnNote = Callable[[Mapping[str, float]], None]
 
@@ -258,8 +258,7 @@ class Training:
             "step": self.step,
             "stage_step": self._stage_step,
         }
-        with whole(self.out / "checkpoint.pt") as unfinished:
-            torch.save(checkpoint, unfinished)
+        write_whole(self.out / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
 
     @property
     def _identity(self) -> str:

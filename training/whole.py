@@ -1,19 +1,10 @@
-"""Files that are there whole or not at all, whenever a run is cut off."""
+"""Texts that are there whole or not at all, whenever a run is cut off."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Lend a place to write to; what stands there at the end becomes ``path``."""
-    unfinished = path.with_name(path.name + ".new")
-    yield unfinished
-    unfinished.replace(path)
+from vau.transcript import write_whole
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text."""
-    with whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a text, as ``write_whole`` writes. Raises ConfigInvalid if it cannot."""
+    write_whole(path, lambda file: file.write(text.encode()))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from training.corpora.forms import label
 from training.corpus import BadCorpus
+from vau.errors import ConfigInvalid
 
 
 def main() -> None:
@@ -20,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         label(options.corpus, options.out, options.jobs)
-    except BadCorpus as error:
+    except (BadCorpus, ConfigInvalid) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -29,7 +29,7 @@ from training.corpus import (
     write_corpus,
     write_stretches,
 )
-from training.whole import write_whole
+from training.whole import write_text_whole
 from vau.audio import to_int16
 from vau.evaluation.manifest import Stretch
 
@@ -208,7 +208,7 @@ def align_chapter(chapter: Chapter, lexicon: Path, parts: Path) -> list[Aligned]
         )
         aligned = [_align(aligner, utt, text, chapter.audio(utt)) for utt, text in lines]
         written = (f"{each.utt}\t{each.written}\t{each.why_not}\n" for each in aligned)
-        write_whole(part, "".join(written))
+        write_text_whole(part, "".join(written))
     read = part.read_text(encoding="utf-8").splitlines()
     return [Aligned(*line.split("\t")) for line in read]
 
@@ -258,7 +258,7 @@ def _tell_aside(aside: Mapping[str, str]) -> None:
 def _tell(out: Path, done: Sequence[Aligned], lexicon: Path) -> None:
     """Say how many utterances there are, and in a file which were left out, and why."""
     left_out = [aligned for aligned in done if aligned.why_not]
-    write_whole(
+    write_text_whole(
         out / "left_out.tsv", "".join(f"{each.utt}\t{each.why_not}\n" for each in left_out)
     )
     print(

@@ -19,9 +19,9 @@ import numpy as np
 import soundfile
 
 from training.corpus import BadCorpus, Entry, write_corpus
-from training.whole import whole
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, frame_count
 from vau.evaluation.manifest import Stretch
+from vau.transcript import write_whole
 
 SILENCE: Final = "sil"
 PHONEMES: Final = (SILENCE, *"""aa ae ah aw ay b ch d dh dx eh er ey f g hh ih iy jh k l m n
@@ -207,6 +207,5 @@ def _copy(audio: Path, name: Path) -> tuple[Path, int]:
             f"{audio}: {rate_hz} Hz and {samples.shape[1]} channels; 16 kHz mono is needed"
         )
     copy.parent.mkdir(parents=True, exist_ok=True)
-    with whole(copy) as unfinished:
-        soundfile.write(unfinished, samples, rate_hz, format="FLAC")
+    write_whole(copy, lambda file: soundfile.write(file, samples, rate_hz, format="FLAC"))
     return copy, len(samples)
