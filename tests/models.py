@@ -21,6 +21,7 @@ def tiny_model(
     *,
     layers: int = 2,
     hidden: int = 8,
+    peephole: bool = False,
     frontend: FrontendConfig = TINY_FRONTEND,
     phonemes: tuple[str, ...] = TINY_PHONEMES,
     output_delay: int = 2,
@@ -34,6 +35,7 @@ def tiny_model(
             Path(folder),
             layers=layers,
             hidden=hidden,
+            peephole=peephole,
             frontend=frontend,
             phonemes=phonemes,
             output_delay=output_delay,
@@ -50,6 +52,7 @@ def write_tiny_bundle(
     name: str = "tiny",
     layers: int = 2,
     hidden: int = 8,
+    peephole: bool = False,
     frontend: FrontendConfig = TINY_FRONTEND,
     phonemes: tuple[str, ...] = TINY_PHONEMES,
     output_delay: int = 2,
@@ -60,7 +63,11 @@ def write_tiny_bundle(
     """Write the bundle of such a network into ``folder``; "SIL" is its silence."""
     rng = np.random.default_rng(seed)
     network = Network(
-        layers=layers, hidden=hidden, inputs=frontend.feature_dim, classes=len(phonemes)
+        layers=layers,
+        hidden=hidden,
+        inputs=frontend.feature_dim,
+        classes=len(phonemes),
+        peephole=peephole,
     )
     priors = rng.dirichlet(np.full(network.classes, 5.0))
     trigrams = rng.dirichlet(np.full(network.classes, 5.0), size=(network.classes,) * 2)

@@ -20,6 +20,7 @@ FLOORS: Final = (
     {"vau.commands"},
     {  # a verb of the command line each
         "vau.commands.demo",
+        "vau.commands.estimate",
         "vau.commands.evaluate",
         "vau.commands.features",
         "vau.commands.backends",
@@ -27,7 +28,12 @@ FLOORS: Final = (
         "vau.commands.stream",
         "vau.commands.transcribe",
     },
-    {"vau.commands.display"},
+    {
+        "vau.commands.display",
+        "vau.commands.estimate_constants",
+        "vau.commands.estimate_plots",
+        "vau.commands.estimate_report",
+    },
     {"vau.commands.monitor"},
     {"vau.commands.live_audio"},
     {"vau.evaluation"},
@@ -37,11 +43,12 @@ FLOORS: Final = (
     {"vau.lane", "vau.batch"},
     {"vau.transcript"},
     {"vau.session"},
-    {"vau.decode", "vau.registry", "vau.selfcheck"},
+    {"vau.decode", "vau.estimate", "vau.registry", "vau.selfcheck"},
     {"vau.backend"},
     {"vau.model"},
     {"vau.frontend"},
     {"vau.audiofile", "vau.config", "vau.commands.flags", "vau.processes"},
+    {"vau.timeline"},
     {"vau.audio", "vau.logs", "vau.wire.status"},  # both ends of a wire share its statuses
     {"vau.errors", "vau.v1", "vau.conditions"},
 )
@@ -62,7 +69,14 @@ RESERVED: Final = {
 FORBIDDEN: Final = {"torch", "training", "tests"}
 """What no room imports, the composition root included: it never reaches a server."""
 
-PORT: Final = {"vau.backend", "vau.errors", "vau.audio", "vau.model"}
+PORT: Final = {
+    "vau.audio",
+    "vau.backend",
+    "vau.errors",
+    "vau.estimate",
+    "vau.model",
+    "vau.timeline",
+}
 """All that a backend knows of the service."""
 
 

@@ -169,7 +169,7 @@ def test_what_this_machine_takes_by_default_is_not_asked_of_a_server(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("modle = 1", "no flag is called modle; there are backend, "),
+        ("modle = 1", "no flag is called modle; there are array, backend, "),
         ("model = ", "vau.toml: "),
         ("chunk-ms = 'long'", "--chunk-ms"),
     ],

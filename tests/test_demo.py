@@ -66,7 +66,7 @@ def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path
     assert (figures["audio_s"], figures["frames"]) == (1.0, 99)
     assert 0.0 < figures["frame_latency_ms"]["p50"] <= figures["frame_latency_ms"]["p99"]
     assert figures["energy_origin"] == "estimated"
-    total_j = sum(energy.joules for energy in here.energies)
+    total_j = here.energies[0].joules  # of the system; boundaries do not add up
     assert figures["energy_j_total"] == pytest.approx(total_j)
     assert figures["energy_uj_per_frame"] == pytest.approx(total_j / 99 * 1e6)
     assert figures["realtime_factor"] > 0.0

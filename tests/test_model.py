@@ -85,6 +85,9 @@ def test_the_files_of_another_model_are_foreign(bundle: Path, tmp_path: Path) ->
         (lambda card: card.update(output_delay=-1), "output_delay"),
         (lambda card: card["phonemes"].append("ZZ"), "7 phonemes for 6 classes"),
         (lambda card: card.update(silence=["HUSH"]), "not in tuple"),
+        (lambda card: card["network"].update(peephole="no"), "network.peephole='no'"),
+        (lambda card: card["network"].update(peephole=1), "network.peephole=1"),
+        (lambda card: card["network"].update(peephole=True), r"not \['b_0', .* 'p_0', 'p_1'"),
         (lambda card: card["network"].update(inputs=99), "network.inputs=99"),
         (
             lambda card: card["network"].update(hidden=9),
@@ -100,6 +103,18 @@ def test_a_card_that_cannot_be_meant_is_refused_by_name(
     edit_card(bundle, change)
     with pytest.raises(BadModel, match=says):
         load_model(bundle)
+
+
+def test_a_card_from_before_peepholes_has_none(bundle: Path) -> None:
+    edit_card(bundle, lambda card: card["network"].pop("peephole"))
+    assert not load_model(bundle).network.peephole
+
+
+def test_peepholes_come_back_with_the_bundle(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path, layers=2, hidden=8, peephole=True)
+    model = load_model(tmp_path)
+    assert model.network.peephole
+    assert model.master["p_1"].shape == model.integers[SPEC]["p_1"].shape == (24,)
 
 
 def test_a_card_cut_short_is_refused(bundle: Path) -> None:

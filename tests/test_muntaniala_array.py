@@ -1,5 +1,7 @@
 """How layers lie on dies, and what does not fit."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,8 +94,57 @@ def test_any_other_name_is_not_found(name: str) -> None:
         DieArray.parse(name)
 
 
-def test_the_bits_are_named_after_the_columns() -> None:
-    assert DieArray.parse("2x5").arithmetic_id == "munt-spec-0/C5"
+@pytest.mark.parametrize("acc", ["wrap", "wide"])
+@pytest.mark.parametrize(("dies", "found"), [("2x5", "2x5"), ("", "4x4")])
+def test_the_accumulators_may_be_named_with_dies_or_without(
+    acc: str, dies: str, found: str
+) -> None:
+    array = DieArray.parse(f"{dies}+acc={acc}", default=DieArray.square_for(384))
+    assert (str(array), array.knobs.acc) == (f"{found}+acc={acc}", acc)
+    assert DieArray.parse(str(array)) == array
+
+
+def test_accumulators_that_saturate_need_not_be_named() -> None:
+    assert str(DieArray.parse("2x5+acc=sat")) == "2x5"
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("acc=fast", "acc='fast' is not offered; munt-spec-0 defines 'sat', 'wrap', 'wide'"),
+        ("acc=", "acc='' is not offered"),
+        ("w_frac=6", "w_frac='6' is not offered; munt-spec-0 defines 5"),
+        ("round=nearest", "round='nearest' is not offered; munt-spec-0 defines 'floor'"),
+        ("peephole=True", "peephole is set by the model"),
+        (
+            "speed=9",
+            "'speed=9' sets no knob; acc can be set, and fixed are units_per_die, .*, bias",
+        ),
+        ("", "'' sets no knob"),
+    ],
+)
+def test_a_setting_that_is_not_offered_is_answered_with_what_is(
+    setting: str, says: str
+) -> None:
+    with pytest.raises(BackendNotFound, match=rf"muntaniala:4x4\+{setting}: {says}"):
+        DieArray.parse(f"4x4+{setting}")
+
+
+@pytest.mark.parametrize(
+    ("instance", "peephole", "arithmetic_id"),
+    [
+        ("2x5", False, "munt-spec-0/C5"),
+        ("2x5", True, "munt-spec-0+peephole/C5"),
+        ("2x5+acc=wide", False, "munt-spec-0+acc=wide"),
+        ("2x5+acc=wrap", False, "munt-spec-0+acc=wrap"),
+        ("2x5+acc=wrap", True, "munt-spec-0+acc=wrap+peephole"),
+    ],
+)
+def test_the_bits_are_named_after_all_that_decides_them(
+    instance: str, arithmetic_id: str, *, peephole: bool
+) -> None:
+    default = DieArray.square_for(1, Knobs(peephole=peephole))
+    assert DieArray.parse(instance, default).arithmetic_id == arithmetic_id
 
 
 @pytest.mark.parametrize(
@@ -104,21 +155,37 @@ def test_the_bits_are_named_after_the_columns() -> None:
         ("a_frac", 8),
         ("acc_frac", 11),
         ("x_shift", 0),
-        ("acc", "wrap"),
-        ("acc", "wide"),
+        ("acc", "clip"),
         ("product_shift", 1),
         ("round", "nearest"),
         ("act", "pwl16"),
         ("tanh_shift", 6),
         ("sigmoid_shift", 7),
-        ("peephole", True),
+        ("peephole", 2),
         ("gate_order", "ifog"),
         ("bias", "last_die"),
     ],
 )
-def test_a_knob_off_its_default_is_refused_by_name(knob: str, value: object) -> None:
+def test_a_knob_at_a_value_without_meaning_is_refused_by_name(knob: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{knob}={value!r} is not offered"):
         Knobs(**{knob: value})  # type: ignore[arg-type]
+
+
+def test_peepholes_take_three_bytes_of_each_unit_in_a_die_made_for_them() -> None:
+    seeing = replace(network(1, 96), peephole=True)
+    (tiling,) = DieArray.square_for(96, Knobs(peephole=True)).tile(seeing)
+    assert tiling.die_bytes == tiling.available_bytes == 96 * 883
+    assert not replace(tiling, inputs=124).fits
+
+
+def test_a_network_with_peepholes_needs_dies_with_peepholes() -> None:
+    with pytest.raises(ValueError, match=r"network\.peephole=True, but the dies have"):
+        DieArray.parse("1x1").tile(replace(network(1, 8), peephole=True))
+
+
+def test_the_remedy_keeps_the_accumulators() -> None:
+    with pytest.raises(ModelTooLarge, match=r"open muntaniala:2x2\+acc=wide"):
+        DieArray.parse("1x1+acc=wide").tile(network(1, 97))
 
 
 def test_an_array_has_at_least_one_die() -> None:

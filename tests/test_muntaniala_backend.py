@@ -12,11 +12,13 @@ from vau.errors import BadSnapshot, ModelIncompatible, ModelTooLarge
 from vau.frontend import FBANK
 from vau.model import Model
 from vau_backends.muntaniala import cell
-from vau_backends.muntaniala.array import DieArray
+from vau_backends.muntaniala.array import DieArray, Knobs
 from vau_backends.muntaniala.backend import FACTORY
+from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import from_model
 
 MODEL = tiny_model(layers=2, hidden=8, temperature=1.5)
+SEEING = tiny_model(layers=2, hidden=8, temperature=1.5, peephole=True)
 
 
 def opened(model: Model = MODEL, instance: str = "", **options: float) -> Backend:
@@ -28,21 +30,53 @@ def some_frames(count: int = 12) -> NDArray[np.float32]:
     return np.random.default_rng(1).normal(0, 2, shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("instance", ["1x1", "2x3", "5x5"])
-def test_from_features_to_logits_the_bits_are_the_references(instance: str) -> None:
-    backend, frames = opened(instance=instance), some_frames()
+@pytest.mark.parametrize("instance", ["1x1", "2x3", "5x5", "2x3+acc=wide", "+acc=wrap"])
+@pytest.mark.parametrize("model", [MODEL, SEEING], ids=["plain", "peepholes"])
+def test_from_features_to_logits_the_bits_are_the_references(
+    model: Model, instance: str
+) -> None:
+    backend, frames = opened(model, instance), some_frames()
     result = backend.run([Work(backend.open(), frames)])[0]
-    z = (frames - MODEL.mean) * MODEL.inv_std
+    z = (frames - model.mean) * model.inv_std
     x = np.rint(z * np.float32(32)).clip(-128, 127).astype(np.int8)
+    network = model.network
+    array = DieArray.parse(instance, DieArray.square_for(8, Knobs(peephole=network.peephole)))
     expected = cell.run(
-        from_model(MODEL),
-        DieArray.parse(instance).tile(MODEL.network),
-        x,
-        cell.State.zero(MODEL.network),
+        from_model(model),
+        array.tile(network),
+        array.knobs,
+        x[np.newaxis],
+        States.zero(1, network),
     )
     np.testing.assert_array_equal(result.inputs, x)
-    np.testing.assert_array_equal(result.logits, expected.logits)
-    assert result.cost.saturations == expected.saturations
+    np.testing.assert_array_equal(result.logits, expected.logits[0])
+    assert result.cost.saturations == tuple(expected.saturations[0])
+
+
+def test_every_arithmetic_gives_bits_of_its_own() -> None:
+    """On weights that saturate the sums, or the knobs would make no difference."""
+    bits = set()
+    for peephole in (False, True):
+        model = tiny_model(layers=2, hidden=8, weight_std=4.0, peephole=peephole)
+        for instance in ("1x1", "2x2", "2x2+acc=wrap", "2x2+acc=wide"):
+            backend = opened(model, instance)
+            (result,) = backend.run([Work(backend.open(), some_frames())])
+            assert result.logits is not None
+            bits.add(result.logits.tobytes())
+    assert len(bits) == 8
+
+
+def test_no_bit_depends_on_how_many_works_are_turned_into_posteriors_at_once() -> None:
+    """The host's share is done for all works of a call together, row by row."""
+    backend, longest = opened(slot_count=64), some_frames(64)
+    slots = [backend.open() for _ in range(64)]
+    work = [Work(slot, longest[:frames]) for frames, slot in enumerate(slots)]
+    alone = opened(slot_count=64)
+    for one, together in zip(work, backend.run(work), strict=True):
+        (expected,) = alone.run([Work(alone.open(), one.features)])
+        np.testing.assert_array_equal(together.log_prob, expected.log_prob)
+        np.testing.assert_array_equal(together.logits, expected.logits)
+        np.testing.assert_array_equal(together.inputs, expected.inputs)
 
 
 def test_an_input_carries_a_quarter_of_a_feature_with_ties_to_even() -> None:
@@ -107,7 +141,8 @@ def test_the_published_board_is_not_extrapolated_and_others_are() -> None:
         options = BackendOptions(instance=instance, clock_hz=clock_hz)
         backend = FACTORY.open(board, options)
         cost = backend.run([Work(backend.open(), frame)])[0].cost
-        assert cost.energies[0].extrapolated == extrapolated
+        (energy,) = [each for each in cost.energies if each.boundary == "system"]
+        assert energy.extrapolated == extrapolated
         assert backend.info.clock_hz == (clock_hz or 10e6)
 
 
@@ -135,6 +170,27 @@ def test_a_state_moves_between_arrays_of_the_same_columns_only() -> None:
     assert same.snapshot(moved) == state
     with pytest.raises(BadSnapshot, match=r"munt-spec-0/C2.*munt-spec-0/C4"):
         other.restore(other.open(), state)
+
+
+def test_where_no_order_matters_a_state_moves_between_all_arrays() -> None:
+    one, other = opened(instance="1x2+acc=wide"), opened(instance="3x4+acc=wide")
+    slot, moved = one.open(), other.open()
+    one.run([Work(slot, some_frames())])
+    other.restore(moved, one.snapshot(slot))
+    assert other.snapshot(moved) == one.snapshot(slot)
+
+
+@pytest.mark.parametrize("other", ["1x2+acc=wide", "1x2+acc=wrap"])
+def test_a_state_of_another_arithmetic_is_refused(other: str) -> None:
+    one, foreign = opened(instance="1x2"), opened(instance=other)
+    with pytest.raises(BadSnapshot, match=r"munt-spec-0\+acc=.*munt-spec-0/C2.*start anew"):
+        one.restore(one.open(), foreign.snapshot(foreign.open()))
+
+
+def test_a_state_with_peepholes_is_refused_by_dies_without() -> None:
+    seeing, blind = opened(SEEING), opened(MODEL)
+    with pytest.raises(BadSnapshot, match=r"munt-spec-0\+peephole/C1"):
+        blind.restore(blind.open(), seeing.snapshot(seeing.open()))
 
 
 def test_a_state_is_tied_to_the_statistics_too() -> None:

@@ -24,6 +24,16 @@ def test_only_the_first_layers_input_weights_are_stored_times_four() -> None:
     assert all((values == 3).all() for name, values in integers.items() if name != "w_x_0")
 
 
+def test_peepholes_are_rounded_as_weights_of_the_layers_above() -> None:
+    seeing = replace(NETWORK, peephole=True)
+    shapes = seeing.weight_shapes()
+    assert shapes["p_1"] == (6,)
+    master = {name: np.full(shape, 3 / 32, np.float32) for name, shape in shapes.items()}
+    master["p_0"][:3] = [9.0, -9.0, 2.5 / 32]
+    integers = quantise(master, seeing)
+    assert integers["p_0"].tolist() == [127, -128, 2, 3, 3, 3]
+
+
 def test_weights_are_rounded_to_even_and_clamped() -> None:
     master = {
         name: np.zeros(shape, np.float32) for name, shape in NETWORK.weight_shapes().items()
@@ -35,23 +45,29 @@ def test_weights_are_rounded_to_even_and_clamped() -> None:
     assert integers["b_0"][:3].tolist() == [127, -128, 2]
 
 
-def test_all_integers_have_eight_bits_and_the_networks_shapes() -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("peephole", [False, True])
+def test_all_integers_have_eight_bits_and_the_networks_shapes(*, peephole: bool) -> None:
+    model = tiny_model(peephole=peephole)
     shapes = {name: values.shape for name, values in model.integers[SPEC].items()}
     assert shapes == model.network.weight_shapes()
     assert {values.dtype for values in model.integers[SPEC].values()} == {np.dtype(np.int8)}
 
 
 def test_a_layer_finds_its_own_arrays() -> None:
-    model = tiny_model(layers=2)
+    model = tiny_model(layers=2, peephole=True)
     weights = from_model(model)
     integers = model.integers[SPEC]
     for n, layer in enumerate(weights.layers):
         assert layer.w_x is integers[f"w_x_{n}"]
         assert layer.w_h is integers[f"w_h_{n}"]
         assert layer.bias is integers[f"b_{n}"]
+        assert layer.peephole is integers[f"p_{n}"]
     assert weights.w_out is integers["w_out"]
     assert weights.b_out is integers["b_out"]
+
+
+def test_a_network_without_peepholes_has_none() -> None:
+    assert {layer.peephole for layer in from_model(tiny_model()).layers} == {None}
 
 
 def test_a_bundle_without_these_integers_is_refused_with_a_remedy() -> None:

@@ -195,6 +195,7 @@ def test_every_response_after_the_first_is_an_update_so_no_energy_is_lost(
         for update in updates
         if isinstance(update, Update)
         for energy in update.energies
+        if energy.boundary == last.energies[0].boundary
     )
     assert joules == pytest.approx(last.energies[0].joules)
 

@@ -19,8 +19,9 @@ from training.sequence import (  # noqa: E402
 )
 from vau.model import Network  # noqa: E402
 from vau_backends.muntaniala import cell  # noqa: E402
-from vau_backends.muntaniala.array import DieArray  # noqa: E402
+from vau_backends.muntaniala.array import DieArray, Knobs  # noqa: E402
 from vau_backends.muntaniala.fixedpoint import to_s8  # noqa: E402
+from vau_backends.muntaniala.states import States  # noqa: E402
 from vau_backends.muntaniala.weights import (  # noqa: E402
     LayerWeights,
     NetworkWeights,
@@ -109,14 +110,15 @@ def test_the_fixed_point_graph_is_the_specification_to_the_bit(
     expected = cell.run(
         weights,
         DieArray(rows=1, columns=columns).tile(NETWORK),
-        to_s8(features[:, 0].numpy(), 5),
-        cell.State.zero(NETWORK),
+        Knobs(),
+        to_s8(features[:, 0].numpy(), 5)[np.newaxis],
+        States.zero(1, NETWORK),
     )
     logits, (h, c) = fixed_point(network, features, network.zero_state(1), columns)
-    assert (sum(expected.saturations) > 0) == (scale > 1.0)
-    np.testing.assert_array_equal(logits[:, 0].detach().numpy() * 2**12, expected.logits)
-    np.testing.assert_array_equal(h[:, 0].detach().numpy() * 2**7, expected.state.h)
-    np.testing.assert_array_equal(c[:, 0].detach().numpy() * 2**12, expected.state.c)
+    assert (expected.saturations.sum() > 0) == (scale > 1.0)
+    np.testing.assert_array_equal(logits[:, 0].detach().numpy() * 2**12, expected.logits[0])
+    np.testing.assert_array_equal(h[:, 0].detach().numpy() * 2**7, expected.states.h[0])
+    np.testing.assert_array_equal(c[:, 0].detach().numpy() * 2**12, expected.states.c[0])
 
 
 def test_the_fixed_point_graph_can_learn() -> None:

@@ -11,7 +11,6 @@ from training.fixedpoint import fixed_point
 from training.network import PhonemeNetwork
 from vau.model import Model, Network
 from vau_backends.host import normalise
-from vau_backends.muntaniala import cell
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.fixedpoint import (
     ACCUMULATOR_FRACTION_BITS,
@@ -19,7 +18,8 @@ from vau_backends.muntaniala.fixedpoint import (
     INPUT_SHIFT,
     to_s8,
 )
-from vau_backends.muntaniala.kernel import Kernel, Lanes
+from vau_backends.muntaniala.kernel import Kernel, Lanes, open_kernel
+from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import from_model
 
 
@@ -50,7 +50,9 @@ class Agreement:
 class _Step:
     """One frame through the backend."""
 
-    before: cell.State
+    before: States
+    """Of one row, as it was."""
+
     logits: NDArray[np.int32]
     lanes: Lanes
     saturations: int
@@ -64,7 +66,7 @@ def agreement(model: Model, spoken: Sequence[NDArray[np.float32]]) -> Agreement:
             there the two are one specification; or if there is no such frame.
     """
     array = DieArray.square_for(model.network.hidden)
-    kernel = Kernel(from_model(model), array.tile(model.network))
+    kernel = open_kernel(from_model(model), array.tile(model.network), array.knobs)
     network = _network_of(model)
     steps: list[_Step] = []
     differences = []
@@ -102,24 +104,24 @@ def agreement(model: Model, spoken: Sequence[NDArray[np.float32]]) -> Agreement:
 def _steps(kernel: Kernel, x: NDArray[np.int8], shape: Network) -> list[_Step]:
     """Take the frames of an utterance through the backend, one at a time."""
     steps = []
-    state = cell.State.zero(shape)
+    states = States.zero(1, shape)
     for frame in range(len(x)):
         lanes = Lanes()
-        (answer,) = kernel.run([x[frame : frame + 1]], [state], lanes)
-        steps.append(_Step(state, answer.logits[0], lanes, sum(answer.saturations)))
-        state = answer.state
+        before = States(states.h.copy(), states.c.copy())
+        (answer,) = kernel.run([x[frame : frame + 1]], states, [0], lanes)
+        steps.append(_Step(before, answer.logits[0], lanes, sum(answer.saturations)))
     return steps
 
 
 def _one_frame_each(
     network: PhonemeNetwork,
     z: NDArray[np.float32],
-    states: Sequence[cell.State],
+    states: Sequence[States],
     columns: int,
 ) -> NDArray[np.float64]:
     """Return torch's logits of each frame, in last places, from the state before it."""
-    h = np.array([state.h for state in states]) / 2**ACTIVATION_FRACTION_BITS
-    c = np.array([state.c for state in states]) / 2**ACCUMULATOR_FRACTION_BITS
+    h = np.concatenate([state.h for state in states]) / 2**ACTIVATION_FRACTION_BITS
+    c = np.concatenate([state.c for state in states]) / 2**ACCUMULATOR_FRACTION_BITS
     before = torch.from_numpy(h.swapaxes(0, 1)), torch.from_numpy(c.swapaxes(0, 1))
     with torch.no_grad():
         logits, _ = fixed_point(network, torch.from_numpy(z)[None], before, columns)

@@ -348,6 +348,72 @@ def evaluate(
 
 
 @app.command()
+def estimate(
+    context: typer.Context,
+    *,
+    layers: flags.Layers = None,
+    hidden: flags.Hidden = None,
+    inputs: flags.Inputs = 123,
+    model: flags.Model = "",
+    backend: flags.Backend = flags.DEFAULT_BACKEND,
+    array: flags.Array = "",
+    clock_mhz: flags.ClockMhz = None,
+    operating_point: flags.OperatingPoint = "",
+    streams: flags.Streams = 1,
+    dies: flags.Dies = None,
+    reload: flags.Reload = "parallel",
+    constants: flags.Constants = False,
+    sweep: flags.Sweep = None,
+    timeline: flags.Timeline = None,
+    frames: flags.Frames = 3,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Estimate what a network would cost on an accelerator, without any audio.
+
+    Dies, memory, cycles, latency, energy, live streams and the 10 ms deadline; each figure
+    says on what it rests. Without --layers and --hidden it takes the shape of a model.
+    """
+    from vau.commands import estimate as verb
+    from vau.commands.estimate_constants import constants_report, constants_table
+    from vau.commands.estimate_plots import draw
+    from vau.commands.estimate_report import report, table
+    from vau.estimate import Ask, find_estimator
+
+    kind, _, instance = backend.partition(":")
+    estimator = find_estimator(kind)
+    if constants:
+        known = estimator.constants(), estimator.operating_points()
+        lines = constants_table(*known)
+        print(json.dumps(constants_report(*known)) if as_json else "\n".join(lines))
+        return
+    verb.check_files(sweep, timeline)
+    name, (layers, hidden) = flags.shape(context, model, (layers, hidden))
+    ask = Ask(
+        network=verb.network_of(layers, hidden, inputs, name),
+        instance=array or instance,
+        clock_hz=None if clock_mhz is None else clock_mhz * 1e6,
+        operating_point=operating_point,
+        streams=streams,
+        dies=dies,
+        reload=reload,
+    )
+    found = estimator.estimate(ask)
+    points = verb.swept(estimator, ask) if sweep else []
+    if as_json:
+        extra = {"sweep": [verb.point_report(each) for each in points]} if sweep else {}
+        print(json.dumps({**report(found), **extra}), flush=True)
+    else:
+        print("\n".join(table(found)), flush=True)
+    if sweep:
+        draw(points, found, sweep)
+    if timeline:
+        verb.write_timeline(estimator, ask, frames, timeline)
+    for file in filter(None, (sweep, timeline)):
+        print(f"vau: written: {file}", file=sys.stderr)
+
+
+@app.command()
 def features(
     *,
     file: flags.File,

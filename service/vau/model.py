@@ -7,9 +7,10 @@
     decoder.npz      float16: log_trigram (phonemes, phonemes, phonemes), log_prior (phonemes,)
 
 Weights of layer n are ``w_x_n`` (4 * hidden, inputs), ``w_h_n`` (4 * hidden, hidden) and
-``b_n`` (4 * hidden,), the gates in the order i, f, g, o; the output layer is ``w_out``
-(phonemes, hidden) and ``b_out``. No file holds pickled objects. A bundle is loaded and
-validated once; the backend's factory and the decoder get it whole.
+``b_n`` (4 * hidden,), the gates in the order i, f, g, o, and with peepholes ``p_n``
+(3 * hidden,) in the order i, f, o; the output layer is ``w_out`` (phonemes, hidden) and
+``b_out``. No file holds pickled objects. A bundle is loaded and validated once; the backend's
+factory and the decoder get it whole.
 """
 
 import hashlib
@@ -43,11 +44,17 @@ class Network:
     hidden: int
     inputs: int
     classes: int
+    peephole: bool = False
+    """Whether the gates i, f and o see c as well."""
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
+        sizes = asdict(self)
+        peephole = sizes.pop("peephole")
+        for name, value in sizes.items():
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"network.{name}={value!r} is not a positive whole number")
+        if peephole is not True and peephole is not False:
+            raise ValueError(f"network.peephole={peephole!r} is neither true nor false")
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every weight by its name in a bundle."""
@@ -57,6 +64,8 @@ class Network:
             shapes[f"w_x_{layer}"] = (4 * self.hidden, inputs)
             shapes[f"w_h_{layer}"] = (4 * self.hidden, self.hidden)
             shapes[f"b_{layer}"] = (4 * self.hidden,)
+            if self.peephole:
+                shapes[f"p_{layer}"] = (3 * self.hidden,)
         shapes["w_out"] = (self.classes, self.hidden)
         shapes["b_out"] = (self.classes,)
         return shapes

@@ -293,6 +293,19 @@ def test_a_slot_number_is_never_used_again(backend: Backend) -> None:
         backend.release(slot)
 
 
+def test_slots_come_and_go_without_touching_those_that_stay(backend: Backend) -> None:
+    frames = some_frames(backend)
+    stays = backend.open()
+    run(backend, stays, frames)
+    state = backend.snapshot(stays)
+    for _ in range(SLOT_COUNT):
+        passing = [backend.open() for _ in range(SLOT_COUNT - 1)]
+        backend.run([Work(slot, frames) for slot in passing])
+        for slot in passing:
+            backend.release(slot)
+    assert backend.snapshot(stays) == state
+
+
 def test_releasing_twice_is_harmless(backend: Backend) -> None:
     slots = [backend.open() for _ in range(SLOT_COUNT)]
     backend.release(slots[0])
@@ -315,9 +328,9 @@ def test_closing_twice_is_harmless_and_ends_every_slot(backend: Backend) -> None
 # --- what is refused, and leaves all states as they were --------------------------------
 
 
-def assert_refused(backend: Backend, work: list[Work], witness: Slot) -> None:
+def assert_refused(backend: Backend, work: list[Work], witness: Slot, says: str = ".") -> None:
     state = backend.snapshot(witness)
-    with pytest.raises(ValueError):  # noqa: PT011  a programming mistake, in any words
+    with pytest.raises(ValueError, match=says):
         backend.run(work)
     assert backend.snapshot(witness) == state
 
@@ -338,7 +351,8 @@ def test_a_feature_that_is_not_finite_is_refused(backend: Backend, bad: float) -
     slot, other, frames = backend.open(), backend.open(), some_frames(backend)
     spoilt = frames.copy()
     spoilt[-1, 4] = bad
-    assert_refused(backend, [Work(slot, frames), Work(other, spoilt)], slot)
+    says = rf"features\[{len(frames) - 1}, 4\] is"  # by its place in its own work
+    assert_refused(backend, [Work(slot, frames), Work(other, spoilt)], slot, says)
 
 
 def test_a_feature_that_overflows_when_normalised_is_refused(backend: Backend) -> None:
@@ -349,9 +363,16 @@ def test_a_feature_that_overflows_when_normalised_is_refused(backend: Backend) -
 
 def test_features_of_another_width_or_type_are_refused(backend: Backend) -> None:
     slot, frames = backend.open(), some_frames(backend)
-    wrong: list[Any] = [frames[:, :-1], frames[0], frames.astype(np.float64)]
+    wrong: list[Any] = [
+        frames[:, :-1],
+        frames[0],
+        frames.astype(np.float64),
+        frames.astype(np.float16),
+    ]
     for features in wrong:
         assert_refused(backend, [Work(slot, features)], slot)
+        work = [Work(slot, frames), Work(backend.open(), features)]
+        assert_refused(backend, work, slot, "not float32")
 
 
 # --- cost -------------------------------------------------------------------------------
@@ -397,6 +418,14 @@ def test_what_is_discovered_can_be_opened_under_that_id(
     for backend_id in found:
         _, _, instance = backend_id.partition(":")
         assert factory.open(model, BackendOptions(instance=instance)).info.id == backend_id
+
+
+def test_opening_its_id_again_gives_the_same_thing(
+    backend: Backend, factory: BackendFactory, model: Model
+) -> None:
+    _, _, instance = backend.info.id.partition(":")
+    options = BackendOptions(instance=instance, slot_count=SLOT_COUNT)
+    assert factory.open(model, options).info == backend.info
 
 
 def test_without_an_instance_the_best_discovered_is_opened(

@@ -45,6 +45,9 @@ class _Layer:
     bias: Floats
     """Shape (4 * hidden,)."""
 
+    peephole: Floats
+    """What i, f and o see of c, in this order, shape (3, hidden); zeros if they do not."""
+
     operand: Floats
     """Where x and h are put side by side, so that BLAS always finds them in one place."""
 
@@ -58,8 +61,9 @@ class _Layer:
         self.operand[: len(x)] = x
         self.operand[len(x) :] = h
         i, f, g, o = np.split(self.weights @ self.operand + self.bias, 4)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        return _sigmoid(o) * np.tanh(c), c
+        p_i, p_f, p_o = self.peephole
+        c = _sigmoid(f + p_f * c) * c + _sigmoid(i + p_i * c) * np.tanh(g)
+        return _sigmoid(o + p_o * c) * np.tanh(c), c
 
 
 class FloatNetwork:
@@ -68,29 +72,21 @@ class FloatNetwork:
     def __init__(self, model: Model, slot_count: int) -> None:
         """Take the float weights of ``model``."""
         self._model = model
-        hidden, inputs = model.network.hidden, model.network.inputs
-        self._layers = [
-            _Layer(
-                np.hstack([model.master[f"w_x_{n}"], model.master[f"w_h_{n}"]]),
-                model.master[f"b_{n}"],
-                np.zeros((hidden if n else inputs) + hidden, np.float32),
-            )
-            for n in range(model.network.layers)
-        ]
+        self._layers = [_layer(model, n) for n in range(model.network.layers)]
         self._info = BackendInfo(
             id=KIND,
             kind=KIND,
             arithmetic_id=ARITHMETIC,
             bit_exact=False,
             slot_count=slot_count,
-            feature_dim=inputs,
+            feature_dim=model.network.inputs,
             max_batch=1,
         )
-        zero = np.zeros((2, model.network.layers, hidden), np.float32)
-        self._slots: Slots[Floats] = Slots(KIND, slot_count, zero)  # h, c by layer and unit
-        self._zero = zero
+        shape = (slot_count, model.network.layers, model.network.hidden)
+        self._h, self._c = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
-        self._seal = Seal(ARITHMETIC, digest({**model.master, **statistics}))
+        seal = Seal(ARITHMETIC, digest({**model.master, **statistics}))
+        self._slots = Slots(KIND, [self._h, self._c], seal)
 
     @property
     def info(self) -> BackendInfo:
@@ -103,23 +99,20 @@ class FloatNetwork:
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         """Advance each slot by its frames, one after the other."""
-        states = self._slots.states([item.slot for item in work])
+        rows = self._slots.rows([item.slot for item in work])
         inputs = [normalise(item.features, self._model) for item in work]
-        results = []
-        for item, z, state in zip(work, inputs, states, strict=True):
-            logits, self._slots[item.slot] = self._advance(z, state)
-            results.append(Result(log_prob=log_posteriors(logits, self._model.temperature)))
-        return results
+        logits = [self._advance(z, row) for z, row in zip(inputs, rows, strict=True)]
+        return [
+            Result(log_prob=log_posteriors(each, self._model.temperature)) for each in logits
+        ]
 
     def snapshot(self, slot: Slot) -> bytes:
         """Copy h and c out."""
-        return self._seal.close(self._slots[slot].astype("<f4").tobytes())
+        return self._slots.snapshot(slot)
 
     def restore(self, slot: Slot, state: bytes) -> None:
         """Replace h and c."""
-        content = self._seal.open(state, self._zero.nbytes)
-        values = np.frombuffer(content, "<f4").astype(np.float32)
-        self._slots[slot] = values.reshape(self._zero.shape)
+        self._slots.restore(slot, state)
 
     def release(self, slot: Slot) -> None:
         """Give the slot back."""
@@ -137,9 +130,9 @@ class FloatNetwork:
         """Give all slots back."""
         self._slots.close()
 
-    def _advance(self, z: Floats, state: Floats) -> tuple[Floats, Floats]:
-        """Return the logits, shape (frames, classes), and the state after them."""
-        h, c = state.copy()
+    def _advance(self, z: Floats, row: int) -> Floats:
+        """Take a slot through its frames; return their logits, shape (frames, classes)."""
+        h, c = self._h[row], self._c[row]
         logits = np.zeros((len(z), self._model.network.classes), np.float32)
         for frame, features in enumerate(z):
             x = features
@@ -147,7 +140,19 @@ class FloatNetwork:
                 h[n], c[n] = layer.step(x, h[n], c[n])
                 x = h[n]
             logits[frame] = self._model.master["w_out"] @ x + self._model.master["b_out"]
-        return logits, np.stack([h, c])
+        return logits
+
+
+def _layer(model: Model, n: int) -> _Layer:
+    shape, master = model.network, model.master
+    weights = np.hstack([master[f"w_x_{n}"], master[f"w_h_{n}"]])
+    peephole = master[f"p_{n}"] if shape.peephole else np.zeros(3 * shape.hidden, np.float32)
+    return _Layer(
+        weights,
+        master[f"b_{n}"],
+        peephole.reshape(3, shape.hidden),
+        np.zeros(weights.shape[1], np.float32),
+    )
 
 
 def _sigmoid(a: Floats) -> Floats:

@@ -6,8 +6,8 @@ Ref: doi:10.1109/TCSI.2021.3099716: dies tile into a systolic array, parameters 
 """
 
 import re
-from dataclasses import dataclass, field, fields
-from typing import Final, Literal, Self
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Final, Literal, Self
 
 from vau.errors import BackendNotFound, ModelTooLarge
 from vau.model import Network
@@ -23,14 +23,24 @@ from vau_backends.muntaniala.weights import SPEC
 GATES: Final = 4
 UNITS_PER_DIE: Final = 96  # Chipmunk's (arXiv:1711.05734); assumed of its successor
 DIE_COLUMNS: Final = 96 + 123  # hidden and feature columns that fit; assumed
-DIE_BYTES: Final = UNITS_PER_DIE * (GATES * DIE_COLUMNS + GATES)  # 84,480
+PEEPHOLE_GATES: Final = 3  # i, f and o
+
+
+def _bytes(columns: int, *, peephole: bool) -> int:
+    """Return the bytes of a die with so many columns of weights, its biases included."""
+    per_unit = GATES * columns + GATES + (PEEPHOLE_GATES if peephole else 0)
+    return UNITS_PER_DIE * per_unit
+
+
+DIE_BYTES: Final = _bytes(DIE_COLUMNS, peephole=False)  # 84,480: 880 for each unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knobs:
     """What ``munt-spec-0`` assumes where the papers are silent: one field per question.
 
-    Another value is another arithmetic and needs another specification; none is built yet.
+    Another value is another arithmetic, and is offered once the specification defines it to
+    the bit.
     """
 
     units_per_die: int = UNITS_PER_DIE
@@ -50,11 +60,43 @@ class Knobs:
 
     def __post_init__(self) -> None:
         for knob in fields(self):
-            value = getattr(self, knob.name)
-            if value != knob.default:
+            value, legal = getattr(self, knob.name), _legal(knob)
+            if value not in legal:
                 raise ValueError(
-                    f"{knob.name}={value!r} is not offered; {SPEC} has {knob.default!r}"
+                    f"{knob.name}={value!r} is not offered; "
+                    f"{SPEC} defines {', '.join(map(repr, legal))}"
                 )
+
+    def turned(self, setting: str) -> Self:
+        """Return them with one turned, for example by "acc=wide".
+
+        Raises ValueError, saying what is legal, if that is no setting of a knob.
+        """
+        name, _, text = setting.partition("=")
+        knobs = {knob.name: knob for knob in fields(self)}
+        if name not in knobs:
+            raise ValueError(
+                f"{setting!r} sets no knob; acc can be set, and fixed are "
+                f"{', '.join(knob for knob in knobs if knob != 'acc')}"
+            )
+        if name == "peephole":
+            raise ValueError("peephole is set by the model: network.peephole of its card")
+        values = {str(value): value for value in _legal(knobs[name])}
+        return replace(self, **{name: values.get(text, text)})
+
+    @property
+    def order_matters(self) -> bool:
+        """Whether a sum depends on the order of its terms, hence on the die columns."""
+        return self.acc == "sat"
+
+
+def _legal(knob: Field[Any]) -> tuple[Any, ...]:
+    """Return the values that a knob may have: most have no other than munt-spec-0's."""
+    offered: dict[str, tuple[Any, ...]] = {
+        "acc": ("sat", "wrap", "wide"),
+        "peephole": (False, True),
+    }
+    return offered.get(knob.name, (knob.default,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +110,14 @@ class Tiling:
     columns: int
     hidden: int
     inputs: int
+    peephole: bool = False
+    """Whether each unit has three more weights, by which its gates see c."""
 
     def __post_init__(self) -> None:
-        for dimension in fields(self):
-            value = getattr(self, dimension.name)
+        for name in ("rows", "columns", "hidden", "inputs"):
+            value = getattr(self, name)
             if value < 1:
-                raise ValueError(f"{dimension.name}={value} is less than 1")
+                raise ValueError(f"{name}={value} is less than 1")
 
     @property
     def units_per_die(self) -> int:
@@ -101,12 +145,17 @@ class Tiling:
     @property
     def die_bytes(self) -> int:
         """Weights and biases of a full die, one byte each; all 96 units are provided for."""
-        return UNITS_PER_DIE * (GATES * (self.x_per_die + self.h_per_die) + GATES)
+        return _bytes(self.x_per_die + self.h_per_die, peephole=self.peephole)
+
+    @property
+    def available_bytes(self) -> int:
+        """Memory of a die; one with peepholes is taken to have room for them as well."""
+        return _bytes(DIE_COLUMNS, peephole=self.peephole)
 
     @property
     def fits(self) -> bool:
         """Whether every die has the units and the memory for its share."""
-        return self.units_per_die <= UNITS_PER_DIE and self.die_bytes <= DIE_BYTES
+        return self.units_per_die <= UNITS_PER_DIE and self.die_bytes <= self.available_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,25 +172,42 @@ class DieArray:
             raise ValueError(f"an array of {self.rows}x{self.columns} dies has no die")
 
     @classmethod
-    def parse(cls, instance: str) -> Self:
-        """Read "4x4", rows first. Raises BackendNotFound if it says anything else."""
-        match = re.fullmatch(r"([1-9][0-9]{0,2})x([1-9][0-9]{0,2})", instance, re.ASCII)
-        if match is None:
+    def parse(cls, instance: str, default: Self | None = None) -> Self:
+        """Read "4x4", rows first, or "4x4+acc=wide"; with a default, "+acc=wide" and "" too.
+
+        default: gives what ``instance`` does not say.
+        Raises   BackendNotFound if it says anything else.
+        """
+        dies, *settings = instance.split("+")
+        match = re.fullmatch(r"([1-9][0-9]{0,2})x([1-9][0-9]{0,2})", dies, re.ASCII)
+        if match is None and (dies or default is None):
             raise BackendNotFound(
                 f"muntaniala:{instance}: an array is named by its rows and columns of dies, "
                 "for example muntaniala:4x4",
                 field="backend",
             )
-        return cls(rows=int(match[1]), columns=int(match[2]))
+        array = default or cls(rows=1, columns=1)
+        if match is not None:
+            array = replace(array, rows=int(match[1]), columns=int(match[2]))
+        try:
+            for setting in settings:
+                array = replace(array, knobs=array.knobs.turned(setting))
+        except ValueError as cause:
+            raise BackendNotFound(f"muntaniala:{instance}: {cause}", field="backend") from cause
+        return array
 
     @classmethod
-    def square_for(cls, hidden: int) -> Self:
+    def square_for(cls, hidden: int, knobs: Knobs | None = None) -> Self:
         """Return the least square array with enough units, by the units alone."""
         side = _ceil_div(hidden, UNITS_PER_DIE)
-        return cls(rows=side, columns=side)
+        return cls(rows=side, columns=side, knobs=knobs or Knobs())
 
     def __str__(self) -> str:
-        return f"{self.rows}x{self.columns}"
+        return f"{self.rows}x{self.columns}{self._accumulator}"
+
+    @property
+    def _accumulator(self) -> str:
+        return "" if self.knobs.acc == "sat" else f"+acc={self.knobs.acc}"
 
     @property
     def dies(self) -> int:
@@ -151,13 +217,21 @@ class DieArray:
     @property
     def arithmetic_id(self) -> str:
         """What decides the bits: the order of saturating sums depends on the columns."""
-        return f"{SPEC}/C{self.columns}"
+        peephole = "+peephole" if self.knobs.peephole else ""
+        order = f"/C{self.columns}" if self.knobs.order_matters else ""
+        return f"{SPEC}{self._accumulator}{peephole}{order}"
 
     def tile(self, network: Network) -> tuple[Tiling, ...]:
         """Lay each layer of ``network`` on an array of its own.
 
-        Raises ModelTooLarge if a die would need more units or more memory than it has.
+        Raises ModelTooLarge if a die would need more units or more memory than it has,
+        ValueError if either has peepholes and the other has not.
         """
+        if network.peephole != self.knobs.peephole:
+            raise ValueError(
+                f"network.peephole={network.peephole}, but the dies have "
+                f"peephole={self.knobs.peephole}; give them the network's"
+            )
         tilings = _tilings(network, self.rows, self.columns)
         if all(tiling.fits for tiling in tilings):
             return tilings
@@ -168,11 +242,11 @@ class DieArray:
         raise ModelTooLarge(
             f"{network.layers} layers of {network.hidden} units with {network.inputs} inputs "
             f"need {worst.units_per_die} units and {worst.die_bytes} bytes in each die of "
-            f"{self}, which has {UNITS_PER_DIE} units and {DIE_BYTES} bytes; "
-            f"open muntaniala:{side}x{side}",
+            f"{self}, which has {UNITS_PER_DIE} units and {worst.available_bytes} bytes; "
+            f"open muntaniala:{replace(self, rows=side, columns=side)}",
             field="backend",
             needed_bytes=worst.die_bytes,
-            available_bytes=DIE_BYTES,
+            available_bytes=worst.available_bytes,
             needed_dies=side * side,
             available_dies=self.dies,
         )
@@ -180,7 +254,13 @@ class DieArray:
 
 def _tilings(network: Network, rows: int, columns: int) -> tuple[Tiling, ...]:
     return tuple(
-        Tiling(rows=rows, columns=columns, hidden=network.hidden, inputs=inputs)
+        Tiling(
+            rows=rows,
+            columns=columns,
+            hidden=network.hidden,
+            inputs=inputs,
+            peephole=network.peephole,
+        )
         for inputs in [network.inputs, *[network.hidden] * (network.layers - 1)]
     )
 

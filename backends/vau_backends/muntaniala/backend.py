@@ -1,7 +1,8 @@
 """The port of ``vau.backend`` over the integer model of Muntaniala's dies.
 
-An id names the array of dies that each layer gets: ``muntaniala:4x4``. The host's share is
-here too: normalising and quantising before the dies, the softmax after them.
+An id names the array of dies that each layer gets, and what its accumulators do if that is
+not to saturate: ``muntaniala:4x4``, ``muntaniala:4x4+acc=wide``. The host's share is here
+too: normalising and quantising before the dies, the softmax after them.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,9 @@ from vau.backend import (
     Work,
 )
 from vau.errors import ModelError
-from vau.model import Model
+from vau.model import Model, Network
 from vau_backends.host import log_posteriors, normalise
-from vau_backends.muntaniala import cell
-from vau_backends.muntaniala.array import DieArray
+from vau_backends.muntaniala.array import DieArray, Knobs
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
 from vau_backends.muntaniala.fixedpoint import (
     ACCUMULATOR_FRACTION_BITS,
@@ -34,7 +34,8 @@ from vau_backends.muntaniala.fixedpoint import (
     INPUT_SHIFT,
     to_s8,
 )
-from vau_backends.muntaniala.kernel import Kernel
+from vau_backends.muntaniala.kernel import open_kernel
+from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import SPEC, from_model
 from vau_backends.slots import Slots
 from vau_backends.snapshot import Seal, digest
@@ -52,7 +53,7 @@ class Muntaniala:
         """
         weights, tilings = from_model(model), array.tile(model.network)
         self._model = model
-        self._kernel = Kernel(weights, tilings)
+        self._kernel = open_kernel(weights, tilings, array.knobs)
         self._costs = CostModel(tilings, clock_hz)
         self._info = BackendInfo(
             id=f"{KIND}:{array}",
@@ -64,10 +65,10 @@ class Muntaniala:
             logit_fraction_bits=ACCUMULATOR_FRACTION_BITS,
             clock_hz=clock_hz,
         )
-        self._slots = Slots(self._info.id, slot_count, cell.State.zero(model.network))
+        self._states = States.zero(slot_count, model.network)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
-        network = digest({**model.integers[SPEC], **statistics})
-        self._seal = Seal(array.arithmetic_id, network)
+        seal = Seal(array.arithmetic_id, digest({**model.integers[SPEC], **statistics}))
+        self._slots = Slots(self._info.id, [self._states.h, self._states.c], seal)
 
     @property
     def info(self) -> BackendInfo:
@@ -80,37 +81,32 @@ class Muntaniala:
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         """Advance each slot by its frames, all of them together."""
-        states = self._slots.states([item.slot for item in work])
-        inputs = [self._quantised(item.features) for item in work]
-        answers = self._kernel.run(inputs, states)
-        for item, answer in zip(work, answers, strict=True):
-            self._slots[item.slot] = answer.state
+        rows = self._slots.rows([item.slot for item in work])
+        if not work:
+            return []
+        ends = np.cumsum([len(item.features) for item in work])[:-1]
+        inputs = np.split(self._quantised([item.features for item in work]), ends)
+        answers = self._kernel.run(inputs, self._states, rows)
         scale = 2**ACCUMULATOR_FRACTION_BITS * self._model.temperature
+        logits = np.concatenate([answer.logits for answer in answers])
+        log_probs = np.split(log_posteriors(logits, scale), ends)
         return [
             Result(
-                log_prob=log_posteriors(answer.logits, scale),
+                log_prob=log_prob,
                 logits=answer.logits,
                 inputs=x,
                 cost=self._costs.of(len(x), answer.saturations),
             )
-            for x, answer in zip(inputs, answers, strict=True)
+            for x, answer, log_prob in zip(inputs, answers, log_probs, strict=True)
         ]
 
     def snapshot(self, slot: Slot) -> bytes:
         """Copy h and c out."""
-        state = self._slots[slot]
-        return self._seal.close(state.h.tobytes() + state.c.astype("<i2").tobytes())
+        return self._slots.snapshot(slot)
 
     def restore(self, slot: Slot, state: bytes) -> None:
         """Replace h and c."""
-        zero = cell.State.zero(self._model.network)
-        content = self._seal.open(state, zero.h.nbytes + zero.c.nbytes)
-        self._slots[slot] = cell.State(
-            np.frombuffer(content, np.int8, zero.h.size).reshape(zero.h.shape),
-            np.frombuffer(content, "<i2", offset=zero.h.nbytes)
-            .astype(np.int16)
-            .reshape(zero.c.shape),
-        )
+        self._slots.restore(slot, state)
 
     def release(self, slot: Slot) -> None:
         """Give the slot back."""
@@ -128,9 +124,17 @@ class Muntaniala:
         """Give all slots back."""
         self._slots.close()
 
-    def _quantised(self, features: NDArray[np.float32]) -> NDArray[np.int8]:
-        """Return x of layer 1: a quarter of the normalised features, sQ0.7."""
-        z = normalise(features, self._model)
+    def _quantised(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.int8]:
+        """Return x of layer 1, of all works one after the other: z / 4, in sQ0.7.
+
+        Raises ValueError for features that ``normalise`` refuses, by their place in their work.
+        """
+        try:
+            z = normalise(np.concatenate(features, casting="no", dtype=np.float32), self._model)
+        except (TypeError, ValueError):
+            for each in features:
+                normalise(each, self._model)  # finds the work, and counts its own frames
+            raise
         return to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)
 
 
@@ -139,7 +143,7 @@ class _Factory:
 
     def discover(self, model: Model) -> list[str]:
         """Name the square array of as many dies as the units need, if the network fits it."""
-        array = DieArray.square_for(model.network.hidden)
+        array = _square(model.network)
         try:
             from_model(model)
             array.tile(model.network)
@@ -149,13 +153,14 @@ class _Factory:
 
     def open(self, model: Model, options: BackendOptions) -> Backend:
         """Load ``model`` into the array that ``options.instance`` names, or a square one."""
-        array = (
-            DieArray.parse(options.instance)
-            if options.instance
-            else DieArray.square_for(model.network.hidden)
-        )
+        array = DieArray.parse(options.instance, default=_square(model.network))
         clock_hz = CALIBRATED_CLOCK_HZ if options.clock_hz is None else options.clock_hz
         return Muntaniala(model, array, clock_hz, options.slot_count)
+
+
+def _square(network: Network) -> DieArray:
+    """Return the least square of dies with enough units, and peepholes if those have them."""
+    return DieArray.square_for(network.hidden, Knobs(peephole=network.peephole))
 
 
 FACTORY: Final[BackendFactory] = _Factory()

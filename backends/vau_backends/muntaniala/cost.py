@@ -12,66 +12,22 @@ each other, and with this model, if the power is 8.95 mW:
     9.0 mW   = 4 dies * 10 MHz * 223.8 pJ      = 8.952 mW
 
 223.8 pJ per die and cycle is *calibrated*: 223.75 to 223.86 would print the same. It takes
-energy as linear in dies and cycles, with no share that runs while a layer is gated.
+energy as linear in dies and cycles, with no share that runs while a layer is gated. All
+constants with their sources are in ``constants.py``.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from typing import Final
 
 from vau.backend import Cost, Energy
-from vau_backends.muntaniala.array import GATES, Tiling
+from vau_backends.muntaniala import constants
+from vau_backends.muntaniala.array import Tiling
+from vau_backends.muntaniala.cycles import Actions, LayerCycles
+from vau_backends.muntaniala.energy import FLOOR_METHOD, METHOD, die_floor_j, system_j
 
-CALIBRATED_CLOCK_HZ: Final = 10e6
-CALIBRATED_LAYERS: Final = (Tiling(rows=2, columns=2, hidden=192, inputs=123),)
-DIE_CYCLE_J: Final = 223.8e-12  # calibrated; the whole system, I/O included
-METHOD: Final = "muntaniala-energy/1"
-
-CYCLES_PER_BEAT: Final = 2  # of an 8-bit link
-PARTIAL_SUM_BEATS: Final = 2  # 16 bits
-LUT_READS: Final = 5  # per unit through one port: i, f, g, o and tanh(c)
-CONTROL_CYCLES: Final = 4 * GATES + 6  # four per gate, six for the element-wise part
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerCycles:
-    """Where the cycles of one layer's step go. The phases follow each other."""
-
-    load_x: int
-    """The host feeds x to the columns, element by element."""
-
-    mac: int
-    """One column of weights a cycle, for each gate in turn."""
-
-    partial_sums: int
-    """Sums travel along the row, pipelined over the units of a die."""
-
-    activation: int
-    """Table reads, unit by unit."""
-
-    exchange_h: int
-    """The new h goes back to the columns, element by element."""
-
-    control: int = CONTROL_CYCLES
-
-    @classmethod
-    def of(cls, tiling: Tiling) -> "LayerCycles":
-        """Count one step of one layer on its array."""
-        units, hops = tiling.units_per_die, tiling.columns - 2
-        beats = GATES * PARTIAL_SUM_BEATS * (units + hops) if tiling.columns > 1 else 0
-        return cls(
-            load_x=tiling.inputs * CYCLES_PER_BEAT,
-            mac=GATES * (tiling.x_per_die + tiling.h_per_die),
-            partial_sums=beats * CYCLES_PER_BEAT,
-            activation=LUT_READS * units,
-            exchange_h=tiling.hidden * CYCLES_PER_BEAT,
-        )
-
-    @property
-    def total(self) -> int:
-        """Cycles from the first element of x to the last of h."""
-        return sum(astuple(self))
+CALIBRATED_CLOCK_HZ: Final = constants.BOARD_CLOCK.value
+CALIBRATED_LAYERS: Final = (constants.BOARD,)
 
 
 class CostModel:
@@ -82,16 +38,22 @@ class CostModel:
         if not 0.0 < clock_hz < math.inf:
             raise ValueError(f"clock_hz={clock_hz} is not a positive, finite number")
         self.clock_hz = clock_hz
+        self.tilings = tuple(tilings)
         self.layers = tuple(LayerCycles.of(tiling) for tiling in tilings)
-        self.frame_j = sum(
-            tiling.rows * tiling.columns * layer.total * DIE_CYCLE_J
-            for tiling, layer in zip(tilings, self.layers, strict=True)
-        )
+        self.actions = Actions.of_all(tilings)
+        """Of one frame in all layers."""
+        self.has_calibrated_layers = self.tilings == CALIBRATED_LAYERS
+        """Whether the dies are those of the published board, and carry its network."""
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether this is the published board at its clock; all else is extrapolated."""
+        return self.has_calibrated_layers and self.clock_hz == CALIBRATED_CLOCK_HZ
+
+    @property
+    def frame_j(self) -> float:
         """Joules per frame, the whole system."""
-        self.is_calibrated = (
-            tuple(tilings) == CALIBRATED_LAYERS and clock_hz == CALIBRATED_CLOCK_HZ
-        )
-        """Whether this is the published board; anything else is extrapolated."""
+        return system_j(self.actions.die_cycles)
 
     @property
     def latency_cycles(self) -> int:
@@ -114,19 +76,29 @@ class CostModel:
         return self.frame_j / self.latency_s
 
     def of(self, frames: int, saturations: tuple[int, ...]) -> Cost:
-        """Return the cost of so many frames of one utterance."""
+        """Return the cost of so many frames of one utterance.
+
+        The energy of the system comes first. That of the dies is a floor: what they need to
+        multiply, at the published peak efficiency, and nothing for their other cycles.
+        """
+        system = Energy(
+            joules=frames * self.frame_j,
+            origin="estimated",
+            boundary="system",
+            method=METHOD,
+            extrapolated=not self.is_calibrated,
+        )
+        dies = Energy(
+            joules=frames * die_floor_j(self.actions),
+            origin="estimated",
+            boundary="accelerator",
+            method=FLOOR_METHOD,
+            extrapolated=True,  # the clock of that efficiency was not published
+        )
         return Cost(
             cycles=frames * self.latency_cycles,
             device_s=frames * self.latency_s,
             device_origin="estimated",
-            energies=(
-                Energy(
-                    joules=frames * self.frame_j,
-                    origin="estimated",
-                    boundary="system",
-                    method=METHOD,
-                    extrapolated=not self.is_calibrated,
-                ),
-            ),
+            energies=(system, dies),
             saturations=saturations,
         )

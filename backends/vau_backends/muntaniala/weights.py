@@ -29,6 +29,9 @@ class LayerWeights:
     bias: NDArray[np.int8]
     """Shape (4 * hidden,)."""
 
+    peephole: NDArray[np.int8] | None = None
+    """What i, f and o see of c, in this order, shape (3 * hidden,); None: they do not."""
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkWeights:
@@ -72,7 +75,12 @@ def from_model(model: Model) -> NetworkWeights:
         _check(model.name, name, integers.get(name), shape)
     return NetworkWeights(
         tuple(
-            LayerWeights(integers[f"w_x_{n}"], integers[f"w_h_{n}"], integers[f"b_{n}"])
+            LayerWeights(
+                integers[f"w_x_{n}"],
+                integers[f"w_h_{n}"],
+                integers[f"b_{n}"],
+                integers[f"p_{n}"] if model.network.peephole else None,
+            )
             for n in range(model.network.layers)
         ),
         integers["w_out"],

@@ -39,6 +39,26 @@ def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
     }
 
 
+def shape(
+    context: typer.Context, model: str, numbers: tuple[int | None, ...]
+) -> tuple[str, tuple[int | None, ...]]:
+    """Return the model, or the numbers of a network, of a command that takes one or the other.
+
+    numbers:  layers and hidden units; None is not given.
+    Raises    BadParameter if both stand on the command line. Else the model of environment
+              and file gives way to numbers, and numbers from there to a model that is typed.
+    """
+    names = ("layers", "hidden")
+    typed = [name for name in names if _is_typed(context, name)]
+    if _is_typed(context, "model"):
+        if typed:
+            raise typer.BadParameter(
+                f"--model has its own shape, and --{typed[0]} is another; leave out one of them"
+            )
+        return model, (None, None)
+    return model or DEFAULT_MODEL, numbers
+
+
 def _is_typed(context: typer.Context, name: str) -> bool:
     """Tell whether a flag stands on the command line."""
     source = context.get_parameter_source(name)
@@ -310,6 +330,69 @@ FeatureKind = Annotated[
     flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),
 ]
 FeatureOut = Annotated[Path, flag("--out", "File to write.", metavar="NPZ")]
+Layers = Annotated[
+    int | None, flag("--layers", "Layers of the network, instead of --model.", metavar="N")
+]
+Hidden = Annotated[int | None, flag("--hidden", "Hidden units of each layer.", metavar="N")]
+Inputs = Annotated[int, flag("--inputs", "Features of a frame.", metavar="N")]
+Array = Annotated[
+    str,
+    flag(
+        "--array",
+        "Dies of each layer, rows x columns.",
+        metavar="RxC",
+        show_default="the least square that fits",
+    ),
+]
+ClockMhz = Annotated[
+    float | None,
+    flag("--clock-mhz", "Clock of the dies.", metavar="MHZ", show_default="10"),
+]
+OperatingPoint = Annotated[
+    str,
+    flag(
+        "--operating-point",
+        "Published clock, by its name in --constants.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
+Streams = Annotated[
+    int, flag("--streams", "Live streams at a time, of 100 frames a second.", metavar="N")
+]
+Dies = Annotated[
+    int | None,
+    flag(
+        "--dies",
+        "Dies there are; with too few the layers take turns.",
+        metavar="N",
+        show_default="as many as needed",
+    ),
+]
+Reload = Annotated[
+    Literal["parallel", "serial"],
+    flag("--reload", "Then weights reach all dies at once, or one after the other."),
+]
+Frames = Annotated[int, flag("--frames", "Frames of the timeline.", min=1, metavar="N")]
+Sweep = Annotated[
+    Path | None,
+    flag(
+        "--sweep",
+        "Draw latency, energy and dies of arrays, clocks and sizes, with matplotlib.",
+        metavar="PNG",
+    ),
+]
+Timeline = Annotated[
+    Path | None,
+    flag(
+        "--timeline",
+        "Write what each die does when: text, Perfetto trace or picture.",
+        metavar="TXT|JSON|PNG",
+    ),
+]
+Constants = Annotated[
+    bool, flag("--constants", "List every number behind the estimates, and stop.")
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
 MaybeFile = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")

@@ -1,4 +1,4 @@
-"""The fast path: the bits and the saturation counts of ``cell.py``, by matrix products.
+"""The tier of any machine, which needs no compiler: ``munt-spec-0`` by matrix products.
 
 Integer sums below 2**24 are exact in float32, in whatever order BLAS adds them. That gives
 the plain sum S of a die's products, which is also the saturating one unless a prefix of it
@@ -8,7 +8,8 @@ magnitudes, the positive ones sum to at most (S + N) / 2 and the negative ones t
 will do: one multiplication for each unit, gate and die column. This is asked of the x part,
 and then of the h part, which starts from where the x part ended. The few *lanes* (a die
 column, a work, a unit and gate) that it does not clear are added up again, product by
-product in the order of the hardware.
+product in the order of the hardware. Accumulators that wrap, or are wide, need none of this:
+their sum does not depend on an order.
 
 Works advance together, layer by layer: the x part of all their frames is one product, the
 h part follows step by step. Their frames are *packed* in one array: step by step and,
@@ -22,17 +23,19 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vau_backends.muntaniala.array import Tiling
-from vau_backends.muntaniala.cell import Answer, State
+from vau_backends.muntaniala.array import GATES, Knobs, Tiling
 from vau_backends.muntaniala.fixedpoint import (
     ACCUMULATOR_FRACTION_BITS,
     BIAS_SHIFT,
     HIDDEN_SHIFT,
+    PEEPHOLE_SHIFT,
     S8_MAX,
     S8_MIN,
     S16_MAX,
     S16_MIN,
 )
+from vau_backends.muntaniala.kernel.port import Answer, Lanes
+from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.tables import SIGMOID, SIGMOID_SHIFT, TANH, TANH_SHIFT
 from vau_backends.muntaniala.weights import LayerWeights, NetworkWeights
 
@@ -59,14 +62,6 @@ SIGMOID_BY_INDEX: Final = _by_index(SIGMOID, SIGMOID_SHIFT)
 TANH_BY_INDEX: Final = _by_index(TANH, TANH_SHIFT)
 
 
-@dataclass(slots=True)
-class Lanes:
-    """How many lanes there were, and how many of them the norms did not clear."""
-
-    total: int = 0
-    doubtful: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Streams:
     """What one layer remembers of the works of a call, longest first; changed in place."""
@@ -84,13 +79,18 @@ class _Streams:
     """Of the whole call."""
 
 
-class Kernel:
+class NumpyKernel:
     """One network on its arrays of dies. It remembers nothing between calls."""
 
-    def __init__(self, weights: NetworkWeights, tilings: Sequence[Tiling]) -> None:
+    tier = "numpy"
+
+    def __init__(
+        self, weights: NetworkWeights, tilings: Sequence[Tiling], knobs: Knobs
+    ) -> None:
         """Lay the weights out. Raises ValueError for dies too large for exact float32."""
         self._layers = [
-            _Layer(layer, tiling) for layer, tiling in zip(weights.layers, tilings, strict=True)
+            _Layer(layer, tiling, knobs)
+            for layer, tiling in zip(weights.layers, tilings, strict=True)
         ]
         self._w_out = weights.w_out.T.astype(np.float64)  # exact for any number of units
         self._b_out = weights.b_out.astype(np.float64) * 2**BIAS_SHIFT
@@ -98,19 +98,21 @@ class Kernel:
     def run(
         self,
         inputs: Sequence[NDArray[np.int8]],
-        states: Sequence[State],
+        states: States,
+        rows: Sequence[int],
         lanes: Lanes | None = None,
     ) -> list[Answer]:
-        """Advance each state by its inputs, shape (frames, inputs); answer in their order.
+        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
 
         lanes: hears how many lanes the call had, and how many of them were doubtful.
         """
         lanes = Lanes() if lanes is None else lanes
         order = sorted(range(len(inputs)), key=lambda work: -len(inputs[work]))
+        places = [rows[work] for work in order]
         streams = [
             _Streams(
-                np.array([states[work].h[n] for work in order], np.float32),
-                np.array([states[work].c[n] for work in order], np.int32),
+                states.h[places, n].astype(np.float32),
+                states.c[places, n].astype(np.int32),
                 np.zeros(len(order), np.int64),
                 lanes,
             )
@@ -122,15 +124,11 @@ class Kernel:
             answers = self._advance([inputs[work][block] for work in order], streams)
             for work, answer in zip(order, answers, strict=True):
                 logits[work][block] = answer
+        for n, of_layer in enumerate(streams):
+            states.h[places, n] = of_layer.h
+            states.c[places, n] = of_layer.c
         return [
-            Answer(
-                logits[work],
-                State(
-                    np.array([of_layer.h[place] for of_layer in streams], np.int8),
-                    np.array([of_layer.c[place] for of_layer in streams], np.int16),
-                ),
-                tuple(int(of_layer.events[place]) for of_layer in streams),
-            )
+            Answer(logits[work], tuple(int(of_layer.events[place]) for of_layer in streams))
             for work, place in enumerate(np.argsort(order))
         ]
 
@@ -154,11 +152,12 @@ class Kernel:
 class _Layer:
     """One layer's weights by die column; sums are indexed [column, work, unit and gate]."""
 
-    def __init__(self, weights: LayerWeights, tiling: Tiling) -> None:
+    def __init__(self, weights: LayerWeights, tiling: Tiling, knobs: Knobs) -> None:
         products = tiling.x_per_die + tiling.h_per_die + 1  # the bias is one more
         if 4 * products * S8_MIN**2 >= EXACT_IN_FLOAT32:  # abs(S) + N, norms rounded up
             raise ValueError(f"{products} products in a die are too many for exact float32")
         self._columns = tiling.columns
+        self._knobs = knobs
         w_x, w_h = (_by_column(w, tiling.columns) for w in (weights.w_x, weights.w_h))
         self._rows = np.concatenate([w_x, w_h], axis=2, dtype=np.int16)
         self._start = np.zeros((tiling.columns, 1, len(weights.bias)), np.float32)
@@ -167,6 +166,11 @@ class _Layer:
         self._w_h = w_h.transpose(0, 2, 1).astype(np.float32, order="C")
         self._norm_x = _norms(w_x.astype(np.float32)).transpose(0, 2, 1)
         self._norm_h = _norms(w_h.astype(np.float32)).transpose(0, 2, 1)
+        self._peephole = (
+            None
+            if weights.peephole is None
+            else weights.peephole.astype(np.int32).reshape(GATES - 1, tiling.hidden)
+        )
 
     def advance(self, packed: Floats, running: NDArray[np.int64], streams: _Streams) -> Floats:
         """Return the packed h of all frames.
@@ -184,16 +188,17 @@ class _Layer:
             step, works = slice(first, end), slice(end - first)
             h = _by_column(streams.h[works], self._columns)
             sums = x_sums[:, step] + h @ self._w_h
-            twice_middle = x_sums[:, step] + sums  # the h part's prefixes lie around it
-            h_doubtful = np.abs(twice_middle) + _norms(h) * self._norm_h > 2 * S16_MAX
-            doubtful = x_doubtful[:, step] | h_doubtful
-            streams.lanes.total += doubtful.size
-            if doubtful.any():
-                streams.lanes.doubtful += int(np.count_nonzero(doubtful))
-                operands = np.concatenate([x[:, step], h], axis=2).astype(np.int16)
-                self._add_in_order(operands, doubtful, sums, streams.events)
-            a = _along_the_row(sums, streams.events)
-            answer[step] = streams.h[works] = _cell(a, streams)
+            streams.lanes.total += sums.size
+            if self._knobs.order_matters:
+                twice_middle = x_sums[:, step] + sums  # the h part's prefixes lie around it
+                h_doubtful = np.abs(twice_middle) + _norms(h) * self._norm_h > 2 * S16_MAX
+                doubtful = x_doubtful[:, step] | h_doubtful
+                if doubtful.any():
+                    streams.lanes.doubtful += int(np.count_nonzero(doubtful))
+                    operands = np.concatenate([x[:, step], h], axis=2).astype(np.int16)
+                    self._add_in_order(operands, doubtful, sums, streams.events)
+            a = _along_the_row(sums, self._knobs, streams.events)
+            answer[step] = streams.h[works] = _cell(a, self._peephole, streams)
         return answer
 
     def _add_in_order(
@@ -254,30 +259,45 @@ def _saturating_sum(total: int, products: list[int]) -> tuple[int, int]:
     return total, clamps
 
 
-def _along_the_row(sums: Floats, events: Events) -> Ints:
-    """Add the dies of each row from left to right, saturating: shape (works, 4 * hidden)."""
-    row = sums[0]
-    for column in sums[1:]:
-        row = _sat16(row + column, events)
-    a: Ints = row.astype(np.int32)
-    return a
+def _along_the_row(sums: Floats, knobs: Knobs, events: Events) -> Ints:
+    """Add the dies of each row from left to right: shape (works, 4 * hidden)."""
+    row: Ints = sums[0].astype(np.int32)
+    for column in sums[1:].astype(np.int32):
+        row = row + column
+        if knobs.acc == "sat":
+            row = _sat16(row, events)
+    if knobs.acc == "wide":
+        row = _sat16(row, events)
+    if knobs.acc == "wrap":
+        row = row.astype(np.int16).astype(np.int32)
+    return row
 
 
-def _cell(a: Ints, streams: _Streams) -> Ints:
-    """Return h of the works whose pre-activations are given; advance their c."""
-    works, hidden = len(a), a.shape[1] // 4
-    i, f, _, o = np.split(SIGMOID_BY_INDEX[a >> SIGMOID_SHIFT], 4, axis=1)
-    g = TANH_BY_INDEX[a[:, 2 * hidden : 3 * hidden] >> TANH_SHIFT]
-    kept = f * streams.c[:works] >> ACCUMULATOR_FRACTION_BITS
-    c = _sat16(kept + (i * g >> ACCUMULATOR_FRACTION_BITS), streams.events)
-    streams.c[:works] = c
+def _cell(a: Ints, peephole: Ints | None, streams: _Streams) -> Ints:
+    """Return h of the works whose pre-activations are given; advance their c.
+
+    peephole: what i, f and o see of c, shape (3, hidden).
+    """
+    c, events = streams.c[: len(a)], streams.events
+    a_i, a_f, a_g, a_o = np.split(a, GATES, axis=1)
+    if peephole is not None:
+        p_i, p_f, p_o = peephole
+        a_i = _sat16(a_i + (c * p_i >> PEEPHOLE_SHIFT), events)
+        a_f = _sat16(a_f + (c * p_f >> PEEPHOLE_SHIFT), events)
+    i, f = SIGMOID_BY_INDEX[a_i >> SIGMOID_SHIFT], SIGMOID_BY_INDEX[a_f >> SIGMOID_SHIFT]
+    g = TANH_BY_INDEX[a_g >> TANH_SHIFT]
+    kept = f * c >> ACCUMULATOR_FRACTION_BITS
+    c[:] = _sat16(kept + (i * g >> ACCUMULATOR_FRACTION_BITS), events)
+    if peephole is not None:  # o sees the new c
+        a_o = _sat16(a_o + (c * p_o >> PEEPHOLE_SHIFT), events)
+    o = SIGMOID_BY_INDEX[a_o >> SIGMOID_SHIFT]
     h: Ints = o * TANH_BY_INDEX[c >> TANH_SHIFT] >> HIDDEN_SHIFT
     return h
 
 
-def _sat16(exact: NDArray[Number], events: Events) -> NDArray[Number]:
+def _sat16(exact: Ints, events: Events) -> Ints:
     """Clamp to 16 bits, and count by work; ``exact`` holds the first works only."""
-    clamped = exact.clip(S16_MIN, S16_MAX)
+    clamped: Ints = exact.clip(S16_MIN, S16_MAX)
     events[: len(exact)] += np.count_nonzero(clamped != exact, axis=1)
     return clamped
 

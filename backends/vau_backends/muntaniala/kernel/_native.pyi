@@ -1,0 +1,37 @@
+"""The C module, see native/module.c."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+Buffer = bytes | NDArray[Any]
+
+def tiers() -> list[str]: ...
+
+class Network:
+    def __init__(
+        self,
+        tier: str,
+        acc: int,
+        tanh: Buffer,
+        sigmoid: Buffer,
+        layers: list[Any],
+        classes: int,
+        w_out: Buffer,
+        b_out: Buffer,
+        /,
+    ) -> None: ...
+    def run(
+        self,
+        works: int,
+        frames: int,
+        pool_rows: int,
+        lengths: Buffer,
+        rows: Buffer,
+        inputs: Buffer,
+        h: Buffer,
+        c: Buffer,
+        logits: Buffer,
+        events: Buffer,
+        /,
+    ) -> tuple[int, int]: ...

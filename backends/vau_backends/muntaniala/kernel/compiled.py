@@ -1,0 +1,109 @@
+"""The tiers in C: this module is only their way in.
+
+What they compute, and how: native/munt.h. They are built with the package where there is a C
+compiler; an installation without one has no tier here, and says so in ``WHY_NOT``.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau_backends.muntaniala.array import Knobs, Tiling
+from vau_backends.muntaniala.kernel.port import Answer, Lanes
+from vau_backends.muntaniala.states import States
+from vau_backends.muntaniala.tables import SIGMOID, TANH
+from vau_backends.muntaniala.weights import NetworkWeights
+
+try:
+    from vau_backends.muntaniala.kernel import _native
+except ImportError as cause:
+    _missing = str(cause)
+else:
+    _missing = ""
+
+TIERS: Final[tuple[str, ...]] = () if _missing else tuple(_native.tiers())
+WHY_NOT: Final = _missing and f"the C kernel was not built with this installation ({_missing})"
+ACCUMULATORS: Final = ("sat", "wrap", "wide")  # in the order of munt.h
+MOST_PRODUCTS: Final = 2**15  # of a die: 32 bits hold twice their sum, whatever they are
+
+
+class CompiledKernel:
+    """One network on its arrays of dies, packed for a tier of ``TIERS``."""
+
+    def __init__(
+        self,
+        weights: NetworkWeights,
+        tilings: Sequence[Tiling],
+        knobs: Knobs,
+        tier: str,
+    ) -> None:
+        """Pack the weights. Raises ValueError for dies of more products than 32 bits hold."""
+        products = max(tiling.x_per_die + tiling.h_per_die for tiling in tilings)
+        if products > MOST_PRODUCTS:
+            raise ValueError(f"{products} products in a die are too many for 32-bit sums")
+        self.tier = tier
+        self._shape = (len(weights.layers), len(weights.b_out))
+        layers = [
+            (
+                tiling.hidden,
+                tiling.inputs,
+                tiling.columns,
+                np.ascontiguousarray(layer.w_x),
+                np.ascontiguousarray(layer.w_h),
+                np.ascontiguousarray(layer.bias),
+                None if layer.peephole is None else np.ascontiguousarray(layer.peephole),
+            )
+            for layer, tiling in zip(weights.layers, tilings, strict=True)
+        ]
+        self._network = _native.Network(
+            tier,
+            ACCUMULATORS.index(knobs.acc),
+            TANH,
+            SIGMOID,
+            layers,
+            len(weights.b_out),
+            np.ascontiguousarray(weights.w_out),
+            np.ascontiguousarray(weights.b_out),
+        )
+
+    def run(
+        self,
+        inputs: Sequence[NDArray[np.int8]],
+        states: States,
+        rows: Sequence[int],
+        lanes: Lanes | None = None,
+    ) -> list[Answer]:
+        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
+
+        lanes: hears how many lanes the call had, and how many of them were doubtful.
+        Raises RuntimeError if another thread is in this method: its memory is one.
+        """
+        layers, classes = self._shape
+        lengths = np.array([len(x) for x in inputs], np.int32)
+        frames = int(lengths.sum())
+        logits = np.empty((frames, classes), np.int32)
+        events = np.empty((len(inputs), layers), np.int64)
+        total, doubtful = self._network.run(
+            len(inputs),
+            frames,
+            len(states.h),
+            lengths,
+            np.array(rows, np.int32),
+            np.concatenate(inputs) if inputs else b"",
+            states.h,
+            states.c,
+            logits,
+            events,
+        )
+        if lanes is not None:
+            lanes.total += total
+            lanes.doubtful += doubtful
+        ends = np.cumsum(lengths).tolist()
+        return [
+            Answer(logits[end - length : end], tuple(of_work))
+            for end, length, of_work in zip(
+                ends, lengths.tolist(), events.tolist(), strict=True
+            )
+        ]

@@ -1,0 +1,262 @@
+/* The kernel as a Python module: networks that are packed once, and run. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000 /* one build for Python 3.11 and every later one */
+#include <Python.h>
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "x86.h"
+
+static const struct tier *const all_tiers[] = {
+#if VAU_X86
+#if defined(__linux__)
+    &amx_tier,
+#endif
+    &avx512_tier, &avx2_tier,
+#endif
+    &portable_tier, NULL,
+};
+
+static const struct tier *tier_named(const char *name) {
+    for (const struct tier *const *tier = all_tiers; *tier; tier++)
+        if (!strcmp((*tier)->name, name) && (*tier)->is_here()) return *tier;
+    return NULL;
+}
+
+static PyObject *tiers(PyObject *module, PyObject *none) {
+    (void)module, (void)none;
+    PyObject *names = PyList_New(0);
+    for (const struct tier *const *tier = all_tiers; names && *tier; tier++) {
+        if (!(*tier)->is_here()) continue;
+        PyObject *name = PyUnicode_FromString((*tier)->name);
+        if (!name || PyList_Append(names, name)) Py_CLEAR(names);
+        Py_XDECREF(name);
+    }
+    return names;
+}
+
+typedef struct {
+    PyObject_HEAD
+    struct network network;
+    struct workspace workspace;
+    atomic_flag is_busy;
+} Network;
+
+static void dealloc(PyObject *object) {
+    Network *self = (Network *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    munt_free(&self->network);
+    free(self->workspace.memory);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+/* Buffers that were taken so far, to be given back together. */
+struct buffers {
+    Py_buffer taken[64];
+    int count;
+};
+
+static void give_back(struct buffers *buffers) {
+    while (buffers->count) PyBuffer_Release(&buffers->taken[--buffers->count]);
+}
+
+/* The content of a contiguous buffer of exactly so many bytes; NULL with an exception set. */
+static void *content(struct buffers *buffers, PyObject *object, size_t bytes, int flags) {
+    if (buffers->count == 64) {
+        PyErr_SetString(PyExc_ValueError, "too many layers");
+        return NULL;
+    }
+    Py_buffer *buffer = &buffers->taken[buffers->count];
+    if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | flags)) return NULL;
+    buffers->count++;
+    if ((size_t)buffer->len == bytes) return buffer->buf;
+    PyErr_Format(PyExc_ValueError, "an array of %zd bytes where %zu are needed", buffer->len,
+                 bytes);
+    return NULL;
+}
+
+/* The tables, of which the tiers keep one half: the other must be its mirror. */
+static int set_tables(struct tables *tables, const int16_t *tanh, const int16_t *sigmoid) {
+    memcpy(tables->tanh, tanh, sizeof tables->tanh);
+    memcpy(tables->sigmoid, sigmoid, sizeof tables->sigmoid);
+    for (int k = 0; k < TABLE / 2; k++) {
+        tables->tanh_up[k] = tanh[TABLE / 2 + k];
+        tables->sigmoid_up[k] = sigmoid[TABLE / 2 + k];
+        if (tanh[TABLE / 2 - 1 - k] != -tables->tanh_up[k]
+            || sigmoid[TABLE / 2 - 1 - k] != (1 << 12) - tables->sigmoid_up[k]) {
+            PyErr_SetString(PyExc_ValueError, "a table is not symmetric about 0");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int read_layer(struct buffers *buffers, PyObject *tuple, struct plain_layer *layer) {
+    PyObject *w_x, *w_h, *bias, *peephole;
+    if (!PyArg_ParseTuple(tuple, "iiiOOOO", &layer->hidden, &layer->inputs, &layer->columns,
+                          &w_x, &w_h, &bias, &peephole))
+        return -1;
+    const size_t rows = (size_t)GATES * (size_t)layer->hidden;
+    layer->w_x = content(buffers, w_x, rows * (size_t)layer->inputs, 0);
+    layer->w_h = layer->w_x ? content(buffers, w_h, rows * (size_t)layer->hidden, 0) : NULL;
+    layer->bias = layer->w_h ? content(buffers, bias, rows, 0) : NULL;
+    layer->peephole = NULL;
+    if (layer->bias && peephole != Py_None)
+        layer->peephole = content(buffers, peephole, 3 * (size_t)layer->hidden, 0);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int pack(Network *self, PyObject *layers, PyObject *w_out, PyObject *b_out) {
+    const int count = self->network.layer_count;
+    struct plain_layer *plain = calloc((size_t)count, sizeof *plain);
+    struct buffers buffers = {.count = 0};
+    int failed = !plain;
+    for (int n = 0; !failed && n < count; n++) {
+        PyObject *tuple = PyList_GetItem(layers, n); /* borrowed */
+        failed = !tuple || read_layer(&buffers, tuple, &plain[n]);
+    }
+    if (!failed) {
+        const size_t classes = (size_t)self->network.classes;
+        const size_t hidden = (size_t)plain[count - 1].hidden;
+        const int8_t *w = content(&buffers, w_out, classes * hidden, 0);
+        const int8_t *b = w ? content(&buffers, b_out, classes, 0) : NULL;
+        failed = !b || munt_pack(&self->network, plain, w, b);
+    }
+    give_back(&buffers);
+    free(plain);
+    if (failed && !PyErr_Occurred()) PyErr_NoMemory();
+    return failed ? -1 : 0;
+}
+
+static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywords) {
+    (void)keywords;
+    const char *tier_name;
+    int acc, classes;
+    PyObject *tanh, *sigmoid, *layers, *w_out, *b_out;
+    if (!PyArg_ParseTuple(args, "siOOO!iOO", &tier_name, &acc, &tanh, &sigmoid, &PyList_Type,
+                          &layers, &classes, &w_out, &b_out))
+        return NULL;
+    const struct tier *tier = tier_named(tier_name);
+    if (!tier) return PyErr_Format(PyExc_ValueError, "no tier %s on this machine", tier_name);
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Network *self = (Network *)allocate(type, 0);
+    if (!self) return NULL;
+    atomic_flag_clear(&self->is_busy);
+    self->network.tier = tier;
+    self->network.acc = (enum accumulator)acc;
+    self->network.classes = classes;
+    self->network.layer_count = (int)PyList_Size(layers);
+    struct buffers buffers = {.count = 0};
+    const size_t table_bytes = TABLE * sizeof(int16_t);
+    const int16_t *of_tanh = content(&buffers, tanh, table_bytes, 0);
+    const int16_t *of_sigmoid = of_tanh ? content(&buffers, sigmoid, table_bytes, 0) : NULL;
+    const int failed = !of_sigmoid || set_tables(&self->network.tables, of_tanh, of_sigmoid);
+    give_back(&buffers);
+    if (failed || pack(self, layers, w_out, b_out)) {
+        Py_DECREF((PyObject *)self);
+        return NULL;
+    }
+    return (PyObject *)self;
+}
+
+/* Whether the works are such that nothing outside the arrays is touched. */
+static int are_sound(const struct call *call, size_t frames, size_t pool_rows) {
+    size_t total = 0;
+    for (int work = 0; work < call->works; work++) {
+        if (call->lengths[work] < 0 || call->pool_rows[work] < 0
+            || (size_t)call->pool_rows[work] >= pool_rows)
+            return 0;
+        total += (size_t)call->lengths[work];
+    }
+    return total == frames;
+}
+
+static PyObject *run(PyObject *object, PyObject *args) {
+    Network *self = (Network *)object;
+    const struct network *network = &self->network;
+    const size_t layers = (size_t)network->layer_count;
+    const size_t hidden = (size_t)network->layers[0].hidden;
+    int works;
+    Py_ssize_t frames, pool_rows;
+    PyObject *lengths, *rows, *inputs, *h, *c, *logits, *events;
+    if (!PyArg_ParseTuple(args, "innOOOOOOO", &works, &frames, &pool_rows, &lengths, &rows,
+                          &inputs, &h, &c, &logits, &events))
+        return NULL;
+    struct call call = {.works = works};
+    struct buffers buffers = {.count = 0};
+    const size_t w = (size_t)works, f = (size_t)frames, pool = (size_t)pool_rows * layers * hidden;
+    const int sound =
+        (call.lengths = content(&buffers, lengths, w * sizeof(int32_t), 0))
+        && (call.pool_rows = content(&buffers, rows, w * sizeof(int32_t), 0))
+        && (call.inputs = content(&buffers, inputs, f * (size_t)network->layers[0].inputs, 0))
+        && (call.h = content(&buffers, h, pool, PyBUF_WRITABLE))
+        && (call.c = content(&buffers, c, pool * sizeof(int16_t), PyBUF_WRITABLE))
+        && (call.logits = content(&buffers, logits, f * (size_t)network->classes * sizeof(int32_t),
+                                  PyBUF_WRITABLE))
+        && (call.events = content(&buffers, events, w * layers * sizeof(int64_t), PyBUF_WRITABLE));
+    PyObject *answer = NULL;
+    if (sound && !are_sound(&call, f, (size_t)pool_rows)) {
+        PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");
+    } else if (sound && atomic_flag_test_and_set(&self->is_busy)) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread is running this network");
+    } else if (sound) {
+        int failed;
+        Py_BEGIN_ALLOW_THREADS
+        failed = munt_run(network, &self->workspace, &call);
+        Py_END_ALLOW_THREADS
+        atomic_flag_clear(&self->is_busy);
+        answer = failed ? PyErr_NoMemory()
+                        : Py_BuildValue("LL", (long long)call.lanes, (long long)call.doubtful);
+    }
+    give_back(&buffers);
+    return answer;
+}
+
+static PyMethodDef network_methods[] = {
+    {"run", run, METH_VARARGS,
+     "run(works, frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
+     "Advance states in place; write logits and events. Returns lanes, and how many were in "
+     "doubt."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot network_slots[] = {
+    {Py_tp_doc, "Network(tier, acc, tanh, sigmoid, layers, classes, w_out, b_out)"},
+    {Py_tp_new, new_network},
+    {Py_tp_dealloc, dealloc},
+    {Py_tp_methods, network_methods},
+    {0, NULL},
+};
+
+static PyType_Spec network_spec = {
+    .name = "vau_backends.muntaniala.kernel._native.Network",
+    .basicsize = sizeof(Network),
+    .flags = Py_TPFLAGS_DEFAULT,
+    .slots = network_slots,
+};
+
+static PyMethodDef module_methods[] = {
+    {"tiers", tiers, METH_NOARGS, "The tiers that this processor has, the best first."},
+    {NULL, NULL, 0, NULL},
+};
+
+static int fill(PyObject *module) {
+    PyObject *type = PyType_FromSpec(&network_spec);
+    if (!type) return -1;
+    const int failed = PyModule_AddObjectRef(module, "Network", type);
+    Py_DECREF(type);
+    return failed;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, .m_name = "_native", .m_methods = module_methods,
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module); }

@@ -1,0 +1,358 @@
+/* Frames of several utterances through all layers: layer by layer, and in each step by step.
+ *
+ * Utterances advance together, longest first, so that those still running are always the
+ * first. A block of steps goes through one layer before the next, whose weights then stay in
+ * the cache. Where a step has few streams, and would spend itself on fetching weights, the x
+ * part of several steps goes first and together; the h part follows step by step.
+ */
+#include "arena.h"
+#include "munt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOCK_ROWS = 512, /* frames of all works that pass a layer together */
+    FEW_STREAMS = 4,  /* up to so many the x part goes first */
+    SLACK = 64,       /* tiles are read whole */
+};
+
+/* The works of a call, longest first, and the memory for a block of their frames. */
+struct walk {
+    const struct network *network;
+    struct call *call;
+    int *order;         /* place to work */
+    size_t *first_frame; /* by place: of its inputs and logits */
+    int8_t **h;         /* [layers][works]: a padded row each */
+    int16_t **c;
+    int64_t *events;    /* [layers][works] */
+    int8_t *x, *y;      /* what a layer reads and writes, [rows][y_stride] */
+    size_t y_stride;
+    int block_steps;
+    int first_step, steps; /* of the block */
+    int *first_row;        /* of each of its steps, and behind the last */
+    int32_t *x_sums;
+    struct step step;
+};
+
+static size_t width_of(const struct layer *layer) { return (size_t)layer->groups * GROUP; }
+
+/* Lay the memory of a call out; with an empty arena, find how much it is. */
+static void lay_out(struct walk *walk, struct arena *arena) {
+    const struct network *network = walk->network;
+    const size_t works = (size_t)walk->call->works;
+    const size_t rows = works * (size_t)walk->block_steps;
+    const size_t layers = (size_t)network->layer_count;
+    size_t columns = 1, tiles = (size_t)network->class_tiles, places = 0, width = 0;
+    for (size_t n = 0; n < layers; n++) {
+        const struct layer *layer = &network->layers[n];
+        if ((size_t)layer->columns > columns) columns = (size_t)layer->columns;
+        if ((size_t)layer->tiles > tiles) tiles = (size_t)layer->tiles;
+        if (places_of(layer) > places) places = places_of(layer);
+        if (width_of(layer) > width) width = width_of(layer);
+    }
+    struct step *step = &walk->step;
+    walk->y_stride = (width + 63) / 64 * 64;
+    walk->order = take(arena, works * sizeof *walk->order);
+    walk->first_frame = take(arena, works * sizeof *walk->first_frame);
+    walk->h = take(arena, layers * works * sizeof *walk->h);
+    walk->c = take(arena, layers * works * sizeof *walk->c);
+    walk->events = take(arena, layers * works * sizeof *walk->events);
+    walk->first_row = take(arena, ((size_t)walk->block_steps + 1) * sizeof *walk->first_row);
+    for (size_t n = 0; n < layers * works; n++) {
+        int8_t *h = take(arena, width);
+        int16_t *c = take(arena, width * sizeof *c);
+        if (arena->base) walk->h[n] = h, walk->c[n] = c;
+    }
+    walk->x = take(arena, rows * walk->y_stride + SLACK);
+    walk->y = take(arena, rows * walk->y_stride + SLACK);
+    walk->x_sums = take(arena, STREAMS * places * GROUP * sizeof *walk->x_sums);
+    step->operands = take(arena, columns * STREAMS * tiles * ROW_BYTES + SLACK);
+    for (int part = X; part <= H; part++) {
+        step->sums_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
+        step->squares_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
+        step->length_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
+    }
+    step->sums = take(arena, 2 * 2 * HALF_SUMS * sizeof *step->sums);
+    step->a = take(arena, GATES * STREAMS * GROUP * sizeof *step->a);
+}
+
+/* Sort the works, longest first; equals keep their order. */
+static void sort(struct walk *walk) {
+    const int32_t *lengths = walk->call->lengths;
+    size_t frame = 0;
+    for (int work = 0; work < walk->call->works; work++) {
+        int place = work;
+        for (; place > 0 && lengths[walk->order[place - 1]] < lengths[work]; place--) {
+            walk->order[place] = walk->order[place - 1];
+            walk->first_frame[place] = walk->first_frame[place - 1];
+        }
+        walk->order[place] = work;
+        walk->first_frame[place] = frame;
+        frame += (size_t)lengths[work];
+    }
+}
+
+static void copy_states(struct walk *walk, int back) {
+    const struct network *network = walk->network;
+    const struct call *call = walk->call;
+    for (int n = 0; n < network->layer_count; n++)
+        for (int place = 0; place < call->works; place++) {
+            const size_t hidden = (size_t)network->layers[n].hidden;
+            const size_t row = (size_t)call->pool_rows[walk->order[place]];
+            const size_t at = (row * (size_t)network->layer_count + (size_t)n) * hidden;
+            int8_t *h = walk->h[n * call->works + place];
+            int16_t *c = walk->c[n * call->works + place];
+            if (back) {
+                memcpy(call->h + at, h, hidden);
+                memcpy(call->c + at, c, hidden * sizeof *c);
+                continue;
+            }
+            memset(h, 0, width_of(&network->layers[n]));
+            memset(c, 0, width_of(&network->layers[n]) * sizeof *c);
+            memcpy(h, call->h + at, hidden);
+            memcpy(c, call->c + at, hidden * sizeof *c);
+            walk->events[n * call->works + place] = 0;
+        }
+}
+
+/* How many works a step has; the longest come first. */
+static int running(const struct walk *walk, int step) {
+    int count = walk->call->works;
+    while (count > 0 && walk->call->lengths[walk->order[count - 1]] <= step) count--;
+    return count;
+}
+
+static void place(struct step *step, enum part part, int stream, const int8_t *values) {
+    step->network->tier->place(step, part, stream, values);
+}
+
+/* The lengths of the operands, once they are placed. */
+static void measure(struct step *step, enum part part) {
+    for (int column = 0; column < step->layer->columns; column++) {
+        const int32_t *squares = step->squares_of[part] + column * STREAMS;
+        int32_t *lengths = step->length_of[part] + column * STREAMS;
+        for (int stream = 0; stream < step->count; stream++)
+            lengths[stream] = (int32_t)sqrt((double)squares[stream]) + 1;
+    }
+}
+
+static void clear_operands(struct step *step) {
+    const struct layer *layer = step->layer;
+    memset(step->operands, 0, (size_t)layer->columns * STREAMS * (size_t)layer->tiles * ROW_BYTES + SLACK);
+}
+
+/* One step of the streams whose operands are in place. */
+static void advance(struct step *step) {
+    const struct tier *tier = step->network->tier;
+    measure(step, X);
+    measure(step, H);
+    tier->begin(step->count);
+    for (int group = 0; group < step->layer->groups; group++) {
+        (step->network->acc == SAT ? tier->saturate : add_up)(step, group);
+        tier->cell(step, group);
+    }
+}
+
+/* x of a place at a step of the block. */
+static const int8_t *x_of(const struct walk *walk, int n, int step, int place) {
+    if (n == 0) {
+        const size_t frame = walk->first_frame[place] + (size_t)(walk->first_step + step);
+        return walk->call->inputs + frame * (size_t)walk->network->layers[0].inputs;
+    }
+    return walk->x + (size_t)(walk->first_row[step] + place) * walk->y_stride;
+}
+
+static void show(struct walk *walk, int step, int first, int count, int8_t **h) {
+    for (int n = 0; n < count; n++)
+        memcpy(walk->y + (size_t)(walk->first_row[step] + first + n) * walk->y_stride, h[n],
+               width_of(walk->step.layer));
+}
+
+/* One step of one layer, x and h together, 32 streams at a time. */
+static void step_whole(struct walk *walk, int n, int step) {
+    const int works = walk->call->works;
+    const int count = walk->first_row[step + 1] - walk->first_row[step];
+    struct step *now = &walk->step;
+    now->from_row = 0;
+    now->x_sums = NULL;
+    for (int first = 0; first < count; first += STREAMS) {
+        now->count = least(STREAMS, count - first);
+        now->h = walk->h + (size_t)(n * works + first);
+        now->c = walk->c + (size_t)(n * works + first);
+        now->events = walk->events + (size_t)(n * works + first);
+        for (int stream = 0; stream < now->count; stream++) {
+            place(now, X, stream, x_of(walk, n, step, first + stream));
+            place(now, H, stream, now->h[stream]);
+        }
+        advance(now);
+        show(walk, step, first, now->count, now->h);
+    }
+}
+
+/* The x part of steps from..to, kept in x_sums; there are at most 32 frames in them. */
+static void add_x_first(struct walk *walk, int n, int from, int to) {
+    struct step *now = &walk->step;
+    const struct layer *layer = now->layer;
+    clear_operands(now); /* of h */
+    now->count = 0;
+    now->from_row = 0;
+    for (int step = from; step < to; step++)
+        for (int n_th = 0; n_th < walk->first_row[step + 1] - walk->first_row[step]; n_th++)
+            place(now, X, now->count++, x_of(walk, n, step, n_th));
+    walk->network->tier->begin(now->count);
+    for (int index = 0; index < (int)places_of(layer); index++) {
+        const struct place at = {index / GATES / layer->columns,
+                                 index / GATES % layer->columns, index % GATES};
+        struct product product = product_of(now, at, now->sums);
+        product.to_row = layer->x_rows;
+        product.sum_h = NULL;
+        walk->network->tier->multiply(&product);
+        for (int row = 0; row < now->count; row++) {
+            int32_t *sums =
+                walk->x_sums + ((size_t)row * places_of(layer) + (size_t)index) * GROUP;
+            memcpy(sums, now->sums + row * HALF, HALF * sizeof *sums);
+            memcpy(sums + HALF, now->sums + HALF_SUMS + row * HALF, HALF * sizeof *sums);
+        }
+    }
+}
+
+static void step_few(struct walk *walk, int n, int from, int to) {
+    struct step *now = &walk->step;
+    const struct layer *layer = now->layer;
+    add_x_first(walk, n, from, to);
+    int row = 0;
+    for (int step = from; step < to; step++) {
+        now->count = walk->first_row[step + 1] - walk->first_row[step];
+        now->h = walk->h + (size_t)(n * walk->call->works);
+        now->c = walk->c + (size_t)(n * walk->call->works);
+        now->events = walk->events + (size_t)(n * walk->call->works);
+        for (int stream = 0; stream < now->count; stream++) {
+            place(now, X, stream, x_of(walk, n, step, stream));
+            place(now, H, stream, now->h[stream]);
+        }
+        now->from_row = layer->x_rows;
+        now->x_sums = walk->x_sums + (size_t)row * places_of(layer) * GROUP;
+        advance(now);
+        show(walk, step, 0, now->count, now->h);
+        row += now->count;
+    }
+}
+
+static void advance_layer(struct walk *walk, int n) {
+    struct step *now = &walk->step;
+    now->layer = &walk->network->layers[n];
+    clear_operands(now);
+    for (int step = 0; step < walk->steps;) {
+        const int streams = walk->first_row[step + 1] - walk->first_row[step];
+        int to = step + 1;
+        while (to < walk->steps && walk->first_row[to + 1] - walk->first_row[step] <= STREAMS) to++;
+        if (streams <= FEW_STREAMS && to > step + 1) {
+            step_few(walk, n, step, to);
+            step = to;
+        } else {
+            step_whole(walk, n, step++);
+        }
+    }
+    int8_t *written = walk->y;
+    walk->y = walk->x;
+    walk->x = written;
+}
+
+/* The output layer of all rows of the block: plain sums. */
+static void classify(struct walk *walk) {
+    const struct network *network = walk->network;
+    const int rows = walk->first_row[walk->steps];
+    const int hidden = network->layers[network->layer_count - 1].hidden;
+    const int to_row = ceil_div(hidden, ROW_ELEMENTS);
+    int32_t sums[STREAMS];
+    struct step *now = &walk->step;
+    for (int first = 0; first < rows; first += STREAMS) {
+        const int count = least(STREAMS, rows - first);
+        const int8_t *h = walk->x + (size_t)first * walk->y_stride;
+        for (int row = 0; row < count; row++) {
+            const int8_t *values = h + (size_t)row * walk->y_stride;
+            sums[row] = 0;
+            for (int n = 0; n < to_row * ROW_ELEMENTS; n++) sums[row] += values[n];
+        }
+        network->tier->begin(count);
+        for (int group = 0; group < network->class_groups; group++) {
+            const struct product product = {
+                .panel = network->w_out + (size_t)(group * network->class_tiles) * PANEL_TILE,
+                .to_row = to_row,
+                .operands = h,
+                .stride = walk->y_stride,
+                .count = count,
+                .sum_h = sums,
+                .sums = now->sums,
+            };
+            network->tier->multiply(&product);
+            for (int row = 0, step = 0; row < count; row++) {
+                while (walk->first_row[step + 1] <= first + row) step++;
+                const int place = first + row - walk->first_row[step];
+                const size_t frame =
+                    walk->first_frame[place] + (size_t)(walk->first_step + step);
+                int32_t *logits = walk->call->logits + frame * (size_t)network->classes;
+                const int to = least(network->classes, (group + 1) * GROUP);
+                for (int id = group * GROUP; id < to; id++) {
+                    const int half = half_of(id % GROUP), lane = lane_of(id % GROUP);
+                    logits[id] = now->sums[half * HALF_SUMS + row * HALF + lane]
+                                 + network->b_out[group * GROUP + half * HALF + lane];
+                }
+            }
+        }
+    }
+}
+
+static void advance_block(struct walk *walk, int longest) {
+    walk->steps = least(walk->block_steps, longest - walk->first_step);
+    walk->first_row[0] = 0;
+    for (int step = 0; step < walk->steps; step++)
+        walk->first_row[step + 1] =
+            walk->first_row[step] + running(walk, walk->first_step + step);
+    for (int n = 0; n < walk->network->layer_count; n++) {
+        advance_layer(walk, n);
+        walk->call->lanes += (int64_t)walk->first_row[walk->steps] * GATES
+                             * walk->network->layers[n].hidden * walk->network->layers[n].columns;
+    }
+    classify(walk);
+}
+
+static int grown(struct workspace *workspace, size_t bytes) {
+    if (bytes <= workspace->bytes) return 1;
+    void *memory = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (!memory) return 0;
+    free(workspace->memory);
+    workspace->memory = memory;
+    workspace->bytes = bytes;
+    return 1;
+}
+
+int munt_run(const struct network *network, struct workspace *workspace, struct call *call) {
+    struct walk walk = {.network = network, .call = call};
+    int longest = 0;
+    for (int work = 0; work < call->works; work++)
+        if (call->lengths[work] > longest) longest = call->lengths[work];
+    call->lanes = call->doubtful = 0;
+    walk.block_steps = least(longest, BLOCK_ROWS / (call->works ? call->works : 1));
+    if (walk.block_steps < 1) walk.block_steps = 1;
+    struct arena arena = {NULL, 0};
+    lay_out(&walk, &arena);
+    if (!grown(workspace, arena.used)) return -1;
+    arena = (struct arena){workspace->memory, 0};
+    lay_out(&walk, &arena);
+    walk.step.network = network;
+    sort(&walk);
+    copy_states(&walk, 0);
+    for (; walk.first_step < longest; walk.first_step += walk.block_steps)
+        advance_block(&walk, longest);
+    network->tier->end();
+    copy_states(&walk, 1);
+    call->doubtful = walk.step.doubtful;
+    for (int place = 0; place < call->works; place++)
+        for (int n = 0; n < network->layer_count; n++)
+            call->events[walk.order[place] * network->layer_count + n] =
+                walk.events[n * call->works + place];
+    return 0;
+}

@@ -1,0 +1,14 @@
+/* Whether this compiler can be asked for the instruction sets of x86. */
+#ifndef VAU_X86_H
+#define VAU_X86_H
+
+#include "munt.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define VAU_X86 1
+#else
+#define VAU_X86 0
+#endif
+
+#endif

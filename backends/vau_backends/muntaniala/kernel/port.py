@@ -1,0 +1,53 @@
+"""What every tier of the kernel owes the backend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau_backends.muntaniala.states import States
+
+
+@dataclass(slots=True)
+class Lanes:
+    """How many lanes there were, and how many of them no bound cleared.
+
+    A lane is the sum of one frame, unit, gate and die column.
+    """
+
+    total: int = 0
+    doubtful: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What some frames of one utterance came to."""
+
+    logits: NDArray[np.int32]
+    """12 fraction bits, shape (frames, classes)."""
+
+    saturations: tuple[int, ...]
+    """Per layer: clamps that changed a value, in MACs, row chain and cell."""
+
+
+class Kernel(Protocol):
+    """One network on its arrays of dies. It remembers nothing between calls.
+
+    Made from (weights: NetworkWeights, tilings: Sequence[Tiling], knobs: Knobs).
+    """
+
+    tier: str
+
+    def run(
+        self,
+        inputs: Sequence[NDArray[np.int8]],
+        states: States,
+        rows: Sequence[int],
+        lanes: Lanes | None = None,
+    ) -> list[Answer]:
+        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
+
+        lanes: hears how many lanes the call had, and how many of them were doubtful.
+        """

@@ -1,0 +1,196 @@
+"""Frames on dies over time: each layer on an array of its own, or all taking turns on one.
+
+Ref: docs/munt-spec-0.md, section 6. All cycles are estimated. How one step of one layer goes
+     is in ``step.py``; here steps follow each other. That weights are swapped at all is
+     assumed: the papers keep them on their dies.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, product
+from typing import Final, Literal
+
+from vau.audio import FRAMES_PER_S
+from vau.errors import ConfigInvalid
+from vau.timeline import Span, Timeline
+from vau_backends.muntaniala.array import Tiling
+from vau_backends.muntaniala.cycles import CYCLES_PER_BEAT, LayerCycles
+from vau_backends.muntaniala.step import Event, Phase, Stretch, step
+
+Reload = Literal["parallel", "serial"]
+"""How weights reach dies that serve several layers: all dies at once, or one by one."""
+
+HOP_MS: Final = 1000 // FRAMES_PER_S
+
+
+def load_weights(tiling: Tiling, mode: Reload) -> Stretch:
+    """Play the loading of a layer's weights: a full tile per die, over 8-bit links.
+
+    Padding is loaded with them; spilled states are not counted.
+    """
+    port_free, events = 0, []
+    cycles = tiling.die_bytes * CYCLES_PER_BEAT
+    for die in product(range(tiling.rows), range(tiling.columns)):
+        events.append(Event(die, port_free, cycles, f"{tiling.die_bytes:,} bytes"))
+        port_free += cycles if mode == "serial" else 0
+    return Stretch.of(tiling, [Phase("reload", "", tuple(events))])
+
+
+def pipelined(tilings: Sequence[Tiling], frames: int, clock_hz: float) -> Timeline:
+    """Play frames through arrays of their own per layer, as fast as they go in.
+
+    A layer begins a frame when its x is there and its array is free. The host holds a frame
+    back until it will not have to wait between layers, so nothing piles up and each frame
+    takes the sum of the layers; frames then follow each other by the longest of them.
+    Raises ValueError if there is no layer or no frame.
+    """
+    _check(tilings, frames)
+    steps = _steps(tilings)
+    begins = [0, *accumulate(each.cycles for each in steps[:-1])]
+    free = [0] * len(steps)
+    spans: list[Span] = []
+    for frame in range(frames):
+        entry = max(at - begin for at, begin in zip(free, begins, strict=True))
+        for layer, each in enumerate(steps):
+            start = entry + begins[layer]
+            spans += each.placed(f"layer {layer + 1}", start, frame)
+            free[layer] = start + each.cycles
+    return Timeline(title=_title(tilings, frames), clock_hz=clock_hz, spans=tuple(spans))
+
+
+def multiplexed(
+    tilings: Sequence[Tiling], dies: int, reload: Reload, frames: int, clock_hz: float
+) -> Timeline:
+    """Play one pass of so many frames through layers that take turns on one array.
+
+    A layer's weights are loaded, and all frames of the pass go through it before the next
+    layer's are. Where every layer has dies of its own, nothing is loaded: ``pipelined``.
+    Raises ConfigInvalid as ``multiplexing`` does, ValueError if there is no layer or frame.
+    """
+    if not multiplexing(tilings, dies, reload, clock_hz).takes_turns:
+        return pipelined(tilings, frames, clock_hz)
+    _check(tilings, frames)
+    now, spans = 0, list[Span]()
+    for layer, (tiling, each) in enumerate(zip(tilings, _steps(tilings), strict=True)):
+        note = f"layer {layer + 1}"
+        loading = load_weights(tiling, reload)
+        spans += loading.placed("array", now, None, note)
+        now += loading.cycles
+        for frame in range(frames):
+            spans += each.placed("array", now, frame, note)
+            now += each.cycles
+    title = f"{_title(tilings, frames)}, in turns on {_widest(tilings)} dies, {reload} loading"
+    return Timeline(title=title, clock_hz=clock_hz, spans=tuple(spans))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Multiplexing:
+    """Whether a network keeps up with live audio on so many dies, and how."""
+
+    takes_turns: bool
+    """Whether the layers share one array; otherwise each has dies of its own."""
+
+    pass_cycles: int
+    """To load the weights of every layer once; 0 if they stay where they are."""
+
+    frame_cycles: int
+    """From a frame to the next one: what all layers take in turn, or the slowest alone."""
+
+    clock_hz: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.clock_hz < math.inf:
+            raise ValueError(f"clock_hz={self.clock_hz} is not a positive, finite number")
+
+    @property
+    def hop_cycles(self) -> Fraction:
+        """Cycles from one frame of live audio to the next."""
+        return Fraction(self.clock_hz) / FRAMES_PER_S
+
+    @property
+    def frames_for_real_time(self) -> int | None:
+        """The least frames a pass must serve to be done before as many new ones are there.
+
+        None if no number suffices: a frame alone then takes as long as a hop, or longer.
+        """
+        spare_cycles = self.hop_cycles - self.frame_cycles
+        if self.pass_cycles == 0:
+            return 1 if spare_cycles >= 0 else None
+        return math.ceil(self.pass_cycles / spare_cycles) if spare_cycles > 0 else None
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        frames = self.frames_for_real_time
+        frame = f"{self.frame_cycles:,} of the {float(self.hop_cycles):,.10g} cycles of a hop"
+        if frames is None:
+            return f"never keeps up with live audio: a frame takes {frame}"
+        if self.pass_cycles == 0:
+            return f"keeps up with live audio: a frame takes {frame}"
+        return (
+            f"keeps up with live audio {frames * HOP_MS} ms at a time: a pass loads for "
+            f"{self.pass_cycles:,} cycles, and each frame in it takes {frame}"
+        )
+
+
+def multiplexing(
+    tilings: Sequence[Tiling], dies: int, reload: Reload, clock_hz: float
+) -> Multiplexing:
+    """Count what it takes to run all layers on ``dies`` dies.
+
+    With dies for all layers they are pipelined. With fewer, one array serves the layers in
+    turn, and dies beyond it stay idle.
+    Raises ConfigInvalid if there are fewer dies than the largest layer's array has, and
+           ValueError if there is no layer.
+    """
+    _check(tilings, frames=1)
+    needed, least = sum(tiling.rows * tiling.columns for tiling in tilings), _widest(tilings)
+    if dies < least:
+        raise ConfigInvalid(
+            f"dies={dies}: one layer alone lies on {least} dies, whose partial sums meet; with "
+            f"fewer they would have to be put aside, which is not modelled. Take {least} dies "
+            f"to serve the layers in turn, or {needed} to keep them all",
+            field="dies",
+            needed_dies=least,
+            available_dies=dies,
+        )
+    totals = [LayerCycles.of(tiling).total for tiling in tilings]
+    if dies >= needed:
+        return Multiplexing(
+            takes_turns=False, pass_cycles=0, frame_cycles=max(totals), clock_hz=clock_hz
+        )
+    return Multiplexing(
+        takes_turns=True,
+        pass_cycles=sum(load_weights(tiling, reload).cycles for tiling in tilings),
+        frame_cycles=sum(totals),
+        clock_hz=clock_hz,
+    )
+
+
+def _check(tilings: Sequence[Tiling], frames: int) -> None:
+    if not tilings or frames < 1:
+        raise ValueError(
+            f"{len(tilings)} layers and frames={frames}: a schedule has at least one of each"
+        )
+
+
+def _steps(tilings: Sequence[Tiling]) -> list[Stretch]:
+    """Play the step of each layer; equal layers have equal steps."""
+    played = {tiling: step(tiling) for tiling in set(tilings)}
+    return [played[tiling] for tiling in tilings]
+
+
+def _widest(tilings: Sequence[Tiling]) -> int:
+    return max(tiling.rows * tiling.columns for tiling in tilings)
+
+
+def _title(tilings: Sequence[Tiling], frames: int) -> str:
+    layers = len(tilings)
+    hidden = " and ".join(dict.fromkeys(str(tiling.hidden) for tiling in tilings))
+    grids = " and ".join(dict.fromkeys(f"{each.rows}x{each.columns}" for each in tilings))
+    return (
+        f"muntaniala: {layers} x {hidden} units, {tilings[0].inputs} inputs, {grids} dies a "
+        f"layer; {frames} frame{'s' * (frames > 1)}"
+    )

@@ -1,0 +1,22 @@
+"""What pytest says at the end of a run, besides what passed and failed."""
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Add up what the tests counted with ``record_property``, on whichever worker they ran."""
+    reports = [
+        report
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    counted = [entry for report in reports for entry in report.user_properties]
+    steps = sum(int(str(value)) for name, value in counted if name == "lstm steps")
+    mismatches = sum(int(str(value)) for name, value in counted if name == "mismatches")
+    tiers = {str(value) for name, value in counted if name == "tiers"}
+    if steps:
+        terminalreporter.write_line(
+            f"{steps:,} LSTM steps compared with the reference, on the tiers "
+            f"{'; '.join(sorted(tiers))}: {mismatches} mismatches"
+        )
