@@ -8,6 +8,7 @@
 
 #include <cpuid.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TARGET \
@@ -16,10 +17,7 @@
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-enum { TILE_COUNT = 8 };
-#ifndef TILES_AHEAD
-#define TILES_AHEAD 4096
-#endif
+enum { TILE_COUNT = 8, AHEAD_BYTES = 3 * TILE_BYTES };
 
 
 static int has_amx_int8(void) {
@@ -48,7 +46,7 @@ TARGET static void begin(int streams) {
     struct config config = {.palette = 1};
     const int rows[TILE_COUNT] = {first, first, second, second, first, second, TILE_ROWS, TILE_ROWS};
     for (int tile = 0; tile < TILE_COUNT; tile++) {
-        config.row_bytes[tile] = ROW_BYTES;
+        config.row_bytes[tile] = LINE;
         config.rows[tile] = (uint8_t)rows[tile];
     }
     __asm__ volatile("" ::"r"(&config) : "memory"); /* gcc 12 takes 8 bytes of it as input */
@@ -64,14 +62,23 @@ TARGET static void clear(void) {
     _tile_zero(3);
 }
 
-/* Tiles of weights and operands, as they are called for in `multiply_tile`. */
+/* One tile of weights of either half, times those of up to 16 or 32 streams. With 32 the
+ * weights come from the second cache as fast as they are used, and shall not drive the operands
+ * out of the first; with few they come from the third, and are asked for a panel ahead. */
 INLINE void multiply_tile(const struct product *p, int tile, const int is_wide) {
-    const int8_t *w = p->panel + (size_t)tile * PANEL_TILE;
-    const int8_t *x = p->operands + (size_t)tile * ROW_BYTES;
-    _tile_loadd(6, w, ROW_BYTES);
+    const int8_t *w = p->panel + (size_t)tile * TILE_BYTES;
+    const int8_t *x = p->operands + (size_t)tile * TILE_ELEMENTS;
+    if (is_wide) {
+        _tile_stream_loadd(6, w, ROW_BYTES);
+        _tile_stream_loadd(7, w + LINE, ROW_BYTES);
+    } else {
+        for (int ahead = 0; ahead < TILE_BYTES; ahead += LINE)
+            _mm_prefetch((const char *)w + AHEAD_BYTES + ahead, _MM_HINT_T0);
+        _tile_loadd(6, w, ROW_BYTES);
+        _tile_loadd(7, w + LINE, ROW_BYTES);
+    }
     _tile_loadd(4, x, (long)p->stride);
     _tile_dpbssd(0, 4, 6);
-    _tile_loadd(7, w + TILE_BYTES, ROW_BYTES);
     _tile_dpbssd(1, 4, 7);
     if (!is_wide) return;
     _tile_loadd(5, x + TILE_ROWS * p->stride, (long)p->stride);
@@ -80,65 +87,42 @@ INLINE void multiply_tile(const struct product *p, int tile, const int is_wide) 
 }
 
 INLINE void store(int32_t *sums, const int is_wide) {
-    _tile_stored(0, sums, ROW_BYTES);
-    _tile_stored(1, sums + HALF_SUMS, ROW_BYTES);
+    _tile_stored(0, sums, LINE);
+    _tile_stored(1, sums + HALF_SUMS, LINE);
     if (!is_wide) return;
-    _tile_stored(2, sums + TILE_ROWS * HALF, ROW_BYTES);
-    _tile_stored(3, sums + HALF_SUMS + TILE_ROWS * HALF, ROW_BYTES);
+    _tile_stored(2, sums + TILE_ROWS * HALF, LINE);
+    _tile_stored(3, sums + HALF_SUMS + TILE_ROWS * HALF, LINE);
 }
 
-TARGET static void multiply(const struct product *p) {
-    if (p->count == 1 || p->from_row % TILE_ROWS) { /* no whole tile */
-        avx512_multiply(p);
-        return;
-    }
-    const int is_wide = p->count > TILE_ROWS;
+INLINE void multiply_tiles(const struct product *p, const int is_wide) {
     clear();
     for (int tile = p->from_row / TILE_ROWS; tile < ceil_div(p->to_row, TILE_ROWS); tile++)
         multiply_tile(p, tile, is_wide);
     store(p->sums, is_wide);
 }
 
-/* A die whose sums wait to be added to the rows. */
-struct waiting {
-    struct place at;
-    const int32_t *sums;
-    struct limits limits;
-    int done; /* streams */
-};
-
-INLINE void join_next(struct step *step, struct waiting *die, int to) {
-    if (die->at.column)
-        join(step, die->at, &die->limits, die->sums, die->done, to, 0, 0);
+TARGET static void multiply(const struct product *p) {
+    if (p->count == 1 || p->from_row % TILE_ROWS) /* no whole tile */
+        avx512_multiply(p);
+    else if (p->count <= TILE_ROWS)
+        multiply_tiles(p, 0);
     else
-        join(step, die->at, &die->limits, die->sums, die->done, to, 1, 0);
-    die->done = to;
+        multiply_tiles(p, 1);
 }
 
-/* While the tiles multiply one die, vectors add the one before to the rows: a few streams
- * after each multiplication, so that neither waits for the other. */
 INLINE void saturate_all(struct step *step, int group, const int is_wide) {
-    const int tiles = step->layer->tiles, count = step->count;
-    int32_t *now = step->sums, *before = step->sums + 2 * HALF_SUMS;
-    struct waiting waiting = {{group, 0, 0}, before, {{0}}, count};
     for (int column = 0; column < step->layer->columns; column++)
         for (int gate = 0; gate < GATES; gate++) {
             const struct place at = {group, column, gate};
-            const struct product product = product_of(step, at, now);
-            clear();
-            for (int tile = 0; tile < tiles; tile++) {
-                multiply_tile(&product, tile, is_wide);
-                join_next(step, &waiting, largest(waiting.done, count * (tile + 1) / tiles));
-            }
-            store(now, is_wide);
-            waiting.at = at;
-            waiting.sums = now;
-            waiting.done = 0;
-            set_limits(step, at, &waiting.limits);
-            now = before;
-            before = (int32_t *)waiting.sums;
+            const struct product product = product_of(step, at, step->sums);
+            struct limits limits;
+            set_limits(step, at, &limits);
+            multiply_tiles(&product, is_wide);
+            if (column)
+                join(step, at, &limits, step->sums, 0, step->count, 0, 0);
+            else
+                join(step, at, &limits, step->sums, 0, step->count, 1, 0);
         }
-    join_next(step, &waiting, count);
 }
 
 TARGET static void saturate(struct step *step, int group) {
@@ -150,9 +134,41 @@ TARGET static void saturate(struct step *step, int group) {
         saturate_all(step, group, 1);
 }
 
+static double now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+TARGET static double peak(void) {
+    enum { ROUNDS = 200000, PRODUCTS = 4 };
+    begin(STREAMS);
+    clear();
+    _tile_zero(4);
+    _tile_zero(5);
+    _tile_zero(6);
+    _tile_zero(7);
+    const double started_s = now_s();
+    for (int round = 0; round < ROUNDS; round++) {
+        _tile_dpbssd(0, 4, 6);
+        _tile_dpbssd(1, 4, 7);
+        _tile_dpbssd(2, 5, 6);
+        _tile_dpbssd(3, 5, 7);
+    }
+    const double took_s = now_s() - started_s;
+    end();
+    return (double)ROUNDS * PRODUCTS * TILE_ROWS * HALF * TILE_ELEMENTS / took_s;
+}
+
+double amx_peak(void) { return is_here() ? peak() : 0.0; }
+
 const struct tier amx_tier = {
     "amx",    is_here,        begin,    end,
-    multiply, avx512_place,    saturate, avx512_cell,
+    multiply, avx512_place, saturate, avx512_cell,
 };
+
+#else
+
+double amx_peak(void) { return 0.0; }
 
 #endif

@@ -1,4 +1,5 @@
 /* AVX2: the products by vpmaddwd on 16 bits; what follows them is the portable tier's. */
+#include "lanes.h"
 #include "x86.h"
 
 #if VAU_X86
@@ -55,9 +56,11 @@ TARGET static void multiply(const struct product *p) {
     }
 }
 
+TARGET static void saturate(struct step *step, int group) { saturate_dies(step, group); }
+TARGET static void cell(struct step *step, int group) { advance_cells(step, group); }
+
 const struct tier avx2_tier = {
-    "avx2",   is_here,          nothing_for,       nothing,
-    multiply, portable_place, portable_saturate, portable_cell,
+    "avx2", is_here, nothing_for, nothing, multiply, portable_place, saturate, cell,
 };
 
 #endif

@@ -6,7 +6,7 @@
 #define TARGET TARGET_AVX512
 #define INLINE INLINE_AVX512
 
-enum { AHEAD_BYTES = 4096, STREAMS_AT_ONCE = 12 };
+enum { STREAMS_AT_ONCE = 12 };
 enum { OFFSET = 128 }; /* vpdpbusd takes weights without sign: w + 128 */
 
 static int is_here(void) {
@@ -42,7 +42,7 @@ INLINE void multiply_some(const struct product *p, int first, const int count) {
     const int8_t *x = p->operands + (size_t)first * p->stride;
     for (int row = p->from_row; row < p->to_row; row++) {
         const int8_t *w = p->panel + row_offset(row, 0);
-        const __m512i w_low = with_offset(w), w_high = with_offset(w + TILE_BYTES);
+        const __m512i w_low = with_offset(w), w_high = with_offset(w + LINE);
         for (int n = 0; n < count; n++) {
             const __m512i four = four_of(x + (size_t)n * p->stride + row * ROW_ELEMENTS);
             low[n] = _mm512_dpbusd_epi32(low[n], w_low, four);
@@ -62,24 +62,73 @@ TARGET void avx512_multiply(const struct product *p) {
     for (; first < p->count; first++) multiply_some(p, first, 1);
 }
 
-TARGET void avx512_place(struct step *step, enum part part, int stream, const int8_t *values) {
+/* Copy elements; return their sums and those of their squares, by lanes. */
+struct measure {
+    __m512i sums, squares;
+};
+
+INLINE struct measure copy(int8_t *to, const int8_t *from, int count) {
+    struct measure found = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int first = 0; first < count; first += 64) {
+        const __mmask64 there = count - first >= 64 ? ~0ull : (1ull << (count - first)) - 1;
+        const __m512i v = _mm512_maskz_loadu_epi8(there, from + first);
+        const __m512i low = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(v));
+        const __m512i high = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(v, 1));
+        _mm512_mask_storeu_epi8(to + first, there, v);
+        found.sums = _mm512_dpbusd_epi32(found.sums, _mm512_set1_epi8(1), v);
+        found.squares = _mm512_dpwssd_epi32(found.squares, low, low);
+        found.squares = _mm512_dpwssd_epi32(found.squares, high, high);
+    }
+    return found;
+}
+
+/* Add neighbouring lanes of two vectors, so that sixteen vectors become one of their totals. */
+INLINE __m512i by_32(__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+}
+INLINE __m512i by_64(__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+INLINE __m512i by_128(__m512i a, __m512i b) {
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
+}
+
+INLINE __m512i totals(const __m512i *v) {
+    __m512i four[4];
+    for (int n = 0; n < 4; n++) { /* of vectors n * 4 .. n * 4 + 3, in each 128 bits */
+        const __m512i *at = v + n * 4;
+        four[n] = by_64(by_32(at[0], at[1]), by_32(at[2], at[3]));
+    }
+    return by_128(by_128(four[0], four[1]), by_128(four[2], four[3]));
+}
+
+INLINE __m512i lengths_of(__m512i squares) {
+    const __m512d low = _mm512_cvtepi32_pd(_mm512_castsi512_si256(squares));
+    const __m512d high = _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(squares, 1));
+    const __m256i floor_low = _mm512_cvttpd_epi32(_mm512_sqrt_pd(low));
+    const __m256i floor_high = _mm512_cvttpd_epi32(_mm512_sqrt_pd(high));
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(floor_low), floor_high, 1);
+    return _mm512_add_epi32(both, _mm512_set1_epi32(1));
+}
+
+TARGET void avx512_place(struct step *step, enum part part, const int8_t *const *values) {
     for (int column = 0; column < step->layer->columns; column++) {
         const struct share share = share_of(step->layer, part, column);
-        const int8_t *from = values + share.from;
-        int8_t *to = (int8_t *)operands_of(step, column, stream) + share.first;
-        __m512i sums = _mm512_setzero_si512(), squares = _mm512_setzero_si512();
-        for (int first = 0; first < share.count; first += 64) {
-            const int left = share.count - first;
-            const __mmask64 there = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
-            const __m512i v = _mm512_maskz_loadu_epi8(there, from + first);
-            _mm512_mask_storeu_epi8(to + first, there, v);
-            const __m512i low = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(v));
-            const __m512i high = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(v, 1));
-            sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), v);
-            squares = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(squares, low, low), high, high);
+        int8_t *to = (int8_t *)operands_of(step, column, 0) + share.first;
+        const size_t stride = (size_t)step->layer->tiles * TILE_ELEMENTS;
+        for (int first = 0; first < step->count; first += HALF) {
+            __m512i sums[HALF], squares[HALF];
+            for (int n = 0; n < HALF; n++) {
+                const int stream = least(first + n, step->count - 1); /* the last one again */
+                const struct measure found =
+                    copy(to + (size_t)stream * stride, values[stream] + share.from, share.count);
+                sums[n] = found.sums;
+                squares[n] = found.squares;
+            }
+            const int at = column * STREAMS + first;
+            _mm512_storeu_si512(step->sums_of[part] + at, totals(sums));
+            _mm512_storeu_si512(step->length_of[part] + at, lengths_of(totals(squares)));
         }
-        step->sums_of[part][column * STREAMS + stream] = _mm512_reduce_add_epi32(sums);
-        step->squares_of[part][column * STREAMS + stream] = _mm512_reduce_add_epi32(squares);
     }
 }
 
@@ -153,9 +202,9 @@ TARGET __m512i avx512_proven(struct step *step, struct place at, int stream, int
 
 /* --- the rows of dies ------------------------------------------------------------------ */
 
-/* One stream waits for the weights alone: ask for them early, keep four sums going, and the
- * rows of the four gates in registers. */
-INLINE struct halves multiply_one(const struct product *p) {
+/* One stream waits for the weights alone: ask for those of the next panel, keep four sums
+ * going, and the rows of the four gates in registers. */
+INLINE struct halves multiply_one(const struct product *p, size_t ahead) {
     __m512i low = without_offset(p, 0), high = low;
     __m512i low_too = _mm512_setzero_si512(), high_too = low_too;
     int row = p->from_row;
@@ -163,20 +212,20 @@ INLINE struct halves multiply_one(const struct product *p) {
         const int8_t *w = p->panel + row_offset(row, 0), *next = p->panel + row_offset(row + 1, 0);
         const __m512i four = four_of(p->operands + row * ROW_ELEMENTS);
         const __m512i four_too = four_of(p->operands + (row + 1) * ROW_ELEMENTS);
-        _mm_prefetch((const char *)w + AHEAD_BYTES, _MM_HINT_T0);
-        _mm_prefetch((const char *)w + TILE_BYTES + AHEAD_BYTES, _MM_HINT_T0);
-        _mm_prefetch((const char *)next + AHEAD_BYTES, _MM_HINT_T0);
-        _mm_prefetch((const char *)next + TILE_BYTES + AHEAD_BYTES, _MM_HINT_T0);
+        _mm_prefetch((const char *)w + ahead, _MM_HINT_T0);
+        _mm_prefetch((const char *)w + ahead + LINE, _MM_HINT_T0);
+        _mm_prefetch((const char *)next + ahead, _MM_HINT_T0);
+        _mm_prefetch((const char *)next + ahead + LINE, _MM_HINT_T0);
         low = _mm512_dpbusd_epi32(low, with_offset(w), four);
-        high = _mm512_dpbusd_epi32(high, with_offset(w + TILE_BYTES), four);
+        high = _mm512_dpbusd_epi32(high, with_offset(w + LINE), four);
         low_too = _mm512_dpbusd_epi32(low_too, with_offset(next), four_too);
-        high_too = _mm512_dpbusd_epi32(high_too, with_offset(next + TILE_BYTES), four_too);
+        high_too = _mm512_dpbusd_epi32(high_too, with_offset(next + LINE), four_too);
     }
     if (row < p->to_row) {
         const int8_t *w = p->panel + row_offset(row, 0);
         const __m512i four = four_of(p->operands + row * ROW_ELEMENTS);
         low = _mm512_dpbusd_epi32(low, with_offset(w), four);
-        high = _mm512_dpbusd_epi32(high, with_offset(w + TILE_BYTES), four);
+        high = _mm512_dpbusd_epi32(high, with_offset(w + LINE), four);
     }
     return (struct halves){_mm512_add_epi32(low, low_too), _mm512_add_epi32(high, high_too)};
 }
@@ -194,7 +243,7 @@ TARGET static void saturate_one(struct step *step, int group) {
                                  - bound->x * step->length_of[X][column * STREAMS]
                                  - bound->h * step->length_of[H][column * STREAMS];
             const uint32_t limit = left < 0 ? 0 : left > INT16_MAX ? INT16_MAX : (uint32_t)left;
-            struct halves sums = multiply_one(&product);
+            struct halves sums = multiply_one(&product, panel_bytes(step->layer));
             const int32_t *start = start_of(step->layer, at), *more = x_sums_of(step, at, 0);
             if (more) sums = plus(sums, two_of(more, more + HALF));
             if (column == 0) sums = plus(sums, two_of(start, start + HALF));

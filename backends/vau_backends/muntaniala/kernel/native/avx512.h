@@ -10,10 +10,9 @@
 #define INLINE_AVX512 static inline __attribute__((always_inline)) TARGET_AVX512
 
 void avx512_multiply(const struct product *product);
-void avx512_place(struct step *step, enum part part, int stream, const int8_t *values);
+void avx512_place(struct step *step, enum part part, const int8_t *const *values);
 void avx512_saturate(struct step *step, int group);
 void avx512_cell(struct step *step, int group);
-void vbmi_cell(struct step *step, int group);
 
 /* 32 lanes lane by lane, sums in two halves; which of them are in doubt. */
 struct halves {

@@ -216,7 +216,18 @@ static PyObject *run(PyObject *object, PyObject *args) {
     return answer;
 }
 
+static PyObject *read_all(PyObject *object, PyObject *none) {
+    (void)none;
+    return PyLong_FromUnsignedLongLong(munt_read(&((Network *)object)->network));
+}
+
+static PyObject *peak(PyObject *module, PyObject *none) {
+    (void)module, (void)none;
+    return PyFloat_FromDouble(amx_peak());
+}
+
 static PyMethodDef network_methods[] = {
+    {"read", read_all, METH_NOARGS, "Read every weight once: what one frame takes at least."},
     {"run", run, METH_VARARGS,
      "run(works, frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
      "Advance states in place; write logits and events. Returns lanes, and how many were in "
@@ -241,6 +252,8 @@ static PyType_Spec network_spec = {
 
 static PyMethodDef module_methods[] = {
     {"tiers", tiers, METH_NOARGS, "The tiers that this processor has, the best first."},
+    {"amx_peak", peak, METH_NOARGS,
+     "Multiplications a second that the tiles of AMX do at best; 0 without them."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -17,6 +17,7 @@
 #ifndef VAU_MUNT_H
 #define VAU_MUNT_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,12 +26,13 @@ enum {
     GROUP = 32,       /* units that are packed side by side */
     HALF = 16,        /* lanes of 32 bits in a vector: a group is two */
     ROW_ELEMENTS = 4, /* elements of x or h whose products a row holds */
-    ROW_BYTES = HALF * ROW_ELEMENTS,
+    LINE = HALF * ROW_ELEMENTS, /* bytes of one half of a row, and of a cache line */
+    ROW_BYTES = 2 * LINE,
     TILE_ROWS = 16,
-    TILE_BYTES = TILE_ROWS * ROW_BYTES,
-    PANEL_TILE = 2 * TILE_BYTES, /* both halves */
-    STREAMS = 32,                /* that one step takes side by side */
-    HALF_SUMS = STREAMS * HALF,  /* the sums of one half of a group, over all streams */
+    TILE_ELEMENTS = TILE_ROWS * ROW_ELEMENTS,
+    TILE_BYTES = TILE_ROWS * ROW_BYTES, /* of both halves, which lie row by row */
+    STREAMS = 32,                       /* that one step takes side by side */
+    HALF_SUMS = STREAMS * HALF, /* the sums of one half of a group, over all streams */
     BIAS_SHIFT = 7,
     TWICE_RAIL = 2 * INT16_MAX,
     TABLE = 256,
@@ -51,7 +53,7 @@ struct layer {
     int x_share, h_share; /* elements of a die column; the last ones may have fewer */
     int x_rows, h_rows;   /* of four elements, h right behind x */
     int tiles;            /* 16 rows each, the last one padded */
-    int8_t *weights;      /* [groups][columns][GATES][tiles][2][TILE_ROWS][HALF][4] */
+    int8_t *weights;      /* [groups][columns][GATES][tiles * TILE_ROWS][2][HALF][4] */
     int32_t *bias;        /* << 7, [groups][GATES][2][HALF] */
     struct bound *bounds; /* [groups][columns][GATES] */
     int32_t *norm_x, *norm_h; /* [groups][columns][GATES][2][HALF] */
@@ -70,7 +72,7 @@ struct network {
     int layer_count, classes;
     struct layer *layers;
     int class_groups, class_tiles;
-    int8_t *w_out;  /* [class_groups][class_tiles][2][TILE_ROWS][HALF][4] */
+    int8_t *w_out;  /* [class_groups][class_tiles * TILE_ROWS][2][HALF][4] */
     int32_t *b_out; /* << 7, [class_groups][2][HALF] */
     void *memory;   /* of all the arrays */
 };
@@ -81,9 +83,8 @@ struct step {
     const struct layer *layer;
     int count;
     int8_t *operands;      /* x and h as the dies see them, [columns][STREAMS][tiles * 64] */
-    int32_t *sums_of[2];    /* of the operands, by part, [columns][STREAMS] */
-    int32_t *squares_of[2]; /* sums of their squares */
-    int32_t *length_of[2];  /* their norms, rounded up */
+    int32_t *sums_of[2];   /* of the operands, by part, [columns][STREAMS] */
+    int32_t *length_of[2]; /* their norms, rounded up */
     int from_row;          /* of the panels: 0, or where h begins if x was added up before */
     const int32_t *x_sums; /* in that case, [count][groups][columns][GATES][2][HALF] */
     int32_t *sums;         /* of two dies, [2][2][STREAMS][HALF] */
@@ -119,8 +120,8 @@ struct tier {
     void (*begin)(int streams); /* before products of so many streams */
     void (*end)(void);
     void (*multiply)(const struct product *product);
-    /* Put x or h of a stream before the dies; note its sums and squares. */
-    void (*place)(struct step *step, enum part part, int stream, const int8_t *values);
+    /* Put x or h of all streams before the dies; note their sums and lengths. */
+    void (*place)(struct step *step, enum part part, const int8_t *const *values);
     /* Saturating pre-activations of one group: its dies, proven or repaired, added up. */
     void (*saturate)(struct step *step, int group);
     /* Advance c and h of one group. */
@@ -130,12 +131,15 @@ struct tier {
 extern const struct tier portable_tier, avx2_tier, avx512_tier, amx_tier;
 
 /* What any tier may use. */
-void portable_place(struct step *step, enum part part, int stream, const int8_t *values);
+void portable_place(struct step *step, enum part part, const int8_t *const *values);
 void portable_saturate(struct step *step, int group);
 void portable_cell(struct step *step, int group);
 
 /* Pre-activations where the order of a sum does not matter: WRAP and WIDE. */
 void add_up(struct step *step, int group);
+
+/* The length of a vector, rounded up, from the sum of its squares. */
+static inline int32_t length_of(int32_t squares) { return (int32_t)sqrt((double)squares) + 1; }
 
 static inline int32_t abs32(int32_t v) { return v < 0 ? -v : v; }
 static inline int least(int a, int b) { return a < b ? a : b; }
@@ -145,11 +149,10 @@ static inline int ceil_div(int total, int parts) { return (total + parts - 1) / 
 /* --- where things stand -------------------------------------------------------------- */
 
 static inline size_t panel_bytes(const struct layer *layer) {
-    return (size_t)layer->tiles * PANEL_TILE;
+    return (size_t)layer->tiles * TILE_BYTES;
 }
 static inline size_t row_offset(int row, int half) {
-    return (size_t)(row / TILE_ROWS) * PANEL_TILE + (size_t)half * TILE_BYTES
-           + (size_t)(row % TILE_ROWS) * ROW_BYTES;
+    return (size_t)row * ROW_BYTES + (size_t)half * LINE;
 }
 static inline size_t places_of(const struct layer *layer) {
     return (size_t)layer->groups * (size_t)layer->columns * GATES;
@@ -168,7 +171,7 @@ static inline const int32_t *start_of(const struct layer *layer, struct place at
     return layer->bias + ((size_t)at.group * GATES + (size_t)at.gate) * GROUP;
 }
 static inline const int8_t *operands_of(const struct step *step, int column, int stream) {
-    const size_t bytes = (size_t)step->layer->tiles * ROW_BYTES;
+    const size_t bytes = (size_t)step->layer->tiles * TILE_ELEMENTS;
     return step->operands + ((size_t)column * STREAMS + (size_t)stream) * bytes;
 }
 /* The share of a part that the dies of a column see, and where it begins among the operands. */
@@ -199,7 +202,7 @@ static inline struct product product_of(const struct step *step, struct place at
         .from_row = step->from_row,
         .to_row = layer->x_rows + layer->h_rows,
         .operands = operands_of(step, at.column, 0),
-        .stride = (size_t)layer->tiles * ROW_BYTES,
+        .stride = (size_t)layer->tiles * TILE_ELEMENTS,
         .count = step->count,
         .sum_x = step->from_row ? NULL : step->sums_of[X] + (size_t)at.column * STREAMS,
         .sum_h = step->sums_of[H] + (size_t)at.column * STREAMS,
@@ -237,6 +240,9 @@ struct workspace {
 
 /* Advance the states. Returns 0, or -1 if there is no memory; nothing has changed then. */
 int munt_run(const struct network *network, struct workspace *workspace, struct call *call);
+
+/* Read every weight once: the least that a frame of one stream takes. */
+uint64_t munt_read(const struct network *network);
 
 /* The weights of one layer as they come: rows are gate * hidden + unit. */
 struct plain_layer {

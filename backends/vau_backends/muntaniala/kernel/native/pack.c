@@ -3,7 +3,6 @@
 #include "arena.h"
 #include "munt.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #if defined(__linux__)
@@ -18,7 +17,7 @@ static void lay_out(struct network *network, struct arena *arena) {
         layer->weights = take(arena, places_of(layer) * panel_bytes(layer));
     }
     network->w_out =
-        take(arena, (size_t)network->class_groups * (size_t)network->class_tiles * PANEL_TILE);
+        take(arena, (size_t)network->class_groups * (size_t)network->class_tiles * TILE_BYTES);
     for (int n = 0; n < network->layer_count; n++) {
         struct layer *layer = &network->layers[n];
         const size_t places = places_of(layer), groups = (size_t)layer->groups;
@@ -38,16 +37,14 @@ static size_t offset_of(int index, int half, int lane) {
            + (size_t)(index % ROW_ELEMENTS);
 }
 
-static int32_t norm_of(int64_t squares) { return (int32_t)sqrt((double)squares) + 1; }
-
 /* Put a unit's weights of one die into its panel; return their norm. */
 static int32_t put(int8_t *panel, int half, int lane, int first, const int8_t *w, int count) {
-    int64_t squares = 0;
+    int32_t squares = 0;
     for (int n = 0; n < count; n++) {
         panel[offset_of(first + n, half, lane)] = w[n];
         squares += w[n] * w[n];
     }
-    return norm_of(squares);
+    return length_of(squares);
 }
 
 static void pack_lane(struct layer *layer, const struct plain_layer *plain, struct place at,
@@ -108,7 +105,7 @@ int munt_pack(struct network *network, const struct plain_layer *layers, const i
     if (!network->layers) return -1;
     for (int n = 0; n < network->layer_count; n++) shape(&network->layers[n], &layers[n]);
     network->class_groups = ceil_div(network->classes, GROUP);
-    network->class_tiles = ceil_div(hidden, TILE_ROWS * ROW_ELEMENTS);
+    network->class_tiles = ceil_div(hidden, TILE_ELEMENTS);
     struct arena arena = {NULL, 0};
     lay_out(network, &arena);
     const size_t bytes = (arena.used + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
@@ -123,7 +120,7 @@ int munt_pack(struct network *network, const struct plain_layer *layers, const i
     for (int n = 0; n < network->layer_count; n++) pack_layer(&network->layers[n], &layers[n]);
     for (int id = 0; id < network->classes; id++) {
         const int half = half_of(id % GROUP), lane = lane_of(id % GROUP);
-        const size_t panel = (size_t)(id / GROUP * network->class_tiles) * PANEL_TILE;
+        const size_t panel = (size_t)(id / GROUP * network->class_tiles) * TILE_BYTES;
         put(network->w_out + panel, half, lane, 0, w_out + (size_t)id * (size_t)hidden, hidden);
         network->b_out[id / GROUP * GROUP + half * HALF + lane] = b_out[id] * (1 << BIAS_SHIFT);
     }

@@ -8,7 +8,6 @@
 #include "arena.h"
 #include "munt.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,10 +67,9 @@ static void lay_out(struct walk *walk, struct arena *arena) {
     walk->x = take(arena, rows * walk->y_stride + SLACK);
     walk->y = take(arena, rows * walk->y_stride + SLACK);
     walk->x_sums = take(arena, STREAMS * places * GROUP * sizeof *walk->x_sums);
-    step->operands = take(arena, columns * STREAMS * tiles * ROW_BYTES + SLACK);
+    step->operands = take(arena, columns * STREAMS * tiles * TILE_ELEMENTS + SLACK);
     for (int part = X; part <= H; part++) {
         step->sums_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
-        step->squares_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
         step->length_of[part] = take(arena, columns * STREAMS * sizeof(int32_t));
     }
     step->sums = take(arena, 2 * 2 * HALF_SUMS * sizeof *step->sums);
@@ -124,35 +122,30 @@ static int running(const struct walk *walk, int step) {
     return count;
 }
 
-static void place(struct step *step, enum part part, int stream, const int8_t *values) {
-    step->network->tier->place(step, part, stream, values);
-}
-
-/* The lengths of the operands, once they are placed. */
-static void measure(struct step *step, enum part part) {
-    for (int column = 0; column < step->layer->columns; column++) {
-        const int32_t *squares = step->squares_of[part] + column * STREAMS;
-        int32_t *lengths = step->length_of[part] + column * STREAMS;
-        for (int stream = 0; stream < step->count; stream++)
-            lengths[stream] = (int32_t)sqrt((double)squares[stream]) + 1;
-    }
+/* Put x, and h as the step before left it, before the dies. */
+static void place(struct step *step, const int8_t *const *x) {
+    step->network->tier->place(step, X, x);
+    step->network->tier->place(step, H, (const int8_t *const *)step->h);
 }
 
 static void clear_operands(struct step *step) {
     const struct layer *layer = step->layer;
-    memset(step->operands, 0, (size_t)layer->columns * STREAMS * (size_t)layer->tiles * ROW_BYTES + SLACK);
+    memset(step->operands, 0, (size_t)layer->columns * STREAMS * (size_t)layer->tiles * TILE_ELEMENTS + SLACK);
 }
 
 /* One step of the streams whose operands are in place. */
 static void advance(struct step *step) {
     const struct tier *tier = step->network->tier;
-    measure(step, X);
-    measure(step, H);
     tier->begin(step->count);
     for (int group = 0; group < step->layer->groups; group++) {
         (step->network->acc == SAT ? tier->saturate : add_up)(step, group);
         tier->cell(step, group);
     }
+}
+
+/* How many works a step of the block has. */
+static int streams_of(const struct walk *walk, int step) {
+    return walk->first_row[step + 1] - walk->first_row[step];
 }
 
 /* x of a place at a step of the block. */
@@ -173,7 +166,7 @@ static void show(struct walk *walk, int step, int first, int count, int8_t **h) 
 /* One step of one layer, x and h together, 32 streams at a time. */
 static void step_whole(struct walk *walk, int n, int step) {
     const int works = walk->call->works;
-    const int count = walk->first_row[step + 1] - walk->first_row[step];
+    const int count = streams_of(walk, step);
     struct step *now = &walk->step;
     now->from_row = 0;
     now->x_sums = NULL;
@@ -182,10 +175,10 @@ static void step_whole(struct walk *walk, int n, int step) {
         now->h = walk->h + (size_t)(n * works + first);
         now->c = walk->c + (size_t)(n * works + first);
         now->events = walk->events + (size_t)(n * works + first);
-        for (int stream = 0; stream < now->count; stream++) {
-            place(now, X, stream, x_of(walk, n, step, first + stream));
-            place(now, H, stream, now->h[stream]);
-        }
+        const int8_t *x[STREAMS];
+        for (int stream = 0; stream < now->count; stream++)
+            x[stream] = x_of(walk, n, step, first + stream);
+        place(now, x);
         advance(now);
         show(walk, step, first, now->count, now->h);
     }
@@ -196,11 +189,13 @@ static void add_x_first(struct walk *walk, int n, int from, int to) {
     struct step *now = &walk->step;
     const struct layer *layer = now->layer;
     clear_operands(now); /* of h */
+    const int8_t *x[STREAMS];
     now->count = 0;
     now->from_row = 0;
     for (int step = from; step < to; step++)
-        for (int n_th = 0; n_th < walk->first_row[step + 1] - walk->first_row[step]; n_th++)
-            place(now, X, now->count++, x_of(walk, n, step, n_th));
+        for (int stream = 0; stream < streams_of(walk, step); stream++)
+            x[now->count++] = x_of(walk, n, step, stream);
+    walk->network->tier->place(now, X, x);
     walk->network->tier->begin(now->count);
     for (int index = 0; index < (int)places_of(layer); index++) {
         const struct place at = {index / GATES / layer->columns,
@@ -224,14 +219,14 @@ static void step_few(struct walk *walk, int n, int from, int to) {
     add_x_first(walk, n, from, to);
     int row = 0;
     for (int step = from; step < to; step++) {
-        now->count = walk->first_row[step + 1] - walk->first_row[step];
+        now->count = streams_of(walk, step);
         now->h = walk->h + (size_t)(n * walk->call->works);
         now->c = walk->c + (size_t)(n * walk->call->works);
         now->events = walk->events + (size_t)(n * walk->call->works);
-        for (int stream = 0; stream < now->count; stream++) {
-            place(now, X, stream, x_of(walk, n, step, stream));
-            place(now, H, stream, now->h[stream]);
-        }
+        const int8_t *x[STREAMS];
+        for (int stream = 0; stream < now->count; stream++)
+            x[stream] = x_of(walk, n, step, stream);
+        place(now, x);
         now->from_row = layer->x_rows;
         now->x_sums = walk->x_sums + (size_t)row * places_of(layer) * GROUP;
         advance(now);
@@ -245,7 +240,7 @@ static void advance_layer(struct walk *walk, int n) {
     now->layer = &walk->network->layers[n];
     clear_operands(now);
     for (int step = 0; step < walk->steps;) {
-        const int streams = walk->first_row[step + 1] - walk->first_row[step];
+        const int streams = streams_of(walk, step);
         int to = step + 1;
         while (to < walk->steps && walk->first_row[to + 1] - walk->first_row[step] <= STREAMS) to++;
         if (streams <= FEW_STREAMS && to > step + 1) {
@@ -279,7 +274,7 @@ static void classify(struct walk *walk) {
         network->tier->begin(count);
         for (int group = 0; group < network->class_groups; group++) {
             const struct product product = {
-                .panel = network->w_out + (size_t)(group * network->class_tiles) * PANEL_TILE,
+                .panel = network->w_out + (size_t)(group * network->class_tiles) * TILE_BYTES,
                 .to_row = to_row,
                 .operands = h,
                 .stride = walk->y_stride,
