@@ -2,7 +2,7 @@
 
 A tier is a way to compute, none of which changes a bit: C for AMX, for AVX-512, for AVX2 or
 for any machine, and numpy where nothing was compiled. The best that this machine has is
-taken, unless VAU_KERNEL names one.
+taken, unless VAU_KERNEL names one; by that name alone the reference itself can be had too.
 """
 
 import os
@@ -17,16 +17,36 @@ from vau_backends.muntaniala.kernel.numpy_tier import NumpyKernel
 from vau_backends.muntaniala.kernel.port import Answer as Answer
 from vau_backends.muntaniala.kernel.port import Kernel as Kernel
 from vau_backends.muntaniala.kernel.port import Lanes as Lanes
+from vau_backends.muntaniala.kernel.reference_tier import ReferenceKernel
 from vau_backends.muntaniala.weights import NetworkWeights
 
 VARIABLE: Final = "VAU_KERNEL"
 NUMPY: Final = "numpy"
-ALL: Final = ("amx", "avx512", "avx2", "portable", NUMPY)
+REFERENCE: Final = ReferenceKernel.tier
+ALL: Final = ("amx", "avx512", "avx2", "portable", NUMPY, REFERENCE)
+
+# How much slower, with munt-3x384 on 4x4 dies, measured on a Xeon with AMX: than its best
+# tier 10 times for one frame of one stream, 18 times for ten; than AVX2 5 and 4 times.
+_ON_NUMPY: Final = (
+    "computes with numpy: the same bits, about ten times slower than compiled; {why}; "
+    "install a C compiler with the headers of Python, then install Vau again"
+)
 
 
 def tiers() -> tuple[str, ...]:
-    """Return those that this machine and this installation have, the best first."""
+    """Return those that this machine and this installation have, the best first.
+
+    The reference is not among them: it is there to judge them.
+    """
     return (*compiled.TIERS, NUMPY)
+
+
+def offered() -> tuple[str, ...]:
+    """Return those to choose among: all of ``tiers``, or the one that VAU_KERNEL forces.
+
+    Raises ConfigInvalid as ``choose`` does.
+    """
+    return (choose(),) if os.environ.get(VARIABLE) else tiers()
 
 
 def choose(name: str = "") -> str:
@@ -34,18 +54,28 @@ def choose(name: str = "") -> str:
 
     Raises ConfigInvalid for a name that is none, or not to be had here.
     """
-    name = name or os.environ.get(VARIABLE, "") or tiers()[0]
-    if name in tiers():
-        return name
-    if name not in ALL:
+    forced = os.environ.get(VARIABLE, "")
+    wanted = name or forced or tiers()[0]
+    available = (*tiers(), REFERENCE)
+    if wanted in available:
+        return wanted
+    if wanted not in ALL:
         why = "there is no such tier"
     else:
         why = compiled.WHY_NOT or "this processor or its system does not offer it"
+    field, otherwise = ("kernel", "name none") if name else (VARIABLE, "unset it")
     raise ConfigInvalid(
-        f"{VARIABLE}={name}: {why}; take one of {', '.join(tiers())}, or unset it",
-        field=VARIABLE,
-        available=", ".join(tiers()),
+        f"{field}={wanted}: {why}; take one of {', '.join(available)}, or {otherwise}",
+        field=field,
+        available=", ".join(available),
     )
+
+
+def remark(tier: str) -> str:
+    """Return what an operator should know who finds ``tier`` in use; most often nothing."""
+    if tier == NUMPY and compiled.WHY_NOT:
+        return _ON_NUMPY.format(why=compiled.WHY_NOT)
+    return ""
 
 
 def open_kernel(
@@ -58,4 +88,6 @@ def open_kernel(
     tier = choose(tier)
     if tier == NUMPY:
         return NumpyKernel(weights, tilings, knobs)
+    if tier == REFERENCE:
+        return ReferenceKernel(weights, tilings, knobs)
     return CompiledKernel(weights, tilings, knobs, tier)

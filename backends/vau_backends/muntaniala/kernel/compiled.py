@@ -29,6 +29,11 @@ ACCUMULATORS: Final = ("sat", "wrap", "wide")  # in the order of munt.h
 MOST_PRODUCTS: Final = 2**15  # of a die: 32 bits hold twice their sum, whatever they are
 
 
+def amx_peak() -> float:
+    """Return the multiplications a second that AMX does at best, measured now; 0 without it."""
+    return 0.0 if _missing else _native.amx_peak()
+
+
 class CompiledKernel:
     """One network on its arrays of dies, packed for a tier of ``TIERS``."""
 
@@ -107,3 +112,7 @@ class CompiledKernel:
                 ends, lengths.tolist(), events.tolist(), strict=True
             )
         ]
+
+    def read_s(self) -> float:
+        """Return the seconds to read every weight once: no frame of one stream takes less."""
+        return self._network.read_s()

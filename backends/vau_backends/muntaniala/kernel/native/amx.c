@@ -8,7 +8,6 @@
 
 #include <cpuid.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TARGET \
@@ -132,12 +131,6 @@ TARGET static void saturate(struct step *step, int group) {
         saturate_all(step, group, 0);
     else
         saturate_all(step, group, 1);
-}
-
-static double now_s(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 TARGET static double peak(void) {

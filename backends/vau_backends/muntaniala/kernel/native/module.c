@@ -216,9 +216,9 @@ static PyObject *run(PyObject *object, PyObject *args) {
     return answer;
 }
 
-static PyObject *read_all(PyObject *object, PyObject *none) {
+static PyObject *read_s(PyObject *object, PyObject *none) {
     (void)none;
-    return PyLong_FromUnsignedLongLong(munt_read(&((Network *)object)->network));
+    return PyFloat_FromDouble(munt_read_s(&((Network *)object)->network));
 }
 
 static PyObject *peak(PyObject *module, PyObject *none) {
@@ -227,7 +227,7 @@ static PyObject *peak(PyObject *module, PyObject *none) {
 }
 
 static PyMethodDef network_methods[] = {
-    {"read", read_all, METH_NOARGS, "Read every weight once: what one frame takes at least."},
+    {"read_s", read_s, METH_NOARGS, "Seconds to read every weight once."},
     {"run", run, METH_VARARGS,
      "run(works, frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
      "Advance states in place; write logits and events. Returns lanes, and how many were in "

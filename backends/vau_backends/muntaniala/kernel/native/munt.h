@@ -241,8 +241,11 @@ struct workspace {
 /* Advance the states. Returns 0, or -1 if there is no memory; nothing has changed then. */
 int munt_run(const struct network *network, struct workspace *workspace, struct call *call);
 
-/* Read every weight once: the least that a frame of one stream takes. */
-uint64_t munt_read(const struct network *network);
+/* Seconds to read every weight once: the least that a frame of one stream takes. */
+double munt_read_s(const struct network *network);
+
+/* Seconds of a clock that only goes forward. */
+double now_s(void);
 
 /* The weights of one layer as they come: rows are gate * hidden + unit. */
 struct plain_layer {

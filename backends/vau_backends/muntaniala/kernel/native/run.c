@@ -122,15 +122,9 @@ static int running(const struct walk *walk, int step) {
     return count;
 }
 
-/* Put x, and h as the step before left it, before the dies. */
-static void place(struct step *step, const int8_t *const *x) {
-    step->network->tier->place(step, X, x);
-    step->network->tier->place(step, H, (const int8_t *const *)step->h);
-}
-
 static void clear_operands(struct step *step) {
-    const struct layer *layer = step->layer;
-    memset(step->operands, 0, (size_t)layer->columns * STREAMS * (size_t)layer->tiles * TILE_ELEMENTS + SLACK);
+    const size_t rows = (size_t)step->layer->columns * STREAMS;
+    memset(step->operands, 0, rows * (size_t)step->layer->tiles * TILE_ELEMENTS + SLACK);
 }
 
 /* One step of the streams whose operands are in place. */
@@ -157,30 +151,37 @@ static const int8_t *x_of(const struct walk *walk, int n, int step, int place) {
     return walk->x + (size_t)(walk->first_row[step] + place) * walk->y_stride;
 }
 
-static void show(struct walk *walk, int step, int first, int count, int8_t **h) {
-    for (int n = 0; n < count; n++)
-        memcpy(walk->y + (size_t)(walk->first_row[step] + first + n) * walk->y_stride, h[n],
+/* Let the step work on some places, and put their x, and h as it was left, before the dies. */
+static void take_up(struct walk *walk, int n, int step, int first, int count) {
+    struct step *now = &walk->step;
+    const size_t row = (size_t)(n * walk->call->works + first);
+    const int8_t *x[STREAMS];
+    now->count = count;
+    now->h = walk->h + row;
+    now->c = walk->c + row;
+    now->events = walk->events + row;
+    for (int stream = 0; stream < count; stream++) x[stream] = x_of(walk, n, step, first + stream);
+    walk->network->tier->place(now, X, x);
+    walk->network->tier->place(now, H, (const int8_t *const *)now->h);
+}
+
+/* Keep what the step gave for the layer above. */
+static void show(struct walk *walk, int step, int first) {
+    int8_t *y = walk->y + (size_t)(walk->first_row[step] + first) * walk->y_stride;
+    for (int stream = 0; stream < walk->step.count; stream++)
+        memcpy(y + (size_t)stream * walk->y_stride, walk->step.h[stream],
                width_of(walk->step.layer));
 }
 
 /* One step of one layer, x and h together, 32 streams at a time. */
 static void step_whole(struct walk *walk, int n, int step) {
-    const int works = walk->call->works;
     const int count = streams_of(walk, step);
-    struct step *now = &walk->step;
-    now->from_row = 0;
-    now->x_sums = NULL;
     for (int first = 0; first < count; first += STREAMS) {
-        now->count = least(STREAMS, count - first);
-        now->h = walk->h + (size_t)(n * works + first);
-        now->c = walk->c + (size_t)(n * works + first);
-        now->events = walk->events + (size_t)(n * works + first);
-        const int8_t *x[STREAMS];
-        for (int stream = 0; stream < now->count; stream++)
-            x[stream] = x_of(walk, n, step, first + stream);
-        place(now, x);
-        advance(now);
-        show(walk, step, first, now->count, now->h);
+        take_up(walk, n, step, first, least(STREAMS, count - first));
+        walk->step.from_row = 0;
+        walk->step.x_sums = NULL;
+        advance(&walk->step);
+        show(walk, step, first);
     }
 }
 
@@ -219,18 +220,11 @@ static void step_few(struct walk *walk, int n, int from, int to) {
     add_x_first(walk, n, from, to);
     int row = 0;
     for (int step = from; step < to; step++) {
-        now->count = streams_of(walk, step);
-        now->h = walk->h + (size_t)(n * walk->call->works);
-        now->c = walk->c + (size_t)(n * walk->call->works);
-        now->events = walk->events + (size_t)(n * walk->call->works);
-        const int8_t *x[STREAMS];
-        for (int stream = 0; stream < now->count; stream++)
-            x[stream] = x_of(walk, n, step, stream);
-        place(now, x);
+        take_up(walk, n, step, 0, streams_of(walk, step));
         now->from_row = layer->x_rows;
         now->x_sums = walk->x_sums + (size_t)row * places_of(layer) * GROUP;
         advance(now);
-        show(walk, step, 0, now->count, now->h);
+        show(walk, step, 0);
         row += now->count;
     }
 }
@@ -255,48 +249,48 @@ static void advance_layer(struct walk *walk, int n) {
     walk->x = written;
 }
 
-/* The output layer of all rows of the block: plain sums. */
-static void classify(struct walk *walk) {
+/* Where the logits of a row of the block go. */
+static int32_t *logits_of(const struct walk *walk, int row) {
+    int step = 0;
+    while (walk->first_row[step + 1] <= row) step++;
+    const size_t first = walk->first_frame[row - walk->first_row[step]];
+    const size_t frame = first + (size_t)(walk->first_step + step);
+    return walk->call->logits + frame * (size_t)walk->network->classes;
+}
+
+/* Put the sums of one group of classes in their order, biases added. */
+static void write_logits(const struct network *network, int group, const int32_t *sums,
+                         int32_t *logits) {
+    const int32_t *bias = network->b_out + group * GROUP;
+    const int count = least(GROUP, network->classes - group * GROUP);
+    for (int n = 0; n < count; n++)
+        logits[group * GROUP + n] = sums[half_of(n) * HALF_SUMS + lane_of(n)]
+                                    + bias[half_of(n) * HALF + lane_of(n)];
+}
+
+/* The output layer of up to 32 rows of the block: plain sums. */
+static void classify(struct walk *walk, int first, int count) {
     const struct network *network = walk->network;
-    const int rows = walk->first_row[walk->steps];
-    const int hidden = network->layers[network->layer_count - 1].hidden;
-    const int to_row = ceil_div(hidden, ROW_ELEMENTS);
-    int32_t sums[STREAMS];
-    struct step *now = &walk->step;
-    for (int first = 0; first < rows; first += STREAMS) {
-        const int count = least(STREAMS, rows - first);
-        const int8_t *h = walk->x + (size_t)first * walk->y_stride;
-        for (int row = 0; row < count; row++) {
-            const int8_t *values = h + (size_t)row * walk->y_stride;
-            sums[row] = 0;
-            for (int n = 0; n < to_row * ROW_ELEMENTS; n++) sums[row] += values[n];
-        }
-        network->tier->begin(count);
-        for (int group = 0; group < network->class_groups; group++) {
-            const struct product product = {
-                .panel = network->w_out + (size_t)(group * network->class_tiles) * TILE_BYTES,
-                .to_row = to_row,
-                .operands = h,
-                .stride = walk->y_stride,
-                .count = count,
-                .sum_h = sums,
-                .sums = now->sums,
-            };
-            network->tier->multiply(&product);
-            for (int row = 0, step = 0; row < count; row++) {
-                while (walk->first_row[step + 1] <= first + row) step++;
-                const int place = first + row - walk->first_row[step];
-                const size_t frame =
-                    walk->first_frame[place] + (size_t)(walk->first_step + step);
-                int32_t *logits = walk->call->logits + frame * (size_t)network->classes;
-                const int to = least(network->classes, (group + 1) * GROUP);
-                for (int id = group * GROUP; id < to; id++) {
-                    const int half = half_of(id % GROUP), lane = lane_of(id % GROUP);
-                    logits[id] = now->sums[half * HALF_SUMS + row * HALF + lane]
-                                 + network->b_out[group * GROUP + half * HALF + lane];
-                }
-            }
-        }
+    const int8_t *h = walk->x + (size_t)first * walk->y_stride;
+    const int rows = ceil_div(network->layers[network->layer_count - 1].hidden, ROW_ELEMENTS);
+    int32_t sums[STREAMS] = {0};
+    for (int row = 0; row < count; row++)
+        for (int n = 0; n < rows * ROW_ELEMENTS; n++)
+            sums[row] += h[(size_t)row * walk->y_stride + (size_t)n];
+    network->tier->begin(count);
+    for (int group = 0; group < network->class_groups; group++) {
+        const struct product product = {
+            .panel = network->w_out + (size_t)(group * network->class_tiles) * TILE_BYTES,
+            .to_row = rows,
+            .operands = h,
+            .stride = walk->y_stride,
+            .count = count,
+            .sum_h = sums,
+            .sums = walk->step.sums,
+        };
+        network->tier->multiply(&product);
+        for (int row = 0; row < count; row++)
+            write_logits(network, group, product.sums + row * HALF, logits_of(walk, first + row));
     }
 }
 
@@ -306,12 +300,14 @@ static void advance_block(struct walk *walk, int longest) {
     for (int step = 0; step < walk->steps; step++)
         walk->first_row[step + 1] =
             walk->first_row[step] + running(walk, walk->first_step + step);
+    const int rows = walk->first_row[walk->steps];
     for (int n = 0; n < walk->network->layer_count; n++) {
+        const struct layer *layer = &walk->network->layers[n];
         advance_layer(walk, n);
-        walk->call->lanes += (int64_t)walk->first_row[walk->steps] * GATES
-                             * walk->network->layers[n].hidden * walk->network->layers[n].columns;
+        walk->call->lanes += (int64_t)rows * GATES * layer->hidden * layer->columns;
     }
-    classify(walk);
+    for (int first = 0; first < rows; first += STREAMS)
+        classify(walk, first, least(STREAMS, rows - first));
 }
 
 static int grown(struct workspace *workspace, size_t bytes) {
