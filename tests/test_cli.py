@@ -87,8 +87,9 @@ def all_errors(root: type[VauError] = VauError) -> Iterator[type[VauError]]:
 def test_help_lists_verbs_and_exit_statuses() -> None:
     done = vau("--help")
     assert (done.returncode, done.stderr) == (0, "")
+    unwrapped = " ".join(done.stdout.split())
     for word in (*COMMANDS, "Exit status", "130 interrupted", "VAU_CHUNK_MS"):
-        assert word in done.stdout
+        assert word in unwrapped
     assert max(map(len, done.stdout.splitlines())) <= 96
 
 
@@ -220,6 +221,10 @@ def test_refusals_are_told_from_what_is_unusable() -> None:
         (["serve", "--listen", "0.0.0.0:0"], 2, "insecure"),
         (["serve", "--model", "nobody"], 3, "'nobody'"),
         (["backends", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1"),
+        (["verify", "{folder}/audio/a.flac"], 2, "or --digest alone"),
+        (["verify", "{folder}/audio/a.flac", "{folder}/absent.jsonl"], 2, "absent.jsonl"),
+        (["verify", "{folder}/audio/a.flac", "--digest", "12"], 2, "64 hexadecimal digits"),
+        (["verify", "{folder}/bad.wav", "--digest", "0" * 64], 4, "is cut short"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -236,6 +241,16 @@ def test_the_exit_status_is_that_of_the_process() -> None:
     done = vau("transcribe", "absent")
     assert (done.returncode, done.stdout) == (2, "")
     assert_one_line(done.stderr, "no such file or folder")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_kernel_that_is_not_to_be_had_is_a_usage_error_in_however_many_processes(
+    folder: Path, jobs: int
+) -> None:
+    command = ("transcribe", folder / "audio", "--model", folder / "model", "--jobs", jobs)
+    done = vau(*command, VAU_KERNEL="abacus")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert_one_line(done.stderr, "VAU_KERNEL=abacus: there is no such tier; take one of ")
 
 
 def test_a_full_server_is_a_refusal(folder: Path) -> None:

@@ -29,6 +29,7 @@ from vau.cli import app
 from vau.commands.demo import default_clip, shown_metrics
 from vau.errors import AudioError
 from vau.transcript import Transcription
+from vau_backends.muntaniala.kernel import choose
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,7 @@ def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path
         "energy_j_total",
         "realtime_factor",
         "backend",
+        "kernel",
         "model",
     ]
     ((_, here),) = Batch(LIVELY, muntaniala(LIVELY)).transcribe([clip])
@@ -71,6 +73,7 @@ def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path
     assert figures["energy_uj_per_frame"] == pytest.approx(total_j / 99 * 1e6)
     assert figures["realtime_factor"] > 0.0
     assert (figures["backend"], figures["model"]) == ("muntaniala:1x1", "tiny")
+    assert figures["kernel"] == choose()
 
 
 def test_elsewhere_than_on_a_terminal_it_prints_lines_and_stops_its_server(

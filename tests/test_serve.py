@@ -1,18 +1,25 @@
 """What ``vau serve`` opens, and what it refuses before it listens."""
 
 import json
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.audio import recording
 from tests.commands import started, vau
 from tests.models import write_tiny_bundle
+from tests.serving import MODEL, floating, muntaniala, serving
 from vau.client import Client
+from vau.commands import backends as inventory
 from vau.commands import serve
 from vau.commands.serve import open_lanes
 from vau.errors import ConfigInvalid
 from vau.metrics import Metrics
+from vau_backends.muntaniala import kernel
+from vau_backends.muntaniala.kernel import compiled
 
 FREE = "127.0.0.1:0"
 
@@ -84,3 +91,51 @@ def test_a_build_can_be_named(bundles: tuple[str, str, str], way: str) -> None:
         address = json.loads(process.stderr.readline())["grpc"]
         with Client(address) as client:
             assert client.server_info().build == "r1"
+
+
+def test_the_first_line_of_the_log_says_what_computes_each_backend(
+    bundles: tuple[str, str, str],
+) -> None:
+    command = ["serve", "--model", bundles[0], "--listen", FREE, "--metrics-listen", FREE]
+    three = ("--backend", "muntaniala", "--backend", "float", "--backend", "muntaniala:2x2")
+    with started(*command, *three, VAU_KERNEL="numpy") as process:
+        assert process.stderr is not None
+        line = json.loads(process.stderr.readline())
+    assert line["backends"] == "muntaniala:1x1, float, muntaniala:2x2"
+    assert line["kernels"] == "muntaniala:1x1=numpy, muntaniala:2x2=numpy"
+
+
+def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remedy(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "TIERS", ())
+    monkeypatch.setattr(compiled, "WHY_NOT", "the C kernel was not built")
+    monkeypatch.delenv(kernel.VARIABLE, raising=False)
+    with caplog.at_level(logging.INFO), serving((MODEL, muntaniala()), (MODEL, floating())):
+        pass
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert warning.getMessage() == "backend remark"
+    text = vars(warning)["vau_facts"]["text"]
+    assert "numpy: the same bits, about ten times slower" in text
+    assert "the C kernel was not built; install a C compiler" in text
+
+
+def test_a_server_says_what_computes_each_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernel.VARIABLE, kernel.REFERENCE)
+    with serving((MODEL, muntaniala()), (MODEL, floating())) as served:
+        listed = list(inventory.on_server(served.client))
+    assert [each.kernel for each in listed] == ["reference", ""]
+    assert " munt-spec-0/C1 reference 0 of 8 " in listed[0].line()
+
+
+@pytest.mark.parametrize("verb", ["serve", "demo"])
+def test_a_kernel_that_is_none_is_a_line_on_stderr_with_those_there_are(
+    bundles: tuple[str, str, str], tmp_path: Path, verb: str
+) -> None:
+    voice = recording(tmp_path / "a.flac")
+    arguments = ("--listen", FREE) if verb == "serve" else (voice,)
+    done = vau(verb, *arguments, "--model", bundles[0], VAU_KERNEL="abacus")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "VAU_KERNEL=abacus: there is no such tier; take one of " in line
+    assert ", ".join(kernel.tiers()) in line

@@ -98,11 +98,10 @@ class Process:
     metrics: str
 
     def ended(self) -> tuple[int, list[str]]:
-        """Return the exit code, and the events of the rest of the log."""
+        """Return the exit code, and the events of the rest of the log, from the drain on."""
         _, rest = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, [
-            json.loads(line)["event"] for line in rest.splitlines()
-        ]
+        events = [json.loads(line)["event"] for line in rest.splitlines()]
+        return self.process.returncode, events[events.index("draining") :]
 
 
 @contextmanager

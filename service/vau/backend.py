@@ -160,6 +160,13 @@ class BackendInfo:
 
     clock_hz: float | None = None
     firmware: str = ""
+    kernel: str = ""
+    """What computes it on this machine, where there is a choice, for example ``avx512``. None
+    of them changes a bit."""
+
+    kernels: tuple[str, ...] = ()
+    """What there is to choose among here, the best first; each may be asked for by
+    ``BackendOptions.kernel``. There may be others that a factory opens by name alone."""
 
 
 class State(Enum):
@@ -244,6 +251,13 @@ class BackendOptions:
     clock_hz: float | None = None
     """None lets the factory choose."""
 
+    kernel: str = ""
+    """What is to compute it on this machine, by a name in ``BackendInfo.kernels``; empty lets
+    the factory choose, by a setting of its own if it has one. It is an option, because one
+    process may open the same accelerator on several of them to compare their bits, which no
+    variable of the environment could say. A factory without a choice may ignore it: whoever
+    asks finds out by ``BackendInfo.kernel`` whether it was granted."""
+
 
 class BackendFactory(Protocol):
     """Finds and opens the devices of one kind: what an entry point yields."""
@@ -255,6 +269,7 @@ class BackendFactory(Protocol):
         """Open a device exclusively and load ``model`` into it.
 
         Raises ModelIncompatible or ModelTooLarge if the network does not suit it,
-        BackendNotFound if ``options.instance`` names none, BackendBusy if another owner
-        holds it, BackendFault if it does not answer.
+        BackendNotFound if ``options.instance`` names none, ConfigInvalid if
+        ``options.kernel`` names none of several, BackendBusy if another owner holds it,
+        BackendFault if it does not answer.
         """

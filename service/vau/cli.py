@@ -44,9 +44,9 @@ Any flag may also stand in the environment (--chunk-ms as VAU_CHUNK_MS) or in th
 of --config (chunk-ms = 100). The command line goes first, then the environment, then the \
 file. What a server has is named on the command line alone.
 
-Exit status: 0 done; 1 some files failed, or nobody read the output; 2 usage; 3 model or \
-backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused, no slot is \
-free; 70 a defect of ours; 130 interrupted; 143 terminated.
+Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
+3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused, no \
+slot is free; 70 a defect of ours; 130 interrupted; 143 terminated.
 """
 
 app = typer.Typer(
@@ -345,6 +345,43 @@ def evaluate(
         print("\n".join(lines), flush=True)
     for file in verb.draw_and_write(plan, found):
         print(f"vau: written: {file}", file=sys.stderr)
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    *,
+    recording: flags.Recording,
+    transcript: flags.Transcript = None,
+    digest: flags.Digest = "",
+    tier: flags.Tier = "all",
+    model: flags.ReplayedModel = "",
+    backend: flags.ReplayedBackend = "",
+    channel: flags.Channel = "mix",
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Replay a recording, and say whether it still gives the bits of its transcript.
+
+    On every tier that computes them on this machine. Before bits it compares model, array and
+    input, and names the first that differs. An npz of --logits beside the transcript tells
+    where.
+    """
+    from vau.commands import verify as verb
+    from vau.commands.verify_claim import claim_of
+
+    claim = claim_of(transcript, digest)
+    given = {"model": model, "backend": backend}
+    plan = verb.VerifyPlan(
+        recording=recording,
+        claim=claim,
+        **flags.replayed(context, given, {"model": claim.model, "backend": claim.backend}),
+        tier=tier,
+        channel=channel,
+    )
+    verdict = verb.verify(plan, None if as_json else partial(print, flush=True))
+    print(json.dumps(verdict.facts()) if as_json else verdict.text(), flush=True)
+    return DONE if verdict.difference is None else SOME_FAILED
 
 
 @app.command()

@@ -26,6 +26,7 @@ from vau.backend import (
 from vau.errors import ModelError
 from vau.model import Model, Network
 from vau_backends.host import log_posteriors, normalise
+from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.array import DieArray, Knobs
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
 from vau_backends.muntaniala.fixedpoint import (
@@ -34,7 +35,6 @@ from vau_backends.muntaniala.fixedpoint import (
     INPUT_SHIFT,
     to_s8,
 )
-from vau_backends.muntaniala.kernel import open_kernel
 from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import SPEC, from_model
 from vau_backends.slots import Slots
@@ -46,14 +46,17 @@ KIND: Final = "muntaniala"
 class Muntaniala:
     """One model of the dies, with its network loaded."""
 
-    def __init__(self, model: Model, array: DieArray, clock_hz: float, slot_count: int) -> None:
+    def __init__(self, model: Model, array: DieArray, options: BackendOptions) -> None:
         """Load the integers of ``model``.
 
-        Raises ModelIncompatible if it has none, ModelTooLarge if they do not fit.
+        Raises ModelIncompatible if it has none, ModelTooLarge if they do not fit,
+               ConfigInvalid for a kernel that is not to be had here.
         """
         weights, tilings = from_model(model), array.tile(model.network)
+        slot_count = options.slot_count
+        clock_hz = CALIBRATED_CLOCK_HZ if options.clock_hz is None else options.clock_hz
         self._model = model
-        self._kernel = open_kernel(weights, tilings, array.knobs)
+        self._kernel = kernel.open_kernel(weights, tilings, array.knobs, options.kernel)
         self._costs = CostModel(tilings, clock_hz)
         self._info = BackendInfo(
             id=f"{KIND}:{array}",
@@ -64,6 +67,8 @@ class Muntaniala:
             feature_dim=model.network.inputs,
             logit_fraction_bits=ACCUMULATOR_FRACTION_BITS,
             clock_hz=clock_hz,
+            kernel=self._kernel.tier,
+            kernels=kernel.offered(),
         )
         self._states = States.zero(slot_count, model.network)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
@@ -113,8 +118,8 @@ class Muntaniala:
         self._slots.release(slot)
 
     def health(self) -> Health:
-        """Say ready: a model that could be loaded cannot fail."""
-        return Health(State.READY)
+        """Say ready: a model that could be loaded cannot fail. It may be slow, though."""
+        return Health(State.READY, kernel.remark(self._kernel.tier))
 
     def telemetry(self) -> Telemetry:
         """Read nothing: a model has no instruments."""
@@ -154,8 +159,7 @@ class _Factory:
     def open(self, model: Model, options: BackendOptions) -> Backend:
         """Load ``model`` into the array that ``options.instance`` names, or a square one."""
         array = DieArray.parse(options.instance, default=_square(model.network))
-        clock_hz = CALIBRATED_CLOCK_HZ if options.clock_hz is None else options.clock_hz
-        return Muntaniala(model, array, clock_hz, options.slot_count)
+        return Muntaniala(model, array, options)
 
 
 def _square(network: Network) -> DieArray:

@@ -31,6 +31,9 @@ class Found:
     """In use, of how many; empty for one that nobody has opened."""
 
     arithmetic_id: str = ""
+    kernel: str = ""
+    """What runs in it, a tier of its kernel or a board's firmware; empty for one that nobody
+    has opened."""
 
     def facts(self) -> dict[str, Any]:
         """Return it for a program."""
@@ -38,7 +41,7 @@ class Found:
 
     def line(self) -> str:
         """Return it for a person."""
-        figures = " ".join(filter(None, (self.arithmetic_id, self.slots)))
+        figures = " ".join(filter(None, (self.arithmetic_id, self.kernel, self.slots)))
         return f"{self.id:<20} {self.state:<12} {figures} {self.text}".rstrip()
 
 
@@ -76,6 +79,7 @@ def on_server(client: Client) -> Iterator[Found]:
             text=backend.state_text or f"serves {', '.join(backend.models)}",
             slots=f"{backend.slots_in_use} of {backend.slots_total}",
             arithmetic_id=backend.arithmetic_id,
+            kernel=backend.firmware,
         )
 
 

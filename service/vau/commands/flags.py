@@ -39,6 +39,21 @@ def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
     }
 
 
+def replayed(
+    context: typer.Context, given: dict[str, str], claimed: dict[str, str]
+) -> dict[str, str]:
+    """Return the model and backend of a command that does again what a transcript tells of.
+
+    given, claimed: by name. The transcript's own means go before what environment and file
+                    say of this machine, and the command line before all of them.
+    """
+    default = {"model": DEFAULT_MODEL, "backend": DEFAULT_BACKEND}
+    return {
+        name: (value if _is_typed(context, name) else claimed[name] or value) or default[name]
+        for name, value in given.items()
+    }
+
+
 def shape(
     context: typer.Context, model: str, numbers: tuple[int | None, ...]
 ) -> tuple[str, tuple[int | None, ...]]:
@@ -187,6 +202,24 @@ ServedBackend = Annotated[
         metavar="ID",
         show_default="its first",
         elsewhere=False,
+    ),
+]
+ReplayedModel = Annotated[
+    str,
+    flag(
+        "--model",
+        "Shipped model, or the folder of one.",
+        metavar="NAME|DIR",
+        show_default="the transcript's",
+    ),
+]
+ReplayedBackend = Annotated[
+    str,
+    flag(
+        "--backend",
+        "Accelerator: see 'vau backends'.",
+        metavar="KIND[:INSTANCE]",
+        show_default="the transcript's",
     ),
 ]
 Channel = Annotated[
@@ -393,7 +426,30 @@ Timeline = Annotated[
 Constants = Annotated[
     bool, flag("--constants", "List every number behind the estimates, and stop.")
 ]
+Digest = Annotated[
+    str,
+    flag(
+        "--digest",
+        "Compare with this output digest instead of a transcript.",
+        metavar="HEX",
+        show_default=False,
+    ),
+]
+Tier = Annotated[
+    str,
+    flag(
+        "--tier",
+        "What computes it: amx, avx512, avx2, portable, numpy; reference, which is slow; or "
+        "all but that.",
+        metavar="NAME|all",
+    ),
+]
+Transcript = Annotated[
+    Path | None,
+    typer.Argument(metavar="TRANSCRIPT", help="What --out wrote of it, as jsonl."),
+]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
+Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Audio file.")]
 MaybeFile = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
 ]

@@ -132,11 +132,24 @@ class Server:
                 grpc=addresses.grpc,
                 metrics=addresses.metrics,
                 backends=", ".join(self._host.lanes.backend_ids),
+                kernels=", ".join(self._kernels()),
                 max_streams=self._host.gate.max_streams,
                 version=version(),
             ),
         )
+        self._remark()
         return addresses
+
+    def _kernels(self) -> list[str]:
+        """Say of each backend that has a choice what computes it."""
+        infos = {lane.backend.info.id: lane.backend.info for lane in self._host.lanes}
+        return [f"{name}={info.kernel}" for name, info in infos.items() if info.kernel]
+
+    def _remark(self) -> None:
+        """Warn of what backends that are ready say of themselves, once."""
+        for name in self._host.lanes.backend_ids:
+            if text := self._host.health[name].text:
+                logger.warning("backend remark", extra=facts(backend=name, text=text))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse new streams, and wait until the live ones have ended or been ended."""
