@@ -1,5 +1,6 @@
 """Networks, inputs and states of every kind, to hold the kernel to the reference."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -95,11 +96,12 @@ class Case:
         states = States(self.states.h.copy(), self.states.c.copy())
         lanes = Lanes()
         opened = open_kernel(self.weights, self.tilings, self.knobs, tier=tier)
-        answers = opened.run(self.inputs, states, range(len(self.inputs)), lanes)
+        inputs, lengths = stacked(self.inputs)
+        answer = opened.run(inputs, lengths, states, range(len(lengths)), lanes)
         return Outcome(
-            logits=[answer.logits for answer in answers],
+            logits=np.split(answer.logits, np.cumsum(lengths))[:-1],
             states=states,
-            saturations=[answer.saturations for answer in answers],
+            saturations=[tuple(counts) for counts in answer.saturations.tolist()],
             lanes=lanes,
         )
 
@@ -107,6 +109,11 @@ class Case:
     def steps(self) -> int:
         """How many LSTM steps it takes: a frame through a layer is one."""
         return len(self.tilings) * sum(map(len, self.inputs))
+
+
+def stacked(works: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8], list[int]]:
+    """Return the frames of works one after the other, and how many are each work's."""
+    return np.concatenate(works), [len(x) for x in works]
 
 
 def make(seed: int, lengths: tuple[int, ...] = (4,), shape: Shape | None = None) -> Case:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.lstm_cases import (
     ACCUMULATORS,
+    CLASSES,
     STYLES,
     TIERS,
     Case,
@@ -19,6 +20,7 @@ from tests.lstm_cases import (
     Shape,
     assert_equal,
     make,
+    stacked,
 )
 from vau_backends.muntaniala.array import Knobs, Tiling
 from vau_backends.muntaniala.cell import Accumulator, pre_activations
@@ -234,9 +236,10 @@ def test_batch_mates_change_nothing(
     kernel = open_kernel(case.weights, case.tilings, case.knobs, tier=tier)
     states = States(case.states.h.copy(), case.states.c.copy())
     for work in order:
-        (alone,) = kernel.run([case.inputs[work]], states, [work])
+        x = case.inputs[work]
+        alone = kernel.run(x, [len(x)], states, [work])
         np.testing.assert_array_equal(alone.logits, together.logits[work])
-        assert alone.saturations == together.saturations[work]
+        assert tuple(alone.saturations[0]) == together.saturations[work]
     np.testing.assert_array_equal(states.h, together.states.h)
     np.testing.assert_array_equal(states.c, together.states.c)
 
@@ -248,7 +251,8 @@ def test_only_the_rows_named_are_advanced_each_by_its_own_work(tier: str) -> Non
     pool = States(np.full(shape, 77, np.int8), np.full(shape, 777, np.int16))
     rows = [4, 0, 3]
     pool.h[rows], pool.c[rows] = case.states.h, case.states.c
-    open_kernel(case.weights, case.tilings, case.knobs, tier=tier).run(case.inputs, pool, rows)
+    kernel = open_kernel(case.weights, case.tilings, case.knobs, tier=tier)
+    kernel.run(*stacked(case.inputs), pool, rows)
     np.testing.assert_array_equal(pool.h[rows], expected.states.h)
     np.testing.assert_array_equal(pool.c[rows], expected.states.c)
     assert (pool.h[[1, 2, 5]] == 77).all()
@@ -259,7 +263,9 @@ def test_only_the_rows_named_are_advanced_each_by_its_own_work(tier: str) -> Non
 def test_no_works_give_no_answers(tier: str) -> None:
     case = make(1)
     kernel = open_kernel(case.weights, case.tilings, case.knobs, tier=tier)
-    assert kernel.run([], case.states, []) == []
+    answer = kernel.run(case.inputs[0][:0], [], case.states, [])
+    assert answer.logits.shape == (0, CLASSES)
+    assert answer.saturations.shape == (0, 2)
 
 
 # --- tilings and accumulators -----------------------------------------------------------

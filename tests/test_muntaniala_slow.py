@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 import pytest
 
-from tests.lstm_cases import ACCUMULATORS, STYLES, TIERS, Case, Outcome, Shape, make
+from tests.lstm_cases import ACCUMULATORS, STYLES, TIERS, Case, Outcome, Shape, make, stacked
 from vau.model import find_model
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.kernel import open_kernel
@@ -53,11 +53,13 @@ def in_pieces(case: Case, tier: str, seed: int) -> Outcome:
     while any(map(len, left)):
         rows = rng.permutation(len(left))[: rng.integers(1, len(left) + 1)].tolist()
         frames = {row: int(rng.integers(0, FRAMES + 1)) for row in rows}
-        answers = kernel.run([left[row][: frames[row]] for row in rows], states, rows)
-        for row, answer in zip(rows, answers, strict=True):
+        inputs, lengths = stacked([left[row][: frames[row]] for row in rows])
+        answer = kernel.run(inputs, lengths, states, rows)
+        of_works = np.split(answer.logits, np.cumsum(lengths))[:-1]
+        for row, of_work in zip(rows, of_works, strict=True):
             left[row] = left[row][frames[row] :]
-            logits[row] = np.concatenate([logits[row], answer.logits])
-            counts[row] += answer.saturations
+            logits[row] = np.concatenate([logits[row], of_work])
+        counts[rows] += answer.saturations
     return Outcome(
         logits=logits, states=states, saturations=[tuple(row) for row in counts.tolist()]
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.lstm_cases import ACCUMULATORS, STYLES, Shape, assert_equal, make
+from tests.lstm_cases import ACCUMULATORS, STYLES, Shape, assert_equal, make, stacked
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Health, State
 from vau.errors import ConfigInvalid
@@ -144,7 +144,7 @@ def test_the_reference_advances_the_rows_named_and_no_other() -> None:
     pool, rows = States(np.full(shape, 77, np.int8), np.full(shape, 777, np.int16)), [3, 1]
     pool.h[rows], pool.c[rows] = case.states.h, case.states.c
     tier = kernel.open_kernel(case.weights, case.tilings, case.knobs, tier="reference")
-    tier.run(case.inputs, pool, rows)
+    tier.run(*stacked(case.inputs), pool, rows)
     np.testing.assert_array_equal(pool.h[rows], expected.states.h)
     np.testing.assert_array_equal(pool.c[rows], expected.states.c)
     assert (pool.h[[0, 2]] == 77).all()

@@ -323,15 +323,15 @@ def test_a_tier_that_computes_wrongly_is_told_from_the_others(
     class Wrong(NumpyKernel):
         def run(
             self,
-            inputs: Sequence[NDArray[np.int8]],
+            inputs: NDArray[np.int8],
+            lengths: Sequence[int],
             states: States,
             rows: Sequence[int],
             lanes: kernel.Lanes | None = None,
-        ) -> list[kernel.Answer]:
-            answers = super().run(inputs, states, rows, lanes)
-            for answer in answers:
-                answer.logits[:] ^= 1
-            return answers
+        ) -> kernel.Answer:
+            answer = super().run(inputs, lengths, states, rows, lanes)
+            answer.logits[:] ^= 1
+            return answer
 
     monkeypatch.setattr(kernel, "NumpyKernel", Wrong)
     verdict = replayed(folder, folder / "logits/a.jsonl")

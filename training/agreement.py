@@ -108,8 +108,8 @@ def _steps(kernel: Kernel, x: NDArray[np.int8], shape: Network) -> list[_Step]:
     for frame in range(len(x)):
         lanes = Lanes()
         before = States(states.h.copy(), states.c.copy())
-        (answer,) = kernel.run([x[frame : frame + 1]], states, [0], lanes)
-        steps.append(_Step(before, answer.logits[0], lanes, sum(answer.saturations)))
+        answer = kernel.run(x[frame : frame + 1], [1], states, [0], lanes)
+        steps.append(_Step(before, answer.logits[0], lanes, int(answer.saturations.sum())))
     return steps
 
 

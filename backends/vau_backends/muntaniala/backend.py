@@ -89,21 +89,24 @@ class Muntaniala:
         rows = self._slots.rows([item.slot for item in work])
         if not work:
             return []
-        ends = np.cumsum([len(item.features) for item in work])[:-1]
-        inputs = np.split(self._quantised([item.features for item in work]), ends)
-        answers = self._kernel.run(inputs, self._states, rows)
+        lengths = [len(item.features) for item in work]
+        inputs = self._quantised([item.features for item in work])
+        answer = self._kernel.run(inputs, lengths, self._states, rows)
         scale = 2**ACCUMULATOR_FRACTION_BITS * self._model.temperature
-        logits = np.concatenate([answer.logits for answer in answers])
-        log_probs = np.split(log_posteriors(logits, scale), ends)
-        return [
-            Result(
-                log_prob=log_prob,
-                logits=answer.logits,
-                inputs=x,
-                cost=self._costs.of(len(x), answer.saturations),
+        log_prob = log_posteriors(answer.logits, scale)
+        results, first = [], 0
+        for length, saturations in zip(lengths, answer.saturations.tolist(), strict=True):
+            frames = slice(first, first + length)
+            results.append(
+                Result(
+                    log_prob=log_prob[frames],
+                    logits=answer.logits[frames],
+                    inputs=inputs[frames],
+                    cost=self._costs.of(length, tuple(saturations)),
+                )
             )
-            for x, answer, log_prob in zip(inputs, answers, log_probs, strict=True)
-        ]
+            first += length
+        return results
 
     def snapshot(self, slot: Slot) -> bytes:
         """Copy h and c out."""

@@ -75,43 +75,36 @@ class CompiledKernel:
 
     def run(
         self,
-        inputs: Sequence[NDArray[np.int8]],
+        inputs: NDArray[np.int8],
+        lengths: Sequence[int],
         states: States,
         rows: Sequence[int],
         lanes: Lanes | None = None,
-    ) -> list[Answer]:
-        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
+    ) -> Answer:
+        """Advance the states in ``rows``; see ``port.Kernel``.
 
-        lanes: hears how many lanes the call had, and how many of them were doubtful.
-        Raises RuntimeError if another thread is in this method: its memory is one.
+        Raises ValueError for arrays that do not fit each other, RuntimeError if another thread
+               is in this method: its memory is one.
         """
         layers, classes = self._shape
-        lengths = np.array([len(x) for x in inputs], np.int32)
-        frames = int(lengths.sum())
-        logits = np.empty((frames, classes), np.int32)
-        events = np.empty((len(inputs), layers), np.int64)
+        logits = np.empty((len(inputs), classes), np.int32)
+        saturations = np.empty((len(lengths), layers), np.int64)
         total, doubtful = self._network.run(
+            len(lengths),
             len(inputs),
-            frames,
             len(states.h),
-            lengths,
+            np.array(lengths, np.int32),
             np.array(rows, np.int32),
-            np.concatenate(inputs) if inputs else b"",
+            np.ascontiguousarray(inputs),
             states.h,
             states.c,
             logits,
-            events,
+            saturations,
         )
         if lanes is not None:
             lanes.total += total
             lanes.doubtful += doubtful
-        ends = np.cumsum(lengths).tolist()
-        return [
-            Answer(logits[end - length : end], tuple(of_work))
-            for end, length, of_work in zip(
-                ends, lengths.tolist(), events.tolist(), strict=True
-            )
-        ]
+        return Answer(logits, saturations)
 
     def read_s(self) -> float:
         """Return the seconds to read every weight once: no frame of one stream takes less."""

@@ -97,18 +97,17 @@ class NumpyKernel:
 
     def run(
         self,
-        inputs: Sequence[NDArray[np.int8]],
+        inputs: NDArray[np.int8],
+        lengths: Sequence[int],
         states: States,
         rows: Sequence[int],
         lanes: Lanes | None = None,
-    ) -> list[Answer]:
-        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
-
-        lanes: hears how many lanes the call had, and how many of them were doubtful.
-        """
+    ) -> Answer:
+        """Advance the states in ``rows``; see ``port.Kernel``."""
         lanes = Lanes() if lanes is None else lanes
-        order = sorted(range(len(inputs)), key=lambda work: -len(inputs[work]))
-        places = [rows[work] for work in order]
+        ends = np.cumsum(lengths, dtype=np.int64)
+        order = np.argsort(np.negative(lengths), kind="stable")
+        places = np.array(rows, np.intp)[order]
         streams = [
             _Streams(
                 states.h[places, n].astype(np.float32),
@@ -118,19 +117,19 @@ class NumpyKernel:
             )
             for n in range(len(self._layers))
         ]
-        logits = [np.zeros((len(x), len(self._b_out)), np.int32) for x in inputs]
-        for start in range(0, max(map(len, inputs), default=0), BLOCK_STEPS):
+        logits = np.zeros((len(inputs), len(self._b_out)), np.int32)
+        works = [slice(ends[work] - lengths[work], ends[work]) for work in order]
+        for start in range(0, max(lengths, default=0), BLOCK_STEPS):
             block = slice(start, start + BLOCK_STEPS)
-            answers = self._advance([inputs[work][block] for work in order], streams)
-            for work, answer in zip(order, answers, strict=True):
+            answers = self._advance([inputs[work][block] for work in works], streams)
+            for work, answer in zip(works, answers, strict=True):
                 logits[work][block] = answer
+        saturations = np.zeros((len(order), len(streams)), np.int64)
         for n, of_layer in enumerate(streams):
             states.h[places, n] = of_layer.h
             states.c[places, n] = of_layer.c
-        return [
-            Answer(logits[work], tuple(int(of_layer.events[place]) for of_layer in streams))
-            for work, place in enumerate(np.argsort(order))
-        ]
+            saturations[order, n] = of_layer.events
+        return Answer(logits, saturations)
 
     def _advance(
         self, inputs: Sequence[NDArray[np.int8]], streams: Sequence[_Streams]

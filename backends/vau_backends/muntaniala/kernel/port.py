@@ -23,13 +23,13 @@ class Lanes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What some frames of one utterance came to."""
+    """What some frames of some utterances came to."""
 
     logits: NDArray[np.int32]
-    """12 fraction bits, shape (frames, classes)."""
+    """12 fraction bits, shape (frames, classes), as the inputs lie."""
 
-    saturations: tuple[int, ...]
-    """Per layer: clamps that changed a value, in MACs, row chain and cell."""
+    saturations: NDArray[np.int64]
+    """Clamps that changed a value, in MACs, row chain and cell; shape (works, layers)."""
 
 
 class Kernel(Protocol):
@@ -42,12 +42,15 @@ class Kernel(Protocol):
 
     def run(
         self,
-        inputs: Sequence[NDArray[np.int8]],
+        inputs: NDArray[np.int8],
+        lengths: Sequence[int],
         states: States,
         rows: Sequence[int],
         lanes: Lanes | None = None,
-    ) -> list[Answer]:
-        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
+    ) -> Answer:
+        """Advance the states in ``rows``, in place, each by its own frames.
 
-        lanes: hears how many lanes the call had, and how many of them were doubtful.
+        inputs:  of all works, one after the other, shape (frames, inputs).
+        lengths: how many of the frames are each work's.
+        lanes:   hears how many lanes the call had, and how many of them were doubtful.
         """

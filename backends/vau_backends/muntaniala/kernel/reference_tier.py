@@ -35,24 +35,28 @@ class ReferenceKernel:
 
     def run(
         self,
-        inputs: Sequence[NDArray[np.int8]],
+        inputs: NDArray[np.int8],
+        lengths: Sequence[int],
         states: States,
         rows: Sequence[int],
         lanes: Lanes | None = None,
-    ) -> list[Answer]:
-        """Advance the states in ``rows``, in place, each by its inputs, shape (frames, inputs).
+    ) -> Answer:
+        """Advance the states in ``rows``, work after work; see ``port.Kernel``.
 
-        lanes: hears how many lanes the call had, all of them doubtful: nobody asked a bound.
+        lanes: hears of all lanes as doubtful: nobody asked a bound.
         """
         if lanes is not None:
-            count = self._lanes_per_frame * sum(map(len, inputs))
-            lanes.total += count
-            lanes.doubtful += count
-        return [self._advance(x, states, row) for x, row in zip(inputs, rows, strict=True)]
-
-    def _advance(self, x: NDArray[np.int8], states: States, row: int) -> Answer:
-        """Take the frames of one work, as if it were alone."""
-        before = States(states.h[[row]], states.c[[row]])
-        done = cell.run(self._weights, self._tilings, self._knobs, x[np.newaxis], before)
-        states.h[row], states.c[row] = done.states.h[0], done.states.c[0]
-        return Answer(done.logits[0], tuple(done.saturations[0].tolist()))
+            lanes.total += self._lanes_per_frame * len(inputs)
+            lanes.doubtful += self._lanes_per_frame * len(inputs)
+        logits = np.zeros((len(inputs), len(self._weights.b_out)), np.int32)
+        saturations = np.zeros((len(lengths), len(self._tilings)), np.int64)
+        ends = np.cumsum(lengths, dtype=np.int64).tolist()
+        for work, (end, row) in enumerate(zip(ends, rows, strict=True)):
+            frames = slice(end - lengths[work], end)
+            before = States(states.h[[row]], states.c[[row]])
+            done = cell.run(
+                self._weights, self._tilings, self._knobs, inputs[np.newaxis, frames], before
+            )
+            states.h[row], states.c[row] = done.states.h[0], done.states.c[0]
+            logits[frames], saturations[work] = done.logits[0], done.saturations[0]
+        return Answer(logits, saturations)
