@@ -1,71 +1,47 @@
 """The wheel, built from this tree and installed where nothing else of the project is."""
 
-import shutil
-import subprocess
-import sys
-import sysconfig
-import tomllib
-import venv
 import wave
-import zipfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-PACKAGES: Final = (ROOT / "service/vau", ROOT / "backends/vau_backends")
-PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-OFFLINE: Final = ("--no-index", "--no-deps", "--disable-pip-version-check", "--quiet")
+from tests.packaging import (
+    EXTENSION,
+    PYPROJECT,
+    ROOT,
+    build_wheel,
+    can_compile,
+    copy_tree,
+    install,
+    names_in,
+    names_of_tree,
+    needs_compiler,
+    run,
+)
 
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Return what the command prints; its complaint becomes the failure's."""
-    clean = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=cwd, env=clean, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+PROJECT: Final = PYPROJECT["project"]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build from a copy: a build writes beside its sources, and would read old leftovers."""
-    source = tmp_path_factory.mktemp("source")
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for folder in ("service", "backends"):
-        shutil.copytree(ROOT / folder, source / folder, ignore=ignored)
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    pip = (sys.executable, "-m", "pip", "wheel", *OFFLINE, "--no-build-isolation")
-    run(*pip, "--wheel-dir", source / "wheels", source, cwd=source)
-    return next((source / "wheels").glob("*.whl"))
+    source = copy_tree(tmp_path_factory.mktemp("source"))
+    return build_wheel(source, tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an environment that has the wheel, and borrows our run-time libraries."""
-    home = tmp_path_factory.mktemp("installed")
-    venv.create(home, with_pip=False, symlinks=True)
-    python = home / "bin/python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", *OFFLINE, wheel, cwd=home)
-    site = next(home.glob("lib/python*/site-packages"))
-    # A path file adds that folder alone: its own path file, which leads here, stays unread.
-    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return home
+    return install(wheel, tmp_path_factory.mktemp("installed"))
 
 
-def test_the_wheel_holds_every_file_of_both_packages_and_nothing_else(wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    expected = {
-        str(path.relative_to(package.parent))
-        for package in PACKAGES
-        for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert names == expected
+def test_the_wheel_holds_every_file_of_both_packages_and_no_c_but_what_was_made_of_it(
+    wheel: Path,
+) -> None:
+    assert names_in(wheel) == names_of_tree() | ({EXTENSION} if can_compile() else set())
+
+
+def test_one_wheel_is_for_python_3_11_and_every_later_one(wheel: Path) -> None:
+    assert wheel.stem.split("-", 2)[2].startswith("cp311-abi3-")
 
 
 def test_the_installed_package_is_the_wheel_and_not_this_tree(installed: Path) -> None:
@@ -91,6 +67,14 @@ for found in sorted(entry_points(group="vau.backends")):
     assert run(installed / "bin/python", "-c", probe, cwd=installed).splitlines() == [
         f"{name} True" for name in sorted(PROJECT["entry-points"]["vau.backends"])
     ]
+
+
+@needs_compiler
+def test_the_installed_wheel_has_the_tiers_in_c(installed: Path) -> None:
+    probe = "from vau_backends.muntaniala.kernel import tiers; print(*tiers())"
+    *compiled, last = run(installed / "bin/python", "-c", probe, cwd=installed).split()
+    assert "portable" in compiled
+    assert last == "numpy"
 
 
 def test_the_installed_wheel_brings_the_models_of_this_tree(installed: Path) -> None:

@@ -17,7 +17,7 @@ from vau_backends.muntaniala.tables import SIGMOID, TANH
 from vau_backends.muntaniala.weights import NetworkWeights
 
 try:
-    from vau_backends.muntaniala.kernel import _native
+    import vau_backends.muntaniala.kernel._native as _native
 except ImportError as cause:
     _missing = str(cause)
 else:

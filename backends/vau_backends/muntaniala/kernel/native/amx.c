@@ -4,7 +4,7 @@
 #endif
 #include "avx512.h"
 
-#if VAU_X86 && defined(__linux__)
+#if VAU_AMX
 
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -17,7 +17,6 @@
 
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
 enum { TILE_COUNT = 8, AHEAD_BYTES = 3 * TILE_BYTES };
-
 
 static int has_amx_int8(void) {
     unsigned eax, ebx, ecx, edx;
@@ -43,7 +42,8 @@ TARGET static void begin(int streams) {
     const int first = streams < TILE_ROWS ? streams : TILE_ROWS;
     const int second = streams > TILE_ROWS ? streams - TILE_ROWS : 1;
     struct config config = {.palette = 1};
-    const int rows[TILE_COUNT] = {first, first, second, second, first, second, TILE_ROWS, TILE_ROWS};
+    const int rows[TILE_COUNT] = {first, first,  second,    second,
+                                  first, second, TILE_ROWS, TILE_ROWS};
     for (int tile = 0; tile < TILE_COUNT; tile++) {
         config.row_bytes[tile] = LINE;
         config.rows[tile] = (uint8_t)rows[tile];
@@ -85,19 +85,20 @@ INLINE void multiply_tile(const struct product *p, int tile, const int is_wide) 
     _tile_dpbssd(3, 5, 7);
 }
 
-INLINE void store(int32_t *sums, const int is_wide) {
-    _tile_stored(0, sums, LINE);
-    _tile_stored(1, sums + HALF_SUMS, LINE);
+INLINE void store(const struct product *p, const int is_wide) {
+    const long bytes = (long)(p->stream_stride * sizeof *p->sums);
+    _tile_stored(0, p->sums, bytes);
+    _tile_stored(1, sums_of(p, 1, 0), bytes);
     if (!is_wide) return;
-    _tile_stored(2, sums + TILE_ROWS * HALF, LINE);
-    _tile_stored(3, sums + HALF_SUMS + TILE_ROWS * HALF, LINE);
+    _tile_stored(2, sums_of(p, 0, TILE_ROWS), bytes);
+    _tile_stored(3, sums_of(p, 1, TILE_ROWS), bytes);
 }
 
 INLINE void multiply_tiles(const struct product *p, const int is_wide) {
     clear();
     for (int tile = p->from_row / TILE_ROWS; tile < ceil_div(p->to_row, TILE_ROWS); tile++)
         multiply_tile(p, tile, is_wide);
-    store(p->sums, is_wide);
+    store(p, is_wide);
 }
 
 TARGET static void multiply(const struct product *p) {

@@ -6,6 +6,16 @@
 
 enum { ARENA_ALIGNMENT = 64 };
 
+/* Where the address sanitizer looks on, it stops whoever leaves a part for the next one. */
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+enum { ARENA_FENCE = 4 * ARENA_ALIGNMENT };
+#else
+enum { ARENA_FENCE = 0 };
+#define ASAN_POISON_MEMORY_REGION(from, bytes) ((void)(from), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(from, bytes) ((void)(from), (void)(bytes))
+#endif
+
 /* Hands out parts of a block; without one (base NULL) it finds how much is needed. */
 struct arena {
     char *base;
@@ -13,8 +23,14 @@ struct arena {
 };
 
 static inline void *take(struct arena *arena, size_t bytes) {
-    void *part = arena->base ? arena->base + arena->used : NULL;
-    arena->used += (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+    const size_t whole =
+        (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT + ARENA_FENCE;
+    char *part = arena->base ? arena->base + arena->used : NULL;
+    if (part) {
+        ASAN_UNPOISON_MEMORY_REGION(part, bytes);
+        ASAN_POISON_MEMORY_REGION(part + bytes, whole - bytes);
+    }
+    arena->used += whole;
     return part;
 }
 

@@ -38,7 +38,7 @@ INLINE void rows_of(const struct product *p, int first, int half, const int coun
         }
     }
     for (int n = 0; n < count; n++) {
-        int32_t *to = p->sums + half * HALF_SUMS + (first + n) * HALF;
+        int32_t *to = sums_of(p, half, first + n);
         for (int pair = 0; pair < QUARTERS; pair += 2) { /* hadd joins by 128 bits */
             const __m256i joined = _mm256_hadd_epi32(sums[n][pair], sums[n][pair + 1]);
             const __m256i ordered = _mm256_permute4x64_epi64(joined, _MM_SHUFFLE(3, 1, 2, 0));

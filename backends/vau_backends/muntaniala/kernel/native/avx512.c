@@ -6,7 +6,7 @@
 #define TARGET TARGET_AVX512
 #define INLINE INLINE_AVX512
 
-enum { STREAMS_AT_ONCE = 12 };
+enum { STREAMS_AT_ONCE = 12, BOUNDS_AHEAD = 64 };
 enum { OFFSET = 128 }; /* vpdpbusd takes weights without sign: w + 128 */
 
 static int is_here(void) {
@@ -50,8 +50,8 @@ INLINE void multiply_some(const struct product *p, int first, const int count) {
         }
     }
     for (int n = 0; n < count; n++) {
-        _mm512_storeu_si512(p->sums + (first + n) * HALF, low[n]);
-        _mm512_storeu_si512(p->sums + HALF_SUMS + (first + n) * HALF, high[n]);
+        _mm512_storeu_si512(sums_of(p, 0, first + n), low[n]);
+        _mm512_storeu_si512(sums_of(p, 1, first + n), high[n]);
     }
 }
 
@@ -239,6 +239,7 @@ TARGET static void saturate_one(struct step *step, int group) {
             const struct place at = {group, column, gate};
             const struct product product = product_of(step, at, NULL);
             const struct bound *bound = step->layer->bounds + index_of(step->layer, at);
+            _mm_prefetch((const char *)(bound + BOUNDS_AHEAD), _MM_HINT_T0);
             const int32_t left = TWICE_RAIL + 1 - bound->bias
                                  - bound->x * step->length_of[X][column * STREAMS]
                                  - bound->h * step->length_of[H][column * STREAMS];

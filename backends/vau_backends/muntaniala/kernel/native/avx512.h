@@ -18,7 +18,8 @@ void avx512_cell(struct step *step, int group);
 struct halves {
     __m512i low, high;
 };
-__m512i avx512_proven(struct step *step, struct place at, int stream, int half, __m512i sums);
+TARGET_AVX512 __m512i avx512_proven(struct step *step, struct place at, int stream, int half,
+                                    __m512i sums);
 
 /* What the sums of a die must stay below, in magnitude, to be beyond doubt; by stream, and
  * twice in 16 bits. */

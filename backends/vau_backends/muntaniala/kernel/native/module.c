@@ -11,7 +11,7 @@
 
 static const struct tier *const all_tiers[] = {
 #if VAU_X86
-#if defined(__linux__)
+#if VAU_AMX
     &amx_tier,
 #endif
     &avx512_tier, &avx2_tier,

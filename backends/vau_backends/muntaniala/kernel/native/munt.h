@@ -108,7 +108,8 @@ struct product {
     size_t stride;                /* bytes between streams */
     int count;                    /* of streams */
     const int32_t *sum_x, *sum_h; /* of the operands in these rows, [count], or NULL for 0 */
-    int32_t *sums;                /* [2][STREAMS][HALF] */
+    int32_t *sums;                /* each half and stream is HALF of them, so far apart: */
+    size_t half_stride, stream_stride;
 };
 
 enum part { X, H };
@@ -164,6 +165,10 @@ static inline size_t index_of(const struct layer *layer, struct place at) {
 static inline const int8_t *panel_of(const struct layer *layer, struct place at) {
     return layer->weights + index_of(layer, at) * panel_bytes(layer);
 }
+/* Where a product puts the sums of one half and stream. */
+static inline int32_t *sums_of(const struct product *p, int half, int stream) {
+    return p->sums + (size_t)half * p->half_stride + (size_t)stream * p->stream_stride;
+}
 /* What the sums of a die start from: the biases in column 0, [2][HALF]. */
 static inline const int32_t *start_of(const struct layer *layer, struct place at) {
     static const int32_t zeros[GROUP] = {0};
@@ -207,6 +212,8 @@ static inline struct product product_of(const struct step *step, struct place at
         .sum_x = step->from_row ? NULL : step->sums_of[X] + (size_t)at.column * STREAMS,
         .sum_h = step->sums_of[H] + (size_t)at.column * STREAMS,
         .sums = sums,
+        .half_stride = HALF_SUMS,
+        .stream_stride = HALF,
     };
 }
 

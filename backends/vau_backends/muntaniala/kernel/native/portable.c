@@ -34,7 +34,7 @@ static void multiply(const struct product *p) {
                 for (int n = 0; n < HALF / 4; n++)
                     sums[n] += added((w[n] << 8 >> 8) * even) + added((w[n] >> 8) * odd);
             }
-            memcpy(p->sums + half * HALF_SUMS + stream * HALF, sums, sizeof sums);
+            memcpy(sums_of(p, half, stream), sums, sizeof sums);
         }
 }
 

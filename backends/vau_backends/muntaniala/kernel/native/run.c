@@ -201,16 +201,12 @@ static void add_x_first(struct walk *walk, int n, int from, int to) {
     for (int index = 0; index < (int)places_of(layer); index++) {
         const struct place at = {index / GATES / layer->columns,
                                  index / GATES % layer->columns, index % GATES};
-        struct product product = product_of(now, at, now->sums);
+        struct product product = product_of(now, at, walk->x_sums + (size_t)index * GROUP);
+        product.half_stride = HALF;
+        product.stream_stride = places_of(layer) * GROUP;
         product.to_row = layer->x_rows;
         product.sum_h = NULL;
         walk->network->tier->multiply(&product);
-        for (int row = 0; row < now->count; row++) {
-            int32_t *sums =
-                walk->x_sums + ((size_t)row * places_of(layer) + (size_t)index) * GROUP;
-            memcpy(sums, now->sums + row * HALF, HALF * sizeof *sums);
-            memcpy(sums + HALF, now->sums + HALF_SUMS + row * HALF, HALF * sizeof *sums);
-        }
     }
 }
 
@@ -287,6 +283,8 @@ static void classify(struct walk *walk, int first, int count) {
             .count = count,
             .sum_h = sums,
             .sums = walk->step.sums,
+            .half_stride = HALF_SUMS,
+            .stream_stride = HALF,
         };
         network->tier->multiply(&product);
         for (int row = 0; row < count; row++)

@@ -11,6 +11,13 @@
 #define VAU_X86 0
 #endif
 
+/* The tiles of AMX: gcc knows them from version 11 on, and Linux hands them out. */
+#if VAU_X86 && defined(__linux__) && (defined(__clang__) || __GNUC__ >= 11)
+#define VAU_AMX 1
+#else
+#define VAU_AMX 0
+#endif
+
 /* Multiplications a second that the tiles of AMX do at best, measured for some milliseconds;
  * 0 where there are none. */
 double amx_peak(void);

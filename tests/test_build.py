@@ -1,0 +1,146 @@
+"""The C of the kernel: what compiles it, what carries it, and what is left without it."""
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import wave
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from tests.packaging import (
+    COMPILER,
+    EXTENSION,
+    HEADERS,
+    KERNEL,
+    PYPROJECT,
+    ROOT,
+    build_wheel,
+    can_compile,
+    copy_tree,
+    install,
+    names_in,
+    names_of_tree,
+    needs_compiler,
+    run,
+)
+
+MODULES: Final[list[dict[str, Any]]] = PYPROJECT["tool"]["setuptools"]["ext-modules"]
+(MODULE,) = MODULES
+NATIVE: Final = ROOT / "backends" / KERNEL / "native"
+WARNINGS: Final = ("-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion")
+
+
+def in_tree(paths: list[Path]) -> set[str]:
+    return {str(path.relative_to(ROOT)) for path in paths}
+
+
+# --- the compiler -----------------------------------------------------------------------
+
+
+def test_every_file_of_c_is_compiled_and_every_header_watched() -> None:
+    assert set(MODULE["sources"]) == in_tree(list(NATIVE.glob("*.c")))
+    assert set(MODULE["depends"]) == in_tree(list(NATIVE.glob("*.h")))
+
+
+def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds() -> None:
+    assert [flag for flag in MODULE["extra-compile-args"] if flag.startswith("-m")] == []
+
+
+@needs_compiler
+@pytest.mark.parametrize("source", sorted(MODULE["sources"]), ids=lambda path: Path(path).stem)
+def test_the_compiler_has_nothing_to_say(source: str, tmp_path: Path) -> None:
+    flags = [*MODULE["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS]
+    run(*COMPILER, *flags, "-c", source, "-o", tmp_path / "made.o", cwd=ROOT)
+
+
+@needs_compiler
+def test_the_portable_tier_is_compiled_to_no_instruction_of_another(tmp_path: Path) -> None:
+    """Registers of AVX are named ymm and zmm; a processor without them must run this file."""
+    assembly = tmp_path / "portable.s"
+    flags = MODULE["extra-compile-args"]
+    run(*COMPILER, *flags, "-S", NATIVE / "portable.c", "-o", assembly, cwd=ROOT)
+    assert re.findall(r"%[yz]mm\d+", assembly.read_text()) == []
+
+
+# --- the source archive -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = copy_tree(tmp_path_factory.mktemp("source"))
+    build = (sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir")
+    run(*build, source / "made", source, cwd=source)
+    return next((source / "made").glob("*.tar.gz"))
+
+
+def test_the_source_archive_holds_all_the_c(archive: Path) -> None:
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    assert in_tree(list(NATIVE.iterdir())) <= names
+
+
+def test_the_source_archive_builds_the_wheel_of_the_tree(archive: Path, tmp_path: Path) -> None:
+    built = names_in(build_wheel(archive, tmp_path))
+    assert built == names_of_tree() | ({EXTENSION} if can_compile() else set())
+
+
+# --- without a compiler -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel_without_c(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = copy_tree(tmp_path_factory.mktemp("source"))
+    return build_wheel(source, tmp_path_factory.mktemp("wheels"), CC="false")
+
+
+@pytest.fixture(scope="module")
+def without_c(wheel_without_c: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return install(wheel_without_c, tmp_path_factory.mktemp("without_c"))
+
+
+def test_without_a_compiler_the_wheel_has_all_but_the_extension(wheel_without_c: Path) -> None:
+    assert names_in(wheel_without_c) == names_of_tree()
+
+
+def test_without_a_compiler_the_only_tier_is_numpy_and_it_says_why(without_c: Path) -> None:
+    probe = (
+        "from vau_backends.muntaniala import kernel as k; print(k.tiers(), k.compiled.WHY_NOT)"
+    )
+    said = run(without_c / "bin/python", "-c", probe, cwd=without_c)
+    assert said.startswith("('numpy',) the C kernel was not built with this installation")
+
+
+def test_asking_for_a_tier_that_was_not_built_says_why_it_is_not_there(
+    without_c: Path,
+) -> None:
+    probe = "from vau_backends.muntaniala.kernel import choose; choose()"
+    done = subprocess.run(
+        [without_c / "bin/python", "-c", probe],
+        env={"VAU_KERNEL": "portable"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "VAU_KERNEL=portable: the C kernel was not built" in done.stderr
+    assert "take one of numpy" in done.stderr
+
+
+def test_without_a_compiler_the_command_computes_the_same_bits(
+    without_c: Path, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(5).integers(-3000, 3000, 16_000).astype("<i2")
+    with wave.open(str(tmp_path / "noise.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(noise.tobytes())
+
+    def digest_of_logits(home: Path) -> str:
+        run(home / "bin/vau", "transcribe", "noise.wav", "--out", "heard", cwd=tmp_path)
+        summary = json.loads((tmp_path / "heard/noise.jsonl").read_text().splitlines()[-1])
+        return str(summary["output_digest"])
+
+    assert digest_of_logits(without_c) == digest_of_logits(Path(sys.prefix))
