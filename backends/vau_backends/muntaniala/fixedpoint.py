@@ -30,10 +30,14 @@ S16_MIN, S16_MAX = -32_768, 32_767
 def to_s8(values: NDArray[np.floating[Any]], fraction_bits: int) -> NDArray[np.int8]:
     """Round to ``fraction_bits``, ties to even, then clamp to 8 bits.
 
-    values: finite, any shape. The scaling is exact: a power of two, in float64.
+    values: finite, any shape. The scaling is exact: a power of two. So the clamp may go first,
+            and nothing overflows, however large.
     """
-    scaled = np.rint(values.astype(np.float64) * 2.0**fraction_bits)
-    return scaled.clip(S8_MIN, S8_MAX).astype(np.int8)
+    unit = 2.0**-fraction_bits
+    scaled = np.minimum(np.maximum(values, S8_MIN * unit), S8_MAX * unit)
+    scaled *= 2.0**fraction_bits
+    rounded: NDArray[np.int8] = np.rint(scaled, out=scaled).astype(np.int8)
+    return rounded
 
 
 @dataclass(slots=True)

@@ -24,11 +24,10 @@ class Network:
     ) -> None: ...
     def run(
         self,
-        works: int,
         frames: int,
         pool_rows: int,
-        lengths: Buffer,
-        rows: Buffer,
+        lengths: list[int],
+        rows: list[int],
         inputs: Buffer,
         h: Buffer,
         c: Buffer,

@@ -90,12 +90,11 @@ class CompiledKernel:
         logits = np.empty((len(inputs), classes), np.int32)
         saturations = np.empty((len(lengths), layers), np.int64)
         total, doubtful = self._network.run(
-            len(lengths),
             len(inputs),
             len(states.h),
-            np.array(lengths, np.int32),
-            np.array(rows, np.int32),
-            np.ascontiguousarray(inputs),
+            list(lengths),
+            list(rows),
+            inputs,
             states.h,
             states.c,
             logits,

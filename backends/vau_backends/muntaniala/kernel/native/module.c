@@ -163,56 +163,78 @@ static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywo
     return (PyObject *)self;
 }
 
+/* The numbers of a list, in memory of its own; NULL with an exception set. */
+static int32_t *numbers(PyObject *list, Py_ssize_t count) {
+    int32_t *values = PyMem_Malloc(((size_t)count + 1) * sizeof *values);
+    if (!values) PyErr_NoMemory();
+    for (Py_ssize_t n = 0; values && n < count; n++) {
+        const long value = PyLong_AsLong(PyList_GetItem(list, n)); /* borrowed */
+        if (value < 0 || value > INT32_MAX) {
+            if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "%ld is out of range", value);
+            PyMem_Free(values);
+            return NULL;
+        }
+        values[n] = (int32_t)value;
+    }
+    return values;
+}
+
 /* Whether the works are such that nothing outside the arrays is touched. */
 static int are_sound(const struct call *call, size_t frames, size_t pool_rows) {
     size_t total = 0;
     for (int work = 0; work < call->works; work++) {
-        if (call->lengths[work] < 0 || call->pool_rows[work] < 0
-            || (size_t)call->pool_rows[work] >= pool_rows)
-            return 0;
+        if ((size_t)call->pool_rows[work] >= pool_rows) return 0;
         total += (size_t)call->lengths[work];
     }
     return total == frames;
 }
 
+/* Run without the lock of the interpreter; the answer is that of Network.run. */
+static PyObject *run_alone(Network *self, struct call *call) {
+    int failed;
+    if (atomic_flag_test_and_set(&self->is_busy)) {
+        PyErr_SetString(PyExc_RuntimeError, "another thread is running this network");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    failed = munt_run(&self->network, &self->workspace, call);
+    Py_END_ALLOW_THREADS
+    atomic_flag_clear(&self->is_busy);
+    if (failed) return PyErr_NoMemory();
+    return Py_BuildValue("LL", (long long)call->lanes, (long long)call->doubtful);
+}
+
 static PyObject *run(PyObject *object, PyObject *args) {
     Network *self = (Network *)object;
     const struct network *network = &self->network;
-    const size_t layers = (size_t)network->layer_count;
-    const size_t hidden = (size_t)network->layers[0].hidden;
-    int works;
+    const size_t layers = (size_t)network->layer_count, hidden = (size_t)network->layers[0].hidden;
     Py_ssize_t frames, pool_rows;
     PyObject *lengths, *rows, *inputs, *h, *c, *logits, *events;
-    if (!PyArg_ParseTuple(args, "innOOOOOOO", &works, &frames, &pool_rows, &lengths, &rows,
-                          &inputs, &h, &c, &logits, &events))
+    if (!PyArg_ParseTuple(args, "nnO!O!OOOOO", &frames, &pool_rows, &PyList_Type, &lengths,
+                          &PyList_Type, &rows, &inputs, &h, &c, &logits, &events))
         return NULL;
-    struct call call = {.works = works};
+    const Py_ssize_t works = PyList_Size(lengths);
+    int32_t *of_works = PyList_Size(rows) == works ? numbers(lengths, works) : NULL;
+    int32_t *of_rows = of_works ? numbers(rows, works) : NULL;
+    struct call call = {.works = (int)works, .lengths = of_works, .pool_rows = of_rows};
     struct buffers buffers = {.count = 0};
     const size_t w = (size_t)works, f = (size_t)frames, pool = (size_t)pool_rows * layers * hidden;
-    const int sound =
-        (call.lengths = content(&buffers, lengths, w * sizeof(int32_t), 0))
-        && (call.pool_rows = content(&buffers, rows, w * sizeof(int32_t), 0))
+    const size_t scores = f * (size_t)network->classes * sizeof(int32_t);
+    const int is_there =
+        of_rows
         && (call.inputs = content(&buffers, inputs, f * (size_t)network->layers[0].inputs, 0))
         && (call.h = content(&buffers, h, pool, PyBUF_WRITABLE))
         && (call.c = content(&buffers, c, pool * sizeof(int16_t), PyBUF_WRITABLE))
-        && (call.logits = content(&buffers, logits, f * (size_t)network->classes * sizeof(int32_t),
-                                  PyBUF_WRITABLE))
+        && (call.logits = content(&buffers, logits, scores, PyBUF_WRITABLE))
         && (call.events = content(&buffers, events, w * layers * sizeof(int64_t), PyBUF_WRITABLE));
     PyObject *answer = NULL;
-    if (sound && !are_sound(&call, f, (size_t)pool_rows)) {
+    if (is_there && are_sound(&call, f, (size_t)pool_rows))
+        answer = run_alone(self, &call);
+    else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");
-    } else if (sound && atomic_flag_test_and_set(&self->is_busy)) {
-        PyErr_SetString(PyExc_RuntimeError, "another thread is running this network");
-    } else if (sound) {
-        int failed;
-        Py_BEGIN_ALLOW_THREADS
-        failed = munt_run(network, &self->workspace, &call);
-        Py_END_ALLOW_THREADS
-        atomic_flag_clear(&self->is_busy);
-        answer = failed ? PyErr_NoMemory()
-                        : Py_BuildValue("LL", (long long)call.lanes, (long long)call.doubtful);
-    }
     give_back(&buffers);
+    PyMem_Free(of_works);
+    PyMem_Free(of_rows);
     return answer;
 }
 
@@ -229,7 +251,7 @@ static PyObject *peak(PyObject *module, PyObject *none) {
 static PyMethodDef network_methods[] = {
     {"read_s", read_s, METH_NOARGS, "Seconds to read every weight once."},
     {"run", run, METH_VARARGS,
-     "run(works, frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
+     "run(frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
      "Advance states in place; write logits and events. Returns lanes, and how many were in "
      "doubt."},
     {NULL, NULL, 0, NULL},
