@@ -6,7 +6,7 @@
 #define TARGET TARGET_AVX512
 #define INLINE INLINE_AVX512
 
-enum { STREAMS_AT_ONCE = 12, BOUNDS_AHEAD = 64 };
+enum { STREAMS_AT_ONCE = 12 };
 enum { OFFSET = 128 }; /* vpdpbusd takes weights without sign: w + 128 */
 
 static int is_here(void) {
@@ -202,59 +202,43 @@ TARGET __m512i avx512_proven(struct step *step, struct place at, int stream, int
 
 /* --- the rows of dies ------------------------------------------------------------------ */
 
-/* One stream waits for the weights alone: ask for those of the next panel, keep four sums
- * going, and the rows of the four gates in registers. */
-INLINE struct halves multiply_one(const struct product *p, size_t ahead) {
-    __m512i low = without_offset(p, 0), high = low;
-    __m512i low_too = _mm512_setzero_si512(), high_too = low_too;
-    int row = p->from_row;
-    for (; row + 1 < p->to_row; row += 2) {
-        const int8_t *w = p->panel + row_offset(row, 0), *next = p->panel + row_offset(row + 1, 0);
+/* One stream waits for the weights alone: ask for those of the next die early, and let the four
+ * gates share its operands. `product` is that of the first gate; the panels of the others follow. */
+INLINE void multiply_one(const struct product *p, size_t panel_bytes, struct halves sums[GATES]) {
+    for (int gate = 0; gate < GATES; gate++)
+        sums[gate] = (struct halves){without_offset(p, 0), without_offset(p, 0)};
+    for (int row = p->from_row; row < p->to_row; row++) {
         const __m512i four = four_of(p->operands + row * ROW_ELEMENTS);
-        const __m512i four_too = four_of(p->operands + (row + 1) * ROW_ELEMENTS);
-        _mm_prefetch((const char *)w + ahead, _MM_HINT_T0);
-        _mm_prefetch((const char *)w + ahead + LINE, _MM_HINT_T0);
-        _mm_prefetch((const char *)next + ahead, _MM_HINT_T0);
-        _mm_prefetch((const char *)next + ahead + LINE, _MM_HINT_T0);
-        low = _mm512_dpbusd_epi32(low, with_offset(w), four);
-        high = _mm512_dpbusd_epi32(high, with_offset(w + LINE), four);
-        low_too = _mm512_dpbusd_epi32(low_too, with_offset(next), four_too);
-        high_too = _mm512_dpbusd_epi32(high_too, with_offset(next + LINE), four_too);
+        for (int gate = 0; gate < GATES; gate++) {
+            const int8_t *w = p->panel + (size_t)gate * panel_bytes + row_offset(row, 0);
+            _mm_prefetch((const char *)w + GATES * panel_bytes, _MM_HINT_T0);
+            _mm_prefetch((const char *)w + GATES * panel_bytes + LINE, _MM_HINT_T0);
+            sums[gate].low = _mm512_dpbusd_epi32(sums[gate].low, with_offset(w), four);
+            sums[gate].high = _mm512_dpbusd_epi32(sums[gate].high, with_offset(w + LINE), four);
+        }
     }
-    if (row < p->to_row) {
-        const int8_t *w = p->panel + row_offset(row, 0);
-        const __m512i four = four_of(p->operands + row * ROW_ELEMENTS);
-        low = _mm512_dpbusd_epi32(low, with_offset(w), four);
-        high = _mm512_dpbusd_epi32(high, with_offset(w + LINE), four);
-    }
-    return (struct halves){_mm512_add_epi32(low, low_too), _mm512_add_epi32(high, high_too)};
 }
 
 TARGET static void saturate_one(struct step *step, int group) {
-    __m512i rows[GATES];
-    int64_t events = 0;
-    for (int gate = 0; gate < GATES; gate++) rows[gate] = _mm512_setzero_si512();
-    for (int column = 0; column < step->layer->columns; column++)
+    struct halves sums[GATES];
+    struct limits limits[GATES];
+    for (int column = 0; column < step->layer->columns; column++) {
+        const struct product product = product_of(step, (struct place){group, column, 0}, NULL);
+        multiply_one(&product, panel_bytes(step->layer), sums);
         for (int gate = 0; gate < GATES; gate++) {
             const struct place at = {group, column, gate};
-            const struct product product = product_of(step, at, NULL);
-            const struct bound *bound = step->layer->bounds + index_of(step->layer, at);
-            _mm_prefetch((const char *)(bound + BOUNDS_AHEAD), _MM_HINT_T0);
-            const int32_t left = TWICE_RAIL + 1 - bound->bias
-                                 - bound->x * step->length_of[X][column * STREAMS]
-                                 - bound->h * step->length_of[H][column * STREAMS];
-            const uint32_t limit = left < 0 ? 0 : left > INT16_MAX ? INT16_MAX : (uint32_t)left;
-            struct halves sums = multiply_one(&product, panel_bytes(step->layer));
+            int16_t *row = a_of(step, gate, 0);
+            const __m512i before = column ? _mm512_loadu_si512(row) : _mm512_setzero_si512();
             const int32_t *start = start_of(step->layer, at), *more = x_sums_of(step, at, 0);
-            if (more) sums = plus(sums, two_of(more, more + HALF));
-            if (column == 0) sums = plus(sums, two_of(start, start + HALF));
-            const __m512i die = die_of(step, at, limit | limit << 16, 0, sums);
-            const __m512i kept = _mm512_adds_epi16(rows[gate], die);
-            events += differing(kept, _mm512_add_epi16(rows[gate], die));
-            rows[gate] = kept;
+            set_limits(step, at, &limits[gate]);
+            if (more) sums[gate] = plus(sums[gate], two_of(more, more + HALF));
+            if (column == 0) sums[gate] = plus(sums[gate], two_of(start, start + HALF));
+            const __m512i die = die_of(step, at, limits[gate].twice[0], 0, sums[gate]);
+            const __m512i kept = _mm512_adds_epi16(before, die);
+            step->events[0] += differing(kept, _mm512_add_epi16(before, die));
+            _mm512_storeu_si512(row, kept);
         }
-    for (int gate = 0; gate < GATES; gate++) _mm512_storeu_si512(a_of(step, gate, 0), rows[gate]);
-    step->events[0] += events;
+    }
 }
 
 /* `join` with its constants. */
