@@ -51,6 +51,12 @@ def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds() -> None:
     assert [flag for flag in MODULE["extra-compile-args"] if flag.startswith("-m")] == []
 
 
+def test_no_line_of_c_is_longer_than_a_hundred_columns() -> None:
+    files = [*NATIVE.glob("*.c"), *NATIVE.glob("*.h")]
+    lines = [(path.name, line) for path in files for line in path.read_text().splitlines()]
+    assert [(name, line) for name, line in lines if len(line) > 100] == []
+
+
 @needs_compiler
 @pytest.mark.parametrize("source", sorted(MODULE["sources"]), ids=lambda path: Path(path).stem)
 def test_the_compiler_has_nothing_to_say(source: str, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ else:
 TIERS: Final[tuple[str, ...]] = () if _missing else tuple(_native.tiers())
 WHY_NOT: Final = _missing and f"the C kernel was not built with this installation ({_missing})"
 ACCUMULATORS: Final = ("sat", "wrap", "wide")  # in the order of munt.h
-MOST_PRODUCTS: Final = 2**15  # of a die: 32 bits hold twice their sum, whatever they are
+MOST_PRODUCTS: Final = 2**14  # of a die: 32 bits hold four times their sum, whatever it is
 
 
 def amx_peak() -> float:

@@ -107,11 +107,11 @@ class NumpyKernel:
         lanes = Lanes() if lanes is None else lanes
         ends = np.cumsum(lengths, dtype=np.int64)
         order = np.argsort(np.negative(lengths), kind="stable")
-        places = np.array(rows, np.intp)[order]
+        pool_rows = np.array(rows, np.intp)[order]
         streams = [
             _Streams(
-                states.h[places, n].astype(np.float32),
-                states.c[places, n].astype(np.int32),
+                states.h[pool_rows, n].astype(np.float32),
+                states.c[pool_rows, n].astype(np.int32),
                 np.zeros(len(order), np.int64),
                 lanes,
             )
@@ -126,8 +126,8 @@ class NumpyKernel:
                 logits[work][block] = answer
         saturations = np.zeros((len(order), len(streams)), np.int64)
         for n, of_layer in enumerate(streams):
-            states.h[places, n] = of_layer.h
-            states.c[places, n] = of_layer.c
+            states.h[pool_rows, n] = of_layer.h
+            states.c[pool_rows, n] = of_layer.c
             saturations[order, n] = of_layer.events
         return Answer(logits, saturations)
 

@@ -14,7 +14,7 @@ from vau_backends.muntaniala.states import States
 class Lanes:
     """How many lanes there were, and how many of them no bound cleared.
 
-    A lane is the sum of one frame, unit, gate and die column.
+    A lane here is the sum of one frame, unit, gate and die column; the service's is a thread.
     """
 
     total: int = 0

@@ -119,9 +119,9 @@ INLINE void saturate_all(struct step *step, int group, const int is_wide) {
             set_limits(step, at, &limits);
             multiply_tiles(&product, is_wide);
             if (column)
-                join(step, at, &limits, step->sums, 0, step->count, 0, 0);
+                join(step, at, &limits, step->sums, 0, 0);
             else
-                join(step, at, &limits, step->sums, 0, step->count, 1, 0);
+                join(step, at, &limits, step->sums, 1, 0);
         }
 }
 
@@ -158,7 +158,7 @@ double amx_peak(void) { return is_here() ? peak() : 0.0; }
 
 const struct tier amx_tier = {
     "amx",    is_here,        begin,    end,
-    multiply, avx512_place, saturate, avx512_cell,
+    multiply, avx512_spread, saturate, avx512_cell,
 };
 
 #else

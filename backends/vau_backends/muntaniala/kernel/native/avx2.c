@@ -60,7 +60,7 @@ TARGET static void saturate(struct step *step, int group) { saturate_dies(step, 
 TARGET static void cell(struct step *step, int group) { advance_cells(step, group); }
 
 const struct tier avx2_tier = {
-    "avx2", is_here, nothing_for, nothing, multiply, portable_place, saturate, cell,
+    "avx2", is_here, nothing_for, nothing, multiply, portable_spread, saturate, cell,
 };
 
 #endif

@@ -57,7 +57,8 @@ INLINE void multiply_some(const struct product *p, int first, const int count) {
 
 TARGET void avx512_multiply(const struct product *p) {
     int first = 0;
-    for (; first + 12 <= p->count; first += 12) multiply_some(p, first, 12);
+    for (; first + STREAMS_AT_ONCE <= p->count; first += STREAMS_AT_ONCE)
+        multiply_some(p, first, STREAMS_AT_ONCE);
     for (; first + 4 <= p->count; first += 4) multiply_some(p, first, 4);
     for (; first < p->count; first++) multiply_some(p, first, 1);
 }
@@ -111,7 +112,7 @@ INLINE __m512i lengths_of(__m512i squares) {
     return _mm512_add_epi32(both, _mm512_set1_epi32(1));
 }
 
-TARGET void avx512_place(struct step *step, enum part part, const int8_t *const *values) {
+TARGET void avx512_spread(struct step *step, enum part part, const int8_t *const *values) {
     for (int column = 0; column < step->layer->columns; column++) {
         const struct share share = share_of(step->layer, part, column);
         int8_t *to = (int8_t *)operands_of(step, column, 0) + share.first;
@@ -203,7 +204,8 @@ TARGET __m512i avx512_proven(struct step *step, struct place at, int stream, int
 /* --- the rows of dies ------------------------------------------------------------------ */
 
 /* One stream waits for the weights alone: ask for those of the next die early, and let the four
- * gates share its operands. `product` is that of the first gate; the panels of the others follow. */
+ * gates share its operands. The product is that of the first gate, whose panel the other three
+ * follow. */
 INLINE void multiply_one(const struct product *p, size_t panel_bytes, struct halves sums[GATES]) {
     for (int gate = 0; gate < GATES; gate++)
         sums[gate] = (struct halves){without_offset(p, 0), without_offset(p, 0)};
@@ -221,7 +223,7 @@ INLINE void multiply_one(const struct product *p, size_t panel_bytes, struct hal
 
 TARGET static void saturate_one(struct step *step, int group) {
     struct halves sums[GATES];
-    struct limits limits[GATES];
+    struct limits limits;
     for (int column = 0; column < step->layer->columns; column++) {
         const struct product product = product_of(step, (struct place){group, column, 0}, NULL);
         multiply_one(&product, panel_bytes(step->layer), sums);
@@ -230,10 +232,10 @@ TARGET static void saturate_one(struct step *step, int group) {
             int16_t *row = a_of(step, gate, 0);
             const __m512i before = column ? _mm512_loadu_si512(row) : _mm512_setzero_si512();
             const int32_t *start = start_of(step->layer, at), *more = x_sums_of(step, at, 0);
-            set_limits(step, at, &limits[gate]);
+            set_limits(step, at, &limits);
             if (more) sums[gate] = plus(sums[gate], two_of(more, more + HALF));
             if (column == 0) sums[gate] = plus(sums[gate], two_of(start, start + HALF));
-            const __m512i die = die_of(step, at, limits[gate].twice[0], 0, sums[gate]);
+            const __m512i die = die_of(step, at, limits.twice[0], 0, sums[gate]);
             const __m512i kept = _mm512_adds_epi16(before, die);
             step->events[0] += differing(kept, _mm512_add_epi16(before, die));
             _mm512_storeu_si512(row, kept);
@@ -245,13 +247,13 @@ TARGET static void saturate_one(struct step *step, int group) {
 TARGET static void join_some(struct step *step, struct place at, const struct limits *limits,
                              const int32_t *sums) {
     if (step->x_sums && at.column)
-        join(step, at, limits, sums, 0, step->count, 0, 1);
+        join(step, at, limits, sums, 0, 1);
     else if (step->x_sums)
-        join(step, at, limits, sums, 0, step->count, 1, 1);
+        join(step, at, limits, sums, 1, 1);
     else if (at.column)
-        join(step, at, limits, sums, 0, step->count, 0, 0);
+        join(step, at, limits, sums, 0, 0);
     else
-        join(step, at, limits, sums, 0, step->count, 1, 0);
+        join(step, at, limits, sums, 1, 0);
 }
 
 TARGET void avx512_saturate(struct step *step, int group) {
@@ -272,7 +274,7 @@ TARGET void avx512_saturate(struct step *step, int group) {
 
 const struct tier avx512_tier = {
     "avx512",        is_here,        nothing_for,     nothing,
-    avx512_multiply, avx512_place,   avx512_saturate, avx512_cell,
+    avx512_multiply, avx512_spread,   avx512_saturate, avx512_cell,
 };
 
 #endif

@@ -10,14 +10,16 @@
 #define INLINE_AVX512 static inline __attribute__((always_inline)) TARGET_AVX512
 
 void avx512_multiply(const struct product *product);
-void avx512_place(struct step *step, enum part part, const int8_t *const *values);
+void avx512_spread(struct step *step, enum part part, const int8_t *const *values);
 void avx512_saturate(struct step *step, int group);
 void avx512_cell(struct step *step, int group);
 
-/* 32 lanes lane by lane, sums in two halves; which of them are in doubt. */
+/* The sums of 32 lanes. */
 struct halves {
     __m512i low, high;
 };
+/* The sums of one half, asked lane by lane; where no bound clears one, all are added again in
+ * the order of the hardware. */
 TARGET_AVX512 __m512i avx512_proven(struct step *step, struct place at, int stream, int half,
                                     __m512i sums);
 
@@ -73,11 +75,11 @@ INLINE_AVX512 struct halves plus(struct halves a, struct halves b) {
 
 /* `is_first`, of the columns, and `has_x`, that x was added up before, are constants. */
 INLINE_AVX512 void join(struct step *step, struct place at, const struct limits *limits,
-                 const int32_t *sums, int from, int to, const int is_first, const int has_x) {
+                 const int32_t *sums, const int is_first, const int has_x) {
     const struct halves start = two_of(start_of(step->layer, at), start_of(step->layer, at) + HALF);
     int16_t *rows = a_of(step, at.gate, 0);
     int64_t *events = step->events;
-    for (int stream = from; stream < to; stream++) {
+    for (int stream = 0; stream < step->count; stream++) {
         struct halves die = two_of(sums + stream * HALF, sums + HALF_SUMS + stream * HALF);
         if (has_x) {
             const int32_t *more = x_sums_of(step, at, stream);

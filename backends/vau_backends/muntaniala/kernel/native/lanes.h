@@ -127,13 +127,13 @@ INLINE_LANES void saturate_dies(struct step *step, int group) {
 
 INLINE_LANES int32_t look_up(const int16_t table[TABLE], int shift, int32_t a) {
     const int32_t k = a >> shift;
-    return table[(k < -128 ? -128 : k > 127 ? 127 : k) + 128];
+    return table[(k < INT8_MIN ? INT8_MIN : k > INT8_MAX ? INT8_MAX : k) - INT8_MIN];
 }
 
 INLINE_LANES void advance_cells(struct step *step, int group) {
     const struct tables *tables = &step->network->tables;
     const int16_t *p = step->layer->peephole;
-    if (p) p += (size_t)group * 3 * GROUP;
+    if (p) p += (size_t)group * PEEPHOLE_GATES * GROUP;
     for (int stream = 0; stream < step->count; stream++) {
         int64_t *events = &step->events[stream];
         int16_t *c = step->c[stream] + group * GROUP;
@@ -143,17 +143,18 @@ INLINE_LANES void advance_cells(struct step *step, int group) {
             const int32_t before = c[unit];
             for (int gate = 0; gate < GATES; gate++) a[gate] = a_of(step, gate, stream)[unit];
             if (p) {
-                a[0] = clamped(a[0] + (before * p[unit] >> 5), events);
-                a[1] = clamped(a[1] + (before * p[GROUP + unit] >> 5), events);
+                a[I] = clamped(a[I] + (before * p[unit] >> PEEPHOLE_SHIFT), events);
+                a[F] = clamped(a[F] + (before * p[GROUP + unit] >> PEEPHOLE_SHIFT), events);
             }
-            const int32_t i = look_up(tables->sigmoid, 8, a[0]);
-            const int32_t f = look_up(tables->sigmoid, 8, a[1]);
-            const int32_t g = look_up(tables->tanh, 7, a[2]);
-            const int32_t now = clamped((f * before >> 12) + (i * g >> 12), events);
-            if (p) a[3] = clamped(a[3] + (now * p[2 * GROUP + unit] >> 5), events);
-            const int32_t o = look_up(tables->sigmoid, 8, a[3]);
+            const int32_t i = look_up(tables->sigmoid, SIGMOID_SHIFT, a[I]);
+            const int32_t f = look_up(tables->sigmoid, SIGMOID_SHIFT, a[F]);
+            const int32_t g = look_up(tables->tanh, TANH_SHIFT, a[G]);
+            const int32_t kept = f * before >> FRACTION_BITS, added = i * g >> FRACTION_BITS;
+            const int32_t now = clamped(kept + added, events);
+            if (p) a[O] = clamped(a[O] + (now * p[2 * GROUP + unit] >> PEEPHOLE_SHIFT), events);
+            const int32_t o = look_up(tables->sigmoid, SIGMOID_SHIFT, a[O]);
             c[unit] = (int16_t)now;
-            h[unit] = (int8_t)(o * look_up(tables->tanh, 7, now) >> 17);
+            h[unit] = (int8_t)(o * look_up(tables->tanh, TANH_SHIFT, now) >> HIDDEN_SHIFT);
         }
     }
 }

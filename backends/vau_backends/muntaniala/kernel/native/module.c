@@ -56,7 +56,7 @@ static void dealloc(PyObject *object) {
 
 /* Buffers that were taken so far, to be given back together. */
 struct buffers {
-    Py_buffer taken[64];
+    Py_buffer taken[8]; /* more than one layer, or a run, has */
     int count;
 };
 
@@ -66,10 +66,6 @@ static void give_back(struct buffers *buffers) {
 
 /* The content of a contiguous buffer of exactly so many bytes; NULL with an exception set. */
 static void *content(struct buffers *buffers, PyObject *object, size_t bytes, int flags) {
-    if (buffers->count == 64) {
-        PyErr_SetString(PyExc_ValueError, "too many layers");
-        return NULL;
-    }
     Py_buffer *buffer = &buffers->taken[buffers->count];
     if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | flags)) return NULL;
     buffers->count++;
@@ -87,7 +83,7 @@ static int set_tables(struct tables *tables, const int16_t *tanh, const int16_t 
         tables->tanh_up[k] = tanh[TABLE / 2 + k];
         tables->sigmoid_up[k] = sigmoid[TABLE / 2 + k];
         if (tanh[TABLE / 2 - 1 - k] != -tables->tanh_up[k]
-            || sigmoid[TABLE / 2 - 1 - k] != (1 << 12) - tables->sigmoid_up[k]) {
+            || sigmoid[TABLE / 2 - 1 - k] != (1 << FRACTION_BITS) - tables->sigmoid_up[k]) {
             PyErr_SetString(PyExc_ValueError, "a table is not symmetric about 0");
             return -1;
         }
@@ -100,33 +96,54 @@ static int read_layer(struct buffers *buffers, PyObject *tuple, struct plain_lay
     if (!PyArg_ParseTuple(tuple, "iiiOOOO", &layer->hidden, &layer->inputs, &layer->columns,
                           &w_x, &w_h, &bias, &peephole))
         return -1;
+    if (layer->hidden < 1 || layer->inputs < 1) return 0; /* which `fit` will say */
     const size_t rows = (size_t)GATES * (size_t)layer->hidden;
     layer->w_x = content(buffers, w_x, rows * (size_t)layer->inputs, 0);
     layer->w_h = layer->w_x ? content(buffers, w_h, rows * (size_t)layer->hidden, 0) : NULL;
     layer->bias = layer->w_h ? content(buffers, bias, rows, 0) : NULL;
     layer->peephole = NULL;
     if (layer->bias && peephole != Py_None)
-        layer->peephole = content(buffers, peephole, 3 * (size_t)layer->hidden, 0);
+        layer->peephole = content(buffers, peephole, PEEPHOLE_GATES * (size_t)layer->hidden, 0);
     return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Whether each layer has a size, and reads what the one below it writes. */
+static int fit(const struct plain_layer *layers, int count) {
+    for (int n = 0; n < count; n++)
+        if (layers[n].columns < 1 || layers[n].inputs < 1 || layers[n].hidden < 1
+            || layers[n].hidden != layers[0].hidden
+            || (n && layers[n].inputs != layers[0].hidden))
+            return 0;
+    return count > 0;
+}
+
+static int pack_read(Network *self, const struct plain_layer *plain, PyObject *w_out,
+                     PyObject *b_out) {
+    const size_t classes = (size_t)self->network.classes, hidden = (size_t)plain[0].hidden;
+    struct buffers buffers = {.count = 0};
+    const int8_t *w = content(&buffers, w_out, classes * hidden, 0);
+    const int8_t *b = w ? content(&buffers, b_out, classes, 0) : NULL;
+    const int failed = !b || munt_pack(&self->network, plain, w, b);
+    give_back(&buffers);
+    return failed;
 }
 
 static int pack(Network *self, PyObject *layers, PyObject *w_out, PyObject *b_out) {
     const int count = self->network.layer_count;
-    struct plain_layer *plain = calloc((size_t)count, sizeof *plain);
-    struct buffers buffers = {.count = 0};
-    int failed = !plain;
+    struct plain_layer *plain = calloc((size_t)count + 1, sizeof *plain);
+    struct buffers *buffers = calloc((size_t)count + 1, sizeof *buffers); /* of each layer */
+    int failed = !plain || !buffers;
     for (int n = 0; !failed && n < count; n++) {
         PyObject *tuple = PyList_GetItem(layers, n); /* borrowed */
-        failed = !tuple || read_layer(&buffers, tuple, &plain[n]);
+        failed = !tuple || read_layer(&buffers[n], tuple, &plain[n]);
     }
-    if (!failed) {
-        const size_t classes = (size_t)self->network.classes;
-        const size_t hidden = (size_t)plain[count - 1].hidden;
-        const int8_t *w = content(&buffers, w_out, classes * hidden, 0);
-        const int8_t *b = w ? content(&buffers, b_out, classes, 0) : NULL;
-        failed = !b || munt_pack(&self->network, plain, w, b);
+    if (!failed && !fit(plain, count)) {
+        PyErr_SetString(PyExc_ValueError, "layers are empty or do not fit each other");
+        failed = 1;
     }
-    give_back(&buffers);
+    failed = failed || pack_read(self, plain, w_out, b_out);
+    for (int n = 0; buffers && n < count; n++) give_back(&buffers[n]);
+    free(buffers);
     free(plain);
     if (failed && !PyErr_Occurred()) PyErr_NoMemory();
     return failed ? -1 : 0;
@@ -142,6 +159,8 @@ static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywo
         return NULL;
     const struct tier *tier = tier_named(tier_name);
     if (!tier) return PyErr_Format(PyExc_ValueError, "no tier %s on this machine", tier_name);
+    if (acc < SAT || acc > WIDE || classes < 1)
+        return PyErr_Format(PyExc_ValueError, "accumulator %d or %d classes", acc, classes);
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     Network *self = (Network *)allocate(type, 0);
     if (!self) return NULL;
@@ -273,7 +292,7 @@ static PyType_Spec network_spec = {
 };
 
 static PyMethodDef module_methods[] = {
-    {"tiers", tiers, METH_NOARGS, "The tiers that this processor has, the best first."},
+    {"tiers", tiers, METH_NOARGS, "The tiers that this processor has, as they are tried."},
     {"amx_peak", peak, METH_NOARGS,
      "Multiplications a second that the tiles of AMX do at best; 0 without them."},
     {NULL, NULL, 0, NULL},

@@ -21,8 +21,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum gate { I, F, G, O, GATES, PEEPHOLE_GATES = 3 /* i, f, o */ };
+
 enum {
-    GATES = 4,        /* i, f, g, o */
     GROUP = 32,       /* units that are packed side by side */
     HALF = 16,        /* lanes of 32 bits in a vector: a group is two */
     ROW_ELEMENTS = 4, /* elements of x or h whose products a row holds */
@@ -34,8 +35,13 @@ enum {
     STREAMS = 32,                       /* that one step takes side by side */
     HALF_SUMS = STREAMS * HALF, /* the sums of one half of a group, over all streams */
     BIAS_SHIFT = 7,
+    FRACTION_BITS = 12, /* of accumulators, gates and c */
+    HIDDEN_SHIFT = 17,  /* o * tanh(c) to h */
+    PEEPHOLE_SHIFT = 5,
+    SIGMOID_SHIFT = 8,
+    TANH_SHIFT = 7,
     TWICE_RAIL = 2 * INT16_MAX,
-    TABLE = 256,
+    TABLE = 256, /* entries, for k from -128 to 127 */
 };
 
 enum accumulator { SAT, WRAP, WIDE };
@@ -100,10 +106,11 @@ struct place {
     int group, column, gate;
 };
 
-/* A panel times the operands of some streams. */
+/* A panel times the operands of some streams. Rows before from_row do not count; in those behind
+ * to_row the operands or the weights are 0. */
 struct product {
     const int8_t *panel;
-    int from_row, to_row;         /* what is before does not count; behind it operands are 0 */
+    int from_row, to_row;
     const int8_t *operands;       /* up to a whole tile */
     size_t stride;                /* bytes between streams */
     int count;                    /* of streams */
@@ -121,8 +128,8 @@ struct tier {
     void (*begin)(int streams); /* before products of so many streams */
     void (*end)(void);
     void (*multiply)(const struct product *product);
-    /* Put x or h of all streams before the dies; note their sums and lengths. */
-    void (*place)(struct step *step, enum part part, const int8_t *const *values);
+    /* Spread x or h of all streams over the dies; note their sums and lengths. */
+    void (*spread)(struct step *step, enum part part, const int8_t *const *values);
     /* Saturating pre-activations of one group: its dies, proven or repaired, added up. */
     void (*saturate)(struct step *step, int group);
     /* Advance c and h of one group. */
@@ -132,7 +139,7 @@ struct tier {
 extern const struct tier portable_tier, avx2_tier, avx512_tier, amx_tier;
 
 /* What any tier may use. */
-void portable_place(struct step *step, enum part part, const int8_t *const *values);
+void portable_spread(struct step *step, enum part part, const int8_t *const *values);
 void portable_saturate(struct step *step, int group);
 void portable_cell(struct step *step, int group);
 

@@ -25,8 +25,8 @@ static void lay_out(struct network *network, struct arena *arena) {
         layer->bounds = take(arena, places * sizeof *layer->bounds);
         layer->norm_x = take(arena, places * GROUP * sizeof *layer->norm_x);
         layer->norm_h = take(arena, places * GROUP * sizeof *layer->norm_h);
-        if (layer->has_peephole)
-            layer->peephole = take(arena, groups * 3 * GROUP * sizeof *layer->peephole);
+        const size_t peepholes = groups * PEEPHOLE_GATES * GROUP;
+        if (layer->has_peephole) layer->peephole = take(arena, peepholes * sizeof(int16_t));
     }
     network->b_out = take(arena, (size_t)network->class_groups * GROUP * sizeof *network->b_out);
 }
@@ -79,9 +79,9 @@ static void pack_layer(struct layer *layer, const struct plain_layer *plain) {
                 for (int lane = 0; lane < GROUP; lane++)
                     pack_lane(layer, plain, (struct place){group, column, gate}, lane / HALF,
                               lane % HALF);
-    for (int gate = 0; plain->peephole && gate < 3; gate++)
+    for (int gate = 0; plain->peephole && gate < PEEPHOLE_GATES; gate++)
         for (int unit = 0; unit < plain->hidden; unit++)
-            layer->peephole[(unit / GROUP * 3 + gate) * GROUP + unit % GROUP] =
+            layer->peephole[(unit / GROUP * PEEPHOLE_GATES + gate) * GROUP + unit % GROUP] =
                 plain->peephole[gate * plain->hidden + unit];
 }
 

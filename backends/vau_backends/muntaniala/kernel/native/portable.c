@@ -38,7 +38,7 @@ static void multiply(const struct product *p) {
         }
 }
 
-void portable_place(struct step *step, enum part part, const int8_t *const *values) {
+void portable_spread(struct step *step, enum part part, const int8_t *const *values) {
     for (int column = 0; column < step->layer->columns; column++) {
         const struct share share = share_of(step->layer, part, column);
         for (int stream = 0; stream < step->count; stream++) {
@@ -95,5 +95,5 @@ void portable_cell(struct step *step, int group) { advance_cells(step, group); }
 
 const struct tier portable_tier = {
     "portable", always,           nothing_for,       nothing,
-    multiply,   portable_place, portable_saturate, portable_cell,
+    multiply,   portable_spread, portable_saturate, portable_cell,
 };

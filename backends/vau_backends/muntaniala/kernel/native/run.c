@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    BLOCK_ROWS = 512, /* frames of all works that pass a layer together */
+    BLOCK_FRAMES = 512, /* frames of all works that pass a layer together */
     FEW_STREAMS = 4,  /* up to so many the x part goes first */
     SLACK = 64,       /* tiles are read whole */
 };
@@ -21,16 +21,16 @@ enum {
 struct walk {
     const struct network *network;
     struct call *call;
-    int *order;         /* place to work */
-    size_t *first_frame; /* by place: of its inputs and logits */
-    int8_t **h;         /* [layers][works]: a padded row each */
+    int *order;          /* rank to work */
+    size_t *first_frame; /* by rank: of its inputs and logits */
+    int8_t **h;          /* [layers][works]: units and padding each */
     int16_t **c;
-    int64_t *events;    /* [layers][works] */
-    int8_t *x, *y;      /* what a layer reads and writes, [rows][y_stride] */
+    int64_t *events;     /* [layers][works] */
+    int8_t *x, *y;       /* what a layer reads and writes, [frames of the block][y_stride] */
     size_t y_stride;
     int block_steps;
     int first_step, steps; /* of the block */
-    int *first_row;        /* of each of its steps, and behind the last */
+    int *first_row;        /* where the frames of each step begin in x and y; at last, their end */
     int32_t *x_sums;
     struct step step;
 };
@@ -81,13 +81,13 @@ static void sort(struct walk *walk) {
     const int32_t *lengths = walk->call->lengths;
     size_t frame = 0;
     for (int work = 0; work < walk->call->works; work++) {
-        int place = work;
-        for (; place > 0 && lengths[walk->order[place - 1]] < lengths[work]; place--) {
-            walk->order[place] = walk->order[place - 1];
-            walk->first_frame[place] = walk->first_frame[place - 1];
+        int rank = work;
+        for (; rank > 0 && lengths[walk->order[rank - 1]] < lengths[work]; rank--) {
+            walk->order[rank] = walk->order[rank - 1];
+            walk->first_frame[rank] = walk->first_frame[rank - 1];
         }
-        walk->order[place] = work;
-        walk->first_frame[place] = frame;
+        walk->order[rank] = work;
+        walk->first_frame[rank] = frame;
         frame += (size_t)lengths[work];
     }
 }
@@ -96,12 +96,12 @@ static void copy_states(struct walk *walk, int back) {
     const struct network *network = walk->network;
     const struct call *call = walk->call;
     for (int n = 0; n < network->layer_count; n++)
-        for (int place = 0; place < call->works; place++) {
+        for (int rank = 0; rank < call->works; rank++) {
             const size_t hidden = (size_t)network->layers[n].hidden;
-            const size_t row = (size_t)call->pool_rows[walk->order[place]];
+            const size_t row = (size_t)call->pool_rows[walk->order[rank]];
             const size_t at = (row * (size_t)network->layer_count + (size_t)n) * hidden;
-            int8_t *h = walk->h[n * call->works + place];
-            int16_t *c = walk->c[n * call->works + place];
+            int8_t *h = walk->h[n * call->works + rank];
+            int16_t *c = walk->c[n * call->works + rank];
             if (back) {
                 memcpy(call->h + at, h, hidden);
                 memcpy(call->c + at, c, hidden * sizeof *c);
@@ -111,7 +111,7 @@ static void copy_states(struct walk *walk, int back) {
             memset(c, 0, width_of(&network->layers[n]) * sizeof *c);
             memcpy(h, call->h + at, hidden);
             memcpy(c, call->c + at, hidden * sizeof *c);
-            walk->events[n * call->works + place] = 0;
+            walk->events[n * call->works + rank] = 0;
         }
 }
 
@@ -142,16 +142,16 @@ static int streams_of(const struct walk *walk, int step) {
     return walk->first_row[step + 1] - walk->first_row[step];
 }
 
-/* x of a place at a step of the block. */
-static const int8_t *x_of(const struct walk *walk, int n, int step, int place) {
+/* x of a rank at a step of the block. */
+static const int8_t *x_of(const struct walk *walk, int n, int step, int rank) {
     if (n == 0) {
-        const size_t frame = walk->first_frame[place] + (size_t)(walk->first_step + step);
+        const size_t frame = walk->first_frame[rank] + (size_t)(walk->first_step + step);
         return walk->call->inputs + frame * (size_t)walk->network->layers[0].inputs;
     }
-    return walk->x + (size_t)(walk->first_row[step] + place) * walk->y_stride;
+    return walk->x + (size_t)(walk->first_row[step] + rank) * walk->y_stride;
 }
 
-/* Let the step work on some places, and put their x, and h as it was left, before the dies. */
+/* Let the step work on some ranks, and spread their x, and h as it was left, over the dies. */
 static void take_up(struct walk *walk, int n, int step, int first, int count) {
     struct step *now = &walk->step;
     const size_t row = (size_t)(n * walk->call->works + first);
@@ -161,8 +161,8 @@ static void take_up(struct walk *walk, int n, int step, int first, int count) {
     now->c = walk->c + row;
     now->events = walk->events + row;
     for (int stream = 0; stream < count; stream++) x[stream] = x_of(walk, n, step, first + stream);
-    walk->network->tier->place(now, X, x);
-    walk->network->tier->place(now, H, (const int8_t *const *)now->h);
+    walk->network->tier->spread(now, X, x);
+    walk->network->tier->spread(now, H, (const int8_t *const *)now->h);
 }
 
 /* Keep what the step gave for the layer above. */
@@ -196,7 +196,7 @@ static void add_x_first(struct walk *walk, int n, int from, int to) {
     for (int step = from; step < to; step++)
         for (int stream = 0; stream < streams_of(walk, step); stream++)
             x[now->count++] = x_of(walk, n, step, stream);
-    walk->network->tier->place(now, X, x);
+    walk->network->tier->spread(now, X, x);
     walk->network->tier->begin(now->count);
     for (int index = 0; index < (int)places_of(layer); index++) {
         const struct place at = {index / GATES / layer->columns,
@@ -324,7 +324,7 @@ int munt_run(const struct network *network, struct workspace *workspace, struct 
     for (int work = 0; work < call->works; work++)
         if (call->lengths[work] > longest) longest = call->lengths[work];
     call->lanes = call->doubtful = 0;
-    walk.block_steps = least(longest, BLOCK_ROWS / (call->works ? call->works : 1));
+    walk.block_steps = least(longest, BLOCK_FRAMES / (call->works ? call->works : 1));
     if (walk.block_steps < 1) walk.block_steps = 1;
     struct arena arena = {NULL, 0};
     lay_out(&walk, &arena);
@@ -339,9 +339,9 @@ int munt_run(const struct network *network, struct workspace *workspace, struct 
     network->tier->end();
     copy_states(&walk, 1);
     call->doubtful = walk.step.doubtful;
-    for (int place = 0; place < call->works; place++)
+    for (int rank = 0; rank < call->works; rank++)
         for (int n = 0; n < network->layer_count; n++)
-            call->events[walk.order[place] * network->layer_count + n] =
-                walk.events[n * call->works + place];
+            call->events[walk.order[rank] * network->layer_count + n] =
+                walk.events[n * call->works + rank];
     return 0;
 }
