@@ -91,7 +91,7 @@ class Case:
             saturations=[saturations[work] for work in range(len(self.inputs))],
         )
 
-    def fast(self, tier: str) -> Outcome:
+    def on_tier(self, tier: str) -> Outcome:
         """Ask a tier of the kernel, in one call."""
         states = States(self.states.h.copy(), self.states.c.copy())
         lanes = Lanes()

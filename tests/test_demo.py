@@ -59,7 +59,7 @@ def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path
         "energy_j_total",
         "realtime_factor",
         "backend",
-        "kernel",
+        "tier",
         "model",
     ]
     ((_, here),) = Batch(LIVELY, muntaniala(LIVELY)).transcribe([clip])
@@ -73,7 +73,7 @@ def test_the_demonstration_ends_with_one_line_of_figures(model: Path, clip: Path
     assert figures["energy_uj_per_frame"] == pytest.approx(total_j / 99 * 1e6)
     assert figures["realtime_factor"] > 0.0
     assert (figures["backend"], figures["model"]) == ("muntaniala:1x1", "tiny")
-    assert figures["kernel"] == choose()
+    assert figures["tier"] == choose()
 
 
 def test_elsewhere_than_on_a_terminal_it_prints_lines_and_stops_its_server(

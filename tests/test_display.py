@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,6 +40,12 @@ def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
         "late     0 of 99 frames late",
         "energy   1 µJ per frame, 99 µJ in total, ESTIMATED by toy/1 for the dies",
     ]
+
+
+def test_the_tier_that_computes_stands_beside_its_engine() -> None:
+    monitor = Monitor()
+    monitor.take(replace(STARTED, tier="numpy"))
+    assert summary_lines(monitor, paced=True)[0] == "engine   tiny on toy (tier numpy)"
 
 
 def test_frames_past_the_budget_are_counted_with_the_likely_reason() -> None:

@@ -66,7 +66,7 @@ def test_a_tier_equals_the_reference(
     tier: str, seed: int, shape: Shape, lengths: tuple[int, ...]
 ) -> None:
     case = make(seed, lengths, shape)
-    assert_equal(case.fast(tier), case.reference())
+    assert_equal(case.on_tier(tier), case.reference())
 
 
 @every_tier
@@ -76,7 +76,7 @@ def test_they_agree_at_the_size_of_real_dies(tier: str, columns: int, style: str
     hidden = 96 if columns == 1 else 150
     shape = Shape(layers=1, hidden=hidden, inputs=123, columns=columns, style=style)  # type: ignore[arg-type]
     case, expected = known(columns, (3, 3), shape)
-    assert_equal(case.fast(tier), expected)
+    assert_equal(case.on_tier(tier), expected)
 
 
 @every_tier
@@ -89,14 +89,14 @@ def test_they_agree_on_many_frames_of_many_streams(
 ) -> None:
     shape = Shape(hidden=33, inputs=9, columns=3, acc=acc, peephole=True)  # type: ignore[arg-type]
     case, expected = known(frames, (frames,) * streams, shape)
-    assert_equal(case.fast(tier), expected)
+    assert_equal(case.on_tier(tier), expected)
 
 
 @every_tier
 def test_works_of_unlike_lengths_share_a_call(tier: str) -> None:
     lengths = (32, 0, 65, 3, 33, 65, 1, 64)  # on both sides of what a tier takes at a time
     case, expected = known(5, lengths, Shape(hidden=3))
-    assert_equal(case.fast(tier), expected)
+    assert_equal(case.on_tier(tier), expected)
 
 
 @every_tier
@@ -117,7 +117,7 @@ def test_all_of_it_at_its_extremes(tier: str) -> None:
     )
     for acc in ACCUMULATORS:
         turned = replace(case, knobs=Knobs(acc=acc, peephole=True))
-        assert_equal(turned.fast(tier), turned.reference())
+        assert_equal(turned.on_tier(tier), turned.reference())
 
 
 # --- events -----------------------------------------------------------------------------
@@ -163,7 +163,7 @@ BY_PEEPHOLES = one_layer(four_gates(QUIET, bias=127, peephole=127), QUIET, c=32_
 def test_every_kind_of_event_is_counted(tier: str, case: Case, least: int) -> None:
     expected = case.reference()
     assert sum(expected.saturations[0]) >= least
-    assert_equal(case.fast(tier), expected)
+    assert_equal(case.on_tier(tier), expected)
 
 
 @every_tier
@@ -186,7 +186,7 @@ def test_a_sum_may_touch_the_rail_without_an_event(
     a = pre_activations(case.weights.layers[0], case.tilings[0], x.astype(np.int64), zero, kept)
     assert a.tolist() == [total] * 4
     assert sat16.events == 4 * events
-    assert_equal(case.fast(tier), case.reference())
+    assert_equal(case.on_tier(tier), case.reference())
 
 
 @every_tier
@@ -197,7 +197,7 @@ def test_a_prefix_that_strays_and_comes_back_is_found(tier: str) -> None:
     case = one_layer(four_gates(w), x)
     expected = case.reference()
     assert expected.saturations == [(4,)]
-    assert_equal(case.fast(tier), expected)
+    assert_equal(case.on_tier(tier), expected)
 
 
 # --- whose bits depend on what ----------------------------------------------------------
@@ -208,10 +208,10 @@ def test_a_prefix_that_strays_and_comes_back_is_found(tier: str) -> None:
 @given(seed=SEEDS, shape=SHAPES, cut=st.integers(0, 6))
 def test_a_cut_changes_nothing(tier: str, seed: int, shape: Shape, cut: int) -> None:
     case = make(seed, (6, 6), shape)
-    whole = case.fast(tier)
-    first = replace(case, inputs=[x[:cut] for x in case.inputs]).fast(tier)
+    whole = case.on_tier(tier)
+    first = replace(case, inputs=[x[:cut] for x in case.inputs]).on_tier(tier)
     rest = replace(case, inputs=[x[cut:] for x in case.inputs], states=first.states)
-    second = rest.fast(tier)
+    second = rest.on_tier(tier)
     joined = Outcome(
         logits=[
             np.concatenate(parts) for parts in zip(first.logits, second.logits, strict=True)
@@ -232,7 +232,7 @@ def test_batch_mates_change_nothing(
     tier: str, seed: int, shape: Shape, order: list[int]
 ) -> None:
     case = make(seed, (3, 0, 5, 5, 1), shape)
-    together = case.fast(tier)
+    together = case.on_tier(tier)
     kernel = open_kernel(case.weights, case.tilings, case.knobs, tier=tier)
     states = States(case.states.h.copy(), case.states.c.copy())
     for work in order:
@@ -283,17 +283,17 @@ def test_without_saturation_one_die_and_four_agree_and_so_do_all_accumulators(
 ) -> None:
     shape = Shape(hidden=4, inputs=3, style=style, peephole=peephole)  # type: ignore[arg-type]
     case = make(seed, (4,), shape)
-    one, four = case.on(1).fast(tier), case.on(2).fast(tier)
+    one, four = case.on(1).on_tier(tier), case.on(2).on_tier(tier)
     assume(not sum(one.saturations[0]) and not sum(four.saturations[0]))
     assert_equal(four, one)
     for acc in ("wrap", "wide"):
-        assert_equal(accumulating(case, acc).fast(tier), one)
+        assert_equal(accumulating(case, acc).on_tier(tier), one)
 
 
 @every_tier
 def test_with_saturation_each_tiling_follows_its_own_order(tier: str) -> None:
     case = make(3, shape=Shape(layers=1, hidden=12, inputs=12, style="extreme"))
-    found = {side: case.on(side).fast(tier) for side in (1, 2, 3)}
+    found = {side: case.on(side).on_tier(tier) for side in (1, 2, 3)}
     for side, outcome in found.items():
         assert_equal(outcome, case.on(side).reference())
     assert len({outcome.states.c.tobytes() for outcome in found.values()}) == 3
@@ -308,7 +308,7 @@ def test_sums_that_wrap_or_are_wide_are_those_of_any_tiling(
     tier: str, seed: int, side: int, acc: str, style: str
 ) -> None:
     case = make(seed, shape=Shape(acc=acc, style=style))  # type: ignore[arg-type]
-    assert_equal(case.on(side).fast(tier), case.on(1).fast(tier))
+    assert_equal(case.on(side).on_tier(tier), case.on(1).on_tier(tier))
 
 
 # --- lanes ------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ def test_a_lane_is_doubtful_if_its_norms_do_not_clear_it(
 ) -> None:
     shape = Shape(layers=1, hidden=13, inputs=11, columns=columns, style=style)  # type: ignore[arg-type]
     case = make(columns, (1, 1, 1), shape)
-    assert case.fast(tier).lanes == Lanes(3 * columns * 4 * 13, doubtful_lanes(case))
+    assert case.on_tier(tier).lanes == Lanes(3 * columns * 4 * 13, doubtful_lanes(case))
 
 
 @every_tier
@@ -361,21 +361,21 @@ def test_a_lane_is_doubtful_if_its_norms_do_not_clear_it(
 @given(seed=SEEDS, shape=SHAPES)
 def test_all_tiers_doubt_the_same_lanes(tier: str, seed: int, shape: Shape) -> None:
     case = make(seed, (5, 2), shape)
-    assert case.fast(tier).lanes == case.fast("numpy").lanes
+    assert case.on_tier(tier).lanes == case.on_tier("numpy").lanes
 
 
 @every_tier
 @pytest.mark.parametrize("acc", ["wrap", "wide"])
 def test_where_order_does_not_matter_no_lane_is_doubtful(tier: str, acc: str) -> None:
     case = make(2, (2,), Shape(layers=1, style="extreme", acc=acc))  # type: ignore[arg-type]
-    assert case.fast(tier).lanes == Lanes(total=2 * 2 * 4 * 7, doubtful=0)
+    assert case.on_tier(tier).lanes == Lanes(total=2 * 2 * 4 * 7, doubtful=0)
 
 
 @every_tier
 def test_realistic_weights_leave_nothing_to_add_again(tier: str) -> None:
     """The bound must clear ordinary lanes, or the fast path would be right but slow."""
     shape = Shape(layers=1, hidden=96, inputs=96, columns=2, style="small")
-    assert make(4, (9,), shape).fast(tier).lanes.doubtful == 0
+    assert make(4, (9,), shape).on_tier(tier).lanes.doubtful == 0
 
 
 # --- the numpy tier alone ---------------------------------------------------------------
@@ -384,11 +384,11 @@ def test_realistic_weights_leave_nothing_to_add_again(tier: str) -> None:
 def test_more_doubtful_lanes_than_are_taken_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numpy_tier, "LANES_AT_A_TIME", 5)
     case = make(6, (2, 3), Shape(style="extreme", columns=1))
-    assert_equal(case.fast("numpy"), case.reference())
+    assert_equal(case.on_tier("numpy"), case.reference())
 
 
 def test_a_die_whose_sums_float32_would_round_is_refused() -> None:
     case = make(1, shape=Shape(layers=1, hidden=4, inputs=300, columns=1))
     with pytest.raises(ValueError, match="too many for exact float32"):
-        case.fast("numpy")
-    assert_equal(case.on(2).fast("numpy"), case.on(2).reference())
+        case.on_tier("numpy")
+    assert_equal(case.on(2).on_tier("numpy"), case.on(2).reference())

@@ -4,27 +4,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vau.errors import ConfigInvalid
+from vau.estimate import Reload
 from vau.timeline import WAIT, Span, Timeline
 from vau_backends.muntaniala.array import Tiling
 from vau_backends.muntaniala.cycles import LayerCycles
 from vau_backends.muntaniala.schedule import (
-    Multiplexing,
     load_weights,
+    loading_cycles,
     multiplexed,
-    multiplexing,
     pipelined,
 )
 from vau_backends.muntaniala.step import PHASES, step
 
 CLOCK_HZ = 10e6
-FASTEST_HZ = 159e6
 BOARD = (Tiling(rows=2, columns=2, hidden=192, inputs=123),)
 THREE_LAYERS = tuple(
     Tiling(rows=4, columns=4, hidden=384, inputs=inputs) for inputs in (123, 384, 384)
@@ -217,87 +215,27 @@ def test_one_port_loads_one_die_after_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dies", "reload", "pass_cycles", "at_10_mhz", "at_159_mhz"),
+    ("dies", "reload", "cycles"),
     [
-        (48, "parallel", 0, 1, 1),
-        (48, "serial", 0, 1, 1),
-        (16, "parallel", 394_752, 5, 1),
-        (16, "serial", 6_316_032, 73, 5),
-        (47, "parallel", 394_752, 5, 1),  # dies beyond one array stay idle
+        (48, "parallel", 0),
+        (48, "serial", 0),
+        (16, "parallel", 394_752),
+        (16, "serial", 6_316_032),
+        (47, "parallel", 394_752),  # dies beyond one array stay idle
     ],
 )
 def test_with_few_dies_passes_are_as_long_as_the_reference_says(
-    dies: int,
-    reload: Literal["parallel", "serial"],
-    pass_cycles: int,
-    at_10_mhz: int,
-    at_159_mhz: int,
+    dies: int, reload: Reload, cycles: int
 ) -> None:
-    slow = multiplexing(THREE_LAYERS, dies, reload, CLOCK_HZ)
-    fast = multiplexing(THREE_LAYERS, dies, reload, FASTEST_HZ)
-    assert (slow.pass_cycles, fast.pass_cycles) == (pass_cycles, pass_cycles)
-    assert (slow.frames_for_real_time, fast.frames_for_real_time) == (at_10_mhz, at_159_mhz)
-
-
-def test_a_frame_costs_the_slowest_layer_if_pipelined_and_all_layers_if_in_turns() -> None:
-    assert multiplexing(THREE_LAYERS, 48, "parallel", CLOCK_HZ).frame_cycles == 4_374
-    assert multiplexing(THREE_LAYERS, 16, "parallel", CLOCK_HZ).frame_cycles == 12_340
-
-
-def plan(pass_cycles: int, frame_cycles: int, clock_hz: float = 1000.0) -> Multiplexing:
-    """Return a plan with 10 cycles a hop."""
-    return Multiplexing(
-        takes_turns=pass_cycles > 0,
-        pass_cycles=pass_cycles,
-        frame_cycles=frame_cycles,
-        clock_hz=clock_hz,
-    )
-
-
-@given(st.integers(1, 10_000), st.integers(1, 9))
-def test_the_frames_of_a_pass_are_the_least_that_keep_up(
-    pass_cycles: int, frame_cycles: int
-) -> None:
-    least = plan(pass_cycles, frame_cycles).frames_for_real_time
-    assert least is not None
-    assert least * 10 >= pass_cycles + least * frame_cycles
-    assert (least - 1) * 10 < pass_cycles + (least - 1) * frame_cycles
-
-
-@pytest.mark.parametrize(
-    ("pass_cycles", "frame_cycles", "frames"), [(0, 10, 1), (0, 11, None), (1, 10, None)]
-)
-def test_a_frame_as_long_as_a_hop_keeps_up_unless_weights_are_loaded_too(
-    pass_cycles: int, frame_cycles: int, frames: int | None
-) -> None:
-    assert plan(pass_cycles, frame_cycles).frames_for_real_time == frames
-
-
-@pytest.mark.parametrize(
-    ("found", "verdict"),
-    [
-        (plan(0, 4), "keeps up with live audio: a frame takes 4 of the 10 cycles of a hop"),
-        (plan(0, 11), "never keeps up with live audio: a frame takes 11 of the 10 cycles"),
-        (plan(12, 4), "keeps up with live audio 20 ms at a time: a pass loads for 12 cycles"),
-    ],
-)
-def test_the_verdict_says_it_in_words(found: Multiplexing, verdict: str) -> None:
-    assert found.verdict.startswith(verdict)
-
-
-@pytest.mark.parametrize("clock_hz", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_clock_that_is_no_frequency_is_refused(clock_hz: float) -> None:
-    with pytest.raises(ValueError, match="clock_hz"):
-        plan(0, 4, clock_hz=clock_hz)
+    assert loading_cycles(THREE_LAYERS, dies, reload) == cycles
 
 
 @pytest.mark.parametrize("reload", ["parallel", "serial"])
 def test_a_pass_takes_its_loading_and_each_frame_the_sum_of_the_layers(
-    reload: Literal["parallel", "serial"],
+    reload: Reload,
 ) -> None:
-    found = multiplexing(THREE_LAYERS, 16, reload, CLOCK_HZ)
     played = multiplexed(THREE_LAYERS, 16, reload, 5, CLOCK_HZ)
-    assert played.end_cycle == found.pass_cycles + 5 * 12_340
+    assert played.end_cycle == loading_cycles(THREE_LAYERS, 16, reload) + 5 * 12_340
 
 
 def test_a_pass_loads_a_layer_and_takes_all_frames_through_it_before_the_next() -> None:
@@ -323,7 +261,7 @@ def test_with_dies_for_every_layer_nothing_is_loaded() -> None:
 @pytest.mark.parametrize("dies", [15, 0, -1])
 def test_fewer_dies_than_a_layer_needs_are_refused_in_words(dies: int) -> None:
     with pytest.raises(ConfigInvalid, match="16 dies to serve the layers in turn") as refused:
-        multiplexing(THREE_LAYERS, dies, "parallel", CLOCK_HZ)
+        loading_cycles(THREE_LAYERS, dies, "parallel")
     assert refused.value.field == "dies"
     assert refused.value.facts == {"needed_dies": 16, "available_dies": dies}
 

@@ -22,13 +22,13 @@ def _unforced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(name: str = "") -> Backend:
-    return FACTORY.open(MODEL, BackendOptions(kernel=name))
+    return FACTORY.open(MODEL, BackendOptions(tier=name))
 
 
 # --- the choice ---------------------------------------------------------------------------
 
 
-def test_the_best_is_taken_and_numpy_is_the_last_of_them() -> None:
+def test_the_first_is_taken_and_numpy_is_the_last_of_them() -> None:
     assert kernel.choose() == kernel.tiers()[0]
     assert kernel.tiers()[-1] == "numpy"
 
@@ -64,10 +64,10 @@ def test_every_tier_that_can_be_chosen_is_the_one_that_is_opened(name: str) -> N
 
 
 def test_a_name_that_is_none_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ConfigInvalid, match="kernel=abacus: there is no such tier") as refused:
+    with pytest.raises(ConfigInvalid, match="tier=abacus: there is no such tier") as refused:
         kernel.choose("abacus")
     assert refused.value.facts["available"] == ", ".join((*kernel.tiers(), "reference"))
-    assert refused.value.field == "kernel"
+    assert refused.value.field == "tier"
 
 
 def test_a_variable_that_names_none_is_named_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,19 +94,19 @@ def test_a_tier_that_the_processor_lacks_is_told_from_one_that_was_not_built(
 
 def test_a_backend_tells_its_tier_and_what_else_there_is() -> None:
     info = opened().info
-    assert (info.kernel, info.kernels) == (kernel.tiers()[0], kernel.tiers())
-    assert opened("numpy").info.kernel == "numpy"
+    assert (info.tier, info.tiers) == (kernel.tiers()[0], kernel.tiers())
+    assert opened("numpy").info.tier == "numpy"
 
 
 def test_a_backend_cannot_be_opened_on_a_tier_that_is_none() -> None:
-    with pytest.raises(ConfigInvalid, match="kernel=abacus"):
+    with pytest.raises(ConfigInvalid, match="tier=abacus"):
         opened("abacus")
 
 
 def test_a_forced_tier_is_all_that_a_backend_offers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(kernel.VARIABLE, "reference")
     info = opened().info
-    assert (info.kernel, info.kernels) == ("reference", ("reference",))
+    assert (info.tier, info.tiers) == ("reference", ("reference",))
 
 
 def test_only_numpy_for_want_of_a_compiler_is_remarked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +134,7 @@ def test_the_reference_is_never_taken_by_itself(monkeypatch: pytest.MonkeyPatch)
 def test_as_a_tier_the_reference_has_its_own_bits_and_events(style: str, acc: str) -> None:
     shape = Shape(style=style, acc=acc, peephole=True)  # type: ignore[arg-type]
     case = make(1, (3, 0, 5, 3), shape)
-    assert_equal(case.fast("reference"), case.reference())
+    assert_equal(case.on_tier("reference"), case.reference())
 
 
 def test_the_reference_advances_the_rows_named_and_no_other() -> None:
@@ -154,4 +154,4 @@ def test_the_reference_advances_the_rows_named_and_no_other() -> None:
 def test_the_reference_clears_no_lane() -> None:
     shape = Shape(layers=2, hidden=7, columns=2)
     lanes = 2 * 2 * 4 * 7  # layers, columns, gates, units
-    assert make(1, (3, 2), shape).fast("reference").lanes == Lanes(5 * lanes, 5 * lanes)
+    assert make(1, (3, 2), shape).on_tier("reference").lanes == Lanes(5 * lanes, 5 * lanes)

@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.audio import recording
+from tests.audio import noise, recording
 from tests.commands import started, vau
 from tests.models import write_tiny_bundle
 from tests.serving import MODEL, floating, muntaniala, serving
 from vau.client import Client
+from vau.client.recognition import Request, Started, converse
 from vau.commands import backends as inventory
 from vau.commands import serve
 from vau.commands.serve import open_lanes
@@ -102,7 +104,7 @@ def test_the_first_line_of_the_log_says_what_computes_each_backend(
         assert process.stderr is not None
         line = json.loads(process.stderr.readline())
     assert line["backends"] == "muntaniala:1x1, float, muntaniala:2x2"
-    assert line["kernels"] == "muntaniala:1x1=numpy, muntaniala:2x2=numpy"
+    assert line["tiers"] == "muntaniala:1x1=numpy, muntaniala:2x2=numpy"
 
 
 def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remedy(
@@ -116,7 +118,7 @@ def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remed
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert warning.getMessage() == "backend remark"
     text = vars(warning)["vau_facts"]["text"]
-    assert "numpy: the same bits, about ten times slower" in text
+    assert "numpy: the same bits, several times slower than the C kernel" in text
     assert "the C kernel was not built; install a C compiler" in text
 
 
@@ -124,12 +126,43 @@ def test_a_server_says_what_computes_each_backend(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv(kernel.VARIABLE, kernel.REFERENCE)
     with serving((MODEL, muntaniala()), (MODEL, floating())) as served:
         listed = list(inventory.on_server(served.client))
-    assert [each.kernel for each in listed] == ["reference", ""]
+    assert [each.tier for each in listed] == ["reference", ""]
     assert " munt-spec-0/C1 reference 0 of 8 " in listed[0].line()
 
 
+class Board:
+    """A real backend that says of itself what a board would."""
+
+    def __init__(self) -> None:
+        self.backend = muntaniala()
+        self.info = replace(self.backend.info, firmware="v1.2", tier="", tiers=())
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.backend, name)
+
+
+def test_the_firmware_of_a_board_is_no_tier() -> None:
+    with serving((MODEL, Board())) as served:  # type: ignore[arg-type]
+        (backend,) = served.client.backends().backends
+        first, *_ = converse(served.client, [noise()[:, 0]], Request())
+        (listed,) = inventory.on_server(served.client)
+    assert (backend.firmware, backend.tier) == ("v1.2", "")
+    assert isinstance(first, Started)
+    assert (first.tier, listed.tier) == ("", "")
+
+
+def test_the_tier_of_a_model_on_a_host_is_no_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernel.VARIABLE, "numpy")
+    with serving((MODEL, muntaniala())) as served:
+        (backend,) = served.client.backends().backends
+        first, *_ = converse(served.client, [noise()[:, 0]], Request())
+    assert (backend.firmware, backend.tier) == ("", "numpy")
+    assert isinstance(first, Started)
+    assert first.tier == "numpy"
+
+
 @pytest.mark.parametrize("verb", ["serve", "demo"])
-def test_a_kernel_that_is_none_is_a_line_on_stderr_with_those_there_are(
+def test_a_tier_that_is_none_is_a_line_on_stderr_with_those_there_are(
     bundles: tuple[str, str, str], tmp_path: Path, verb: str
 ) -> None:
     voice = recording(tmp_path / "a.flac")

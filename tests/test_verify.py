@@ -239,6 +239,21 @@ def test_one_changed_sample_is_another_input(folder: Path) -> None:
     assert "another file than the one that was transcribed" in verdict.difference.text
 
 
+def test_other_samples_than_a_stream_had_are_not_called_another_file(
+    folder: Path, tmp_path: Path
+) -> None:
+    """A stream came from no file, so its transcript cannot be of another one."""
+    write(cut_up(folder, 3_001), tmp_path / "a", ["jsonl"])
+    samples = noise(SAMPLES)
+    samples[4_000] ^= 0x1000
+    (tmp_path / "b.flac").write_bytes(encoded(samples, "FLAC"))
+    difference = replayed(folder, tmp_path / "a.jsonl", str(tmp_path / "b.flac")).difference
+    assert difference is not None
+    assert difference.what == "input"
+    assert "of a stream, not of a file; give the samples as they were sent" in difference.text
+    assert "another file" not in difference.text
+
+
 def test_of_the_same_file_it_is_the_decoding_that_differs(folder: Path, tmp_path: Path) -> None:
     def change(lines: list[Line]) -> None:
         flip(lines)
@@ -397,7 +412,7 @@ def test_a_tier_of_a_backend_without_a_choice_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "variables", "named"),
     [
-        (["--tier", "gpu"], {}, "kernel=gpu"),
+        (["--tier", "gpu"], {}, "tier=gpu"),
         ([], {"VAU_KERNEL": "gpu"}, "VAU_KERNEL=gpu"),
     ],
 )

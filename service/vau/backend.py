@@ -160,13 +160,15 @@ class BackendInfo:
 
     clock_hz: float | None = None
     firmware: str = ""
-    kernel: str = ""
-    """What computes it on this machine, where there is a choice, for example ``avx512``. None
-    of them changes a bit."""
+    """What is loaded into a board; empty for what is none."""
 
-    kernels: tuple[str, ...] = ()
-    """What there is to choose among here, the best first; each may be asked for by
-    ``BackendOptions.kernel``. There may be others that a factory opens by name alone."""
+    tier: str = ""
+    """Which of several ways computes it on this machine, for example ``avx512``; empty where
+    there is no choice. None of them changes a bit."""
+
+    tiers: tuple[str, ...] = ()
+    """What there is to choose among here, first what is taken unasked; each may be asked for
+    by ``BackendOptions.tier``. There may be others that a factory opens by name alone."""
 
 
 class State(Enum):
@@ -251,12 +253,12 @@ class BackendOptions:
     clock_hz: float | None = None
     """None lets the factory choose."""
 
-    kernel: str = ""
-    """What is to compute it on this machine, by a name in ``BackendInfo.kernels``; empty lets
+    tier: str = ""
+    """What is to compute it on this machine, by a name in ``BackendInfo.tiers``; empty lets
     the factory choose, by a setting of its own if it has one. It is an option, because one
     process may open the same accelerator on several of them to compare their bits, which no
     variable of the environment could say. A factory without a choice may ignore it: whoever
-    asks finds out by ``BackendInfo.kernel`` whether it was granted."""
+    asks finds out by ``BackendInfo.tier`` whether it was granted."""
 
 
 class BackendFactory(Protocol):
@@ -270,6 +272,6 @@ class BackendFactory(Protocol):
 
         Raises ModelIncompatible or ModelTooLarge if the network does not suit it,
         BackendNotFound if ``options.instance`` names none, ConfigInvalid if
-        ``options.kernel`` names none of several, BackendBusy if another owner holds it,
+        ``options.tier`` names none of several, BackendBusy if another owner holds it,
         BackendFault if it does not answer.
         """

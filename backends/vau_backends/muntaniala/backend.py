@@ -50,13 +50,13 @@ class Muntaniala:
         """Load the integers of ``model``.
 
         Raises ModelIncompatible if it has none, ModelTooLarge if they do not fit,
-               ConfigInvalid for a kernel that is not to be had here.
+               ConfigInvalid for a tier that is not to be had here.
         """
         weights, tilings = from_model(model), array.tile(model.network)
         slot_count = options.slot_count
         clock_hz = CALIBRATED_CLOCK_HZ if options.clock_hz is None else options.clock_hz
         self._model = model
-        self._kernel = kernel.open_kernel(weights, tilings, array.knobs, options.kernel)
+        self._kernel = kernel.open_kernel(weights, tilings, array.knobs, options.tier)
         self._costs = CostModel(tilings, clock_hz)
         self._info = BackendInfo(
             id=f"{KIND}:{array}",
@@ -67,8 +67,8 @@ class Muntaniala:
             feature_dim=model.network.inputs,
             logit_fraction_bits=ACCUMULATOR_FRACTION_BITS,
             clock_hz=clock_hz,
-            kernel=self._kernel.tier,
-            kernels=kernel.offered(),
+            tier=self._kernel.tier,
+            tiers=kernel.offered(),
         )
         self._states = States.zero(slot_count, model.network)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}

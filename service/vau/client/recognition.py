@@ -104,8 +104,8 @@ class Started:
 
     engine: Engine
     look_ahead_frames: int
-    kernel: str = ""
-    """What computes the backend on its machine, where there is a choice."""
+    tier: str = ""
+    """What computes the backend on the server's machine; empty where there is no choice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,7 +342,7 @@ def _started(started: pb.SessionStarted) -> Started:
             decoder=_decoder(started.resolved.decoder),
         ),
         look_ahead_frames=model.look_ahead_frames,
-        kernel=backend.firmware,
+        tier=backend.tier,
     )
 
 

@@ -31,9 +31,8 @@ class Found:
     """In use, of how many; empty for one that nobody has opened."""
 
     arithmetic_id: str = ""
-    kernel: str = ""
-    """What runs in it, a tier of its kernel or a board's firmware; empty for one that nobody
-    has opened."""
+    tier: str = ""
+    """What computes it; empty where there is no choice, or if nobody has opened it."""
 
     def facts(self) -> dict[str, Any]:
         """Return it for a program."""
@@ -41,7 +40,7 @@ class Found:
 
     def line(self) -> str:
         """Return it for a person."""
-        figures = " ".join(filter(None, (self.arithmetic_id, self.kernel, self.slots)))
+        figures = " ".join(filter(None, (self.arithmetic_id, self.tier, self.slots)))
         return f"{self.id:<20} {self.state:<12} {figures} {self.text}".rstrip()
 
 
@@ -79,7 +78,7 @@ def on_server(client: Client) -> Iterator[Found]:
             text=backend.state_text or f"serves {', '.join(backend.models)}",
             slots=f"{backend.slots_in_use} of {backend.slots_total}",
             arithmetic_id=backend.arithmetic_id,
-            kernel=backend.firmware,
+            tier=backend.tier,
         )
 
 

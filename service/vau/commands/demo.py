@@ -94,7 +94,7 @@ class Demo:
             "energy_j_total": energy.joules if energy else None,
             "realtime_factor": finished.compute_s / audio_s,
             "backend": started.engine.backend,
-            "kernel": started.kernel,
+            "tier": started.tier,
             "model": started.engine.model,
         }
 

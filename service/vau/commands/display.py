@@ -48,8 +48,8 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
     lines = []
     finished, started = monitor.finished, monitor.started
     if started is not None:
-        kernel = f" (kernel {started.kernel})" if started.kernel else ""
-        lines.append(f"engine   {started.engine.model} on {started.engine.backend}{kernel}")
+        tier = f" (tier {started.tier})" if started.tier else ""
+        lines.append(f"engine   {started.engine.model} on {started.engine.backend}{tier}")
     if finished is not None:
         audio_s = finished.samples / SAMPLE_RATE_HZ
         heard = f"{finished.frames} frames; phonemes heard: {len(monitor.spoken())}"

@@ -51,7 +51,7 @@ class VerifyPlan:
     """``kind`` or ``kind:instance``."""
 
     tier: str = ALL_TIERS
-    """What computes it, see ``BackendInfo.kernel``; or ``all`` of ``BackendInfo.kernels``."""
+    """What computes it, see ``BackendInfo.tier``; or ``all`` of ``BackendInfo.tiers``."""
 
     channel: Channel = "mix"
 
@@ -164,7 +164,7 @@ def verify(plan: VerifyPlan, tell: Callable[[str], None] | None = None) -> Verdi
     if tell is not None:
         tell(f"{model.name} on {info.id} ({info.arithmetic_id}), {seconds:.2f} s of audio")
     replays: list[Replay] = []
-    for tier in (named,) if named else info.kernels or (info.kernel,):
+    for tier in (named,) if named else info.tiers or (info.tier,):
         with closing(_open(plan, model, tier)) as backend:
             replays.append(_replay(plan, model, backend, recording))
         if tell is not None:
@@ -187,9 +187,9 @@ def _model(plan: VerifyPlan) -> Model:
 
 def _open(plan: VerifyPlan, model: Model, tier: str) -> Backend:
     """Open the backend on a tier. Raises ConfigInvalid if it was not granted."""
-    backend = open_backend(plan.backend, model, BackendOptions(slot_count=1, kernel=tier))
+    backend = open_backend(plan.backend, model, BackendOptions(slot_count=1, tier=tier))
     info = backend.info
-    if tier and info.kernel != tier:
+    if tier and info.tier != tier:
         backend.close()
         raise ConfigInvalid(
             f"tier={tier}: {info.id} has no choice of what computes it; leave out --tier",
@@ -221,7 +221,7 @@ def _replay(plan: VerifyPlan, model: Model, backend: Backend, recording: Recordi
     summary = session.summary()
     found = np.concatenate(logits)
     return Replay(
-        tier=backend.info.kernel,
+        tier=backend.info.tier,
         summary=summary,
         wall_s=perf_counter() - began_s,
         difference=other_input(plan.claim, recording, summary)

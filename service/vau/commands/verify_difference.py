@@ -85,7 +85,11 @@ def other_input(claim: Claim, recording: Recording, summary: Summary) -> Differe
     if claim.input_digest in (b"", summary.input_digest):
         return None
     cause = "it is another file than the one that was transcribed; give that one"
-    if recording.sha256 == claim.sha256:
+    if not claim.sha256:
+        cause = (
+            "the transcript is of a stream, not of a file; give the samples as they were sent"
+        )
+    elif recording.sha256 == claim.sha256:
         cause = (
             "the file is the one that was transcribed, so its decoding differs; try its "
             "--channel, or the versions of soundfile and soxr that made the transcript"

@@ -477,7 +477,7 @@ class ListBackendsResponse(_message.Message):
     def __init__(self, backends: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ..., default_backend: _Optional[str] = ...) -> None: ...
 
 class BackendInfo(_message.Message):
-    __slots__ = ("id", "kind", "state", "state_text", "slots_total", "slots_in_use", "bit_exact", "arithmetic_id", "state_export", "measures_energy", "max_batch", "clock_hertz", "firmware", "models")
+    __slots__ = ("id", "kind", "state", "state_text", "slots_total", "slots_in_use", "bit_exact", "arithmetic_id", "state_export", "measures_energy", "max_batch", "clock_hertz", "firmware", "models", "tier")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[BackendInfo.State]
@@ -506,6 +506,7 @@ class BackendInfo(_message.Message):
     CLOCK_HERTZ_FIELD_NUMBER: _ClassVar[int]
     FIRMWARE_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
     id: str
     kind: str
     state: BackendInfo.State
@@ -520,7 +521,8 @@ class BackendInfo(_message.Message):
     clock_hertz: float
     firmware: str
     models: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[_Union[BackendInfo.State, str]] = ..., state_text: _Optional[str] = ..., slots_total: _Optional[int] = ..., slots_in_use: _Optional[int] = ..., bit_exact: _Optional[bool] = ..., arithmetic_id: _Optional[str] = ..., state_export: _Optional[bool] = ..., measures_energy: _Optional[bool] = ..., max_batch: _Optional[int] = ..., clock_hertz: _Optional[float] = ..., firmware: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ...) -> None: ...
+    tier: str
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., state: _Optional[_Union[BackendInfo.State, str]] = ..., state_text: _Optional[str] = ..., slots_total: _Optional[int] = ..., slots_in_use: _Optional[int] = ..., bit_exact: _Optional[bool] = ..., arithmetic_id: _Optional[str] = ..., state_export: _Optional[bool] = ..., measures_energy: _Optional[bool] = ..., max_batch: _Optional[int] = ..., clock_hertz: _Optional[float] = ..., firmware: _Optional[str] = ..., models: _Optional[_Iterable[str]] = ..., tier: _Optional[str] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "digest", "classes", "decoding", "blank_id", "silence_ids", "feature_dim", "frame_shift_samples", "frame_length_samples", "look_ahead_frames")

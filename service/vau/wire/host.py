@@ -69,9 +69,9 @@ class Host:
             measures_energy=info.measures_energy,
             max_batch=info.max_batch,
             clock_hertz=info.clock_hz or 0.0,
-            # Either says what runs in it: a board has the one, its model on a host the other.
-            firmware=info.firmware or info.kernel,
+            firmware=info.firmware,
             models=[lane.model.name for lane in lanes],
+            tier=info.tier,
         )
 
     def backends(self, *, include_unavailable: bool) -> pb.ListBackendsResponse:

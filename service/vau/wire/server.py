@@ -132,7 +132,7 @@ class Server:
                 grpc=addresses.grpc,
                 metrics=addresses.metrics,
                 backends=", ".join(self._host.lanes.backend_ids),
-                kernels=", ".join(self._kernels()),
+                tiers=", ".join(self._tiers()),
                 max_streams=self._host.gate.max_streams,
                 version=version(),
             ),
@@ -140,10 +140,10 @@ class Server:
         self._remark()
         return addresses
 
-    def _kernels(self) -> list[str]:
+    def _tiers(self) -> list[str]:
         """Say of each backend that has a choice what computes it."""
         infos = {lane.backend.info.id: lane.backend.info for lane in self._host.lanes}
-        return [f"{name}={info.kernel}" for name, info in infos.items() if info.kernel]
+        return [f"{name}={info.tier}" for name, info in infos.items() if info.tier]
 
     def _remark(self) -> None:
         """Warn of what backends that are ready say of themselves, once."""

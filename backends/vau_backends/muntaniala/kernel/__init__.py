@@ -1,8 +1,8 @@
 """The fast path: the bits and the saturation counts of ``cell.py``, on one of several tiers.
 
 A tier is a way to compute, none of which changes a bit: C for AMX, for AVX-512, for AVX2 or
-for any machine, and numpy where nothing was compiled. The best that this machine has is
-taken, unless VAU_KERNEL names one; by that name alone the reference itself can be had too.
+for any machine, and numpy where nothing was compiled. The first of these that is to be had
+is taken, unless VAU_KERNEL names one; by that name alone the reference itself can be had too.
 """
 
 import os
@@ -25,16 +25,16 @@ NUMPY: Final = "numpy"
 REFERENCE: Final = ReferenceKernel.tier
 ALL: Final = ("amx", "avx512", "avx2", "portable", NUMPY, REFERENCE)
 
-# How much slower, with munt-3x384 on 4x4 dies, measured on a Xeon with AMX: than its best
-# tier 10 times for one frame of one stream, 18 times for ten; than AVX2 5 and 4 times.
+# docs/performance.md has the figures, measured on a Xeon with AMX.
 _ON_NUMPY: Final = (
-    "computes with numpy: the same bits, about ten times slower than compiled; {why}; "
-    "install a C compiler with the headers of Python, then install Vau again"
+    "computes with numpy: the same bits, several times slower than the C kernel, with many "
+    "streams up to sixty times; {why}; install a C compiler with the headers of Python, then "
+    "install Vau again"
 )
 
 
 def tiers() -> tuple[str, ...]:
-    """Return those that this machine and this installation have, the best first.
+    """Return those that are to be had here, in the order in which they are tried.
 
     The reference is not among them: it is there to judge them.
     """
@@ -50,7 +50,7 @@ def offered() -> tuple[str, ...]:
 
 
 def choose(name: str = "") -> str:
-    """Return the tier of that name; of none, the one that VAU_KERNEL names, or the best.
+    """Return the tier of that name; of none, the one that VAU_KERNEL names, or the first.
 
     Raises ConfigInvalid for a name that is none, or not to be had here.
     """
@@ -63,7 +63,7 @@ def choose(name: str = "") -> str:
         why = "there is no such tier"
     else:
         why = compiled.WHY_NOT or "this processor or its system does not offer it"
-    field, otherwise = ("kernel", "name none") if name else (VARIABLE, "unset it")
+    field, otherwise = ("tier", "name none") if name else (VARIABLE, "unset it")
     raise ConfigInvalid(
         f"{field}={wanted}: {why}; take one of {', '.join(available)}, or {otherwise}",
         field=field,
