@@ -183,8 +183,13 @@ class DieArray:
         if match is None and (dies or default is None):
             raise BackendNotFound(
                 f"muntaniala:{instance}: an array is named by its rows and columns of dies, "
-                "for example muntaniala:4x4",
+                "1 to 999 of each, for example muntaniala:4x4",
                 field="backend",
+            )
+        names = [setting.partition("=")[0] for setting in settings]
+        if len(set(names)) < len(names):
+            raise BackendNotFound(
+                f"muntaniala:{instance}: a knob is set twice; name each once", field="backend"
             )
         array = default or cls(rows=1, columns=1)
         if match is not None:

@@ -109,7 +109,8 @@ class Verdict:
         """Return it for a person, as the last line."""
         tiers = [each.tier for each in self.replays if each.tier]
         if self.difference is None:
-            return "the same bits" + f" on {', '.join(tiers)}" * bool(tiers)
+            on = f" on {', '.join(tiers)}" if tiers else ""
+            return f"the same bits{on}; what was decoded from them was not compared"
         among = ""
         if self.difference.what == "output" and len(tiers) > 1:
             digests = {each.summary.output_digest for each in self.replays}
