@@ -1,6 +1,7 @@
 """The port of estimating, and Muntaniala's estimator behind it, found by entry point."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vau.errors import BackendNotFound, ConfigInvalid, ModelTooLarge
-from vau.estimate import GROUP, Ask, Estimate, Estimator, find_estimator
+from vau.estimate import GROUP, Ask, Estimate, Estimator, find_estimator, frames_to_keep_up
 from vau.model import Network
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.cost import CostModel
@@ -69,17 +70,34 @@ def test_streams_fill_the_time_until_the_last_frame_is_late() -> None:
     layers=st.integers(1, 3),
     hidden=st.integers(1, 400),
     streams=st.integers(1, 60),
-    clock_mhz=st.floats(0.1, 200.0),
+    clock_hz=st.floats(0.1e6, 200e6) | st.integers(1, 600).map(lambda n: n * 330_000.0),
 )
-def test_a_verdict_agrees_with_the_number_of_streams_that_fit(
-    layers: int, hidden: int, streams: int, clock_mhz: float
+def test_streams_keep_up_if_their_cycles_fit_into_those_of_a_hop(
+    layers: int, hidden: int, streams: int, clock_hz: float
 ) -> None:
     network = Network(layers=layers, hidden=hidden, inputs=123, classes=40)
-    found = estimated(network, streams=streams, clock_hz=clock_mhz * 1e6)
+    found = estimated(network, streams=streams, clock_hz=clock_hz)
+    hop_cycles = Fraction(clock_hz) / 100
+    slowest = max(stage.cycles for stage in found.stages)
+    last_cycles = found.cycles + (streams - 1) * slowest
+    assert found.keeps_up == (streams * slowest <= hop_cycles)
+    assert found.is_in_time == (last_cycles <= hop_cycles)
+    assert found.keeps_up == (streams <= found.streams_by_pace) == (found.ready_s is not None)
     assert found.is_in_time == (streams <= found.streams_in_time)
-    assert found.keeps_up == (streams <= found.streams_by_pace)
-    assert found.keeps_up == (found.ready_s is not None)
-    assert found.keeps_up == (found.duty <= 1.0 + 1e-12)
+
+
+@pytest.mark.parametrize(("clock_hz", "streams"), [(0.99e6, 3), (7.92e6, 24), (16.17e6, 49)])
+def test_a_clock_that_is_just_fast_enough_loses_no_stream(
+    clock_hz: float, streams: int
+) -> None:
+    full = estimated(BOARD, instance="2x2", clock_hz=clock_hz, streams=streams)
+    assert (full.streams_by_pace, full.streams_in_time) == (streams, streams)
+    assert full.keeps_up
+    assert full.is_in_time
+    assert full.duty == 1.0
+    one_more = estimated(BOARD, instance="2x2", clock_hz=clock_hz, streams=streams + 1)
+    assert not one_more.keeps_up
+    assert not one_more.is_in_time
 
 
 def test_duty_and_mean_power_are_those_of_all_streams() -> None:
@@ -131,6 +149,45 @@ def test_sixteen_dies_keep_up_in_passes(
     assert (found.dies, found.tiles) == (16, 48)
     assert found.keeps_up
     assert found.is_in_time == (frames == 1)
+
+
+def frames_of(pass_cycles: int, frame_cycles: int) -> int | None:
+    """Ask for the frames of a pass at a clock of 10 cycles a hop."""
+    return frames_to_keep_up(Ask(network=STACK), pass_cycles, frame_cycles, 1000.0)
+
+
+@given(pass_cycles=st.integers(1, 10_000), frame_cycles=st.integers(1, 9))
+def test_the_frames_of_a_pass_are_the_least_that_keep_up(
+    pass_cycles: int, frame_cycles: int
+) -> None:
+    least = frames_of(pass_cycles, frame_cycles)
+    assert least is not None
+    assert least * 10 >= pass_cycles + least * frame_cycles
+    assert (least - 1) * 10 < pass_cycles + (least - 1) * frame_cycles
+
+
+def test_frames_that_fill_the_hop_leave_no_time_to_load_weights() -> None:
+    assert frames_of(1, 9) == 1
+    assert frames_of(1, 10) is None
+
+
+@pytest.mark.parametrize(("clock_hz", "frames"), [(1_240_000.0, 6580), (1_234_000.0, None)])
+def test_the_frames_of_a_pass_are_counted_without_rounding(
+    clock_hz: float, frames: int | None
+) -> None:
+    # 394,752 cycles a pass; a hop has 60 cycles more than a frame's 12,340, or none
+    found = estimated(STACK, dies=16, clock_hz=clock_hz)
+    assert found.reloading is not None
+    assert found.reloading.frames_per_pass == frames
+
+
+@given(streams=st.integers(1, 20), hops=st.integers(1, 20))
+def test_layers_that_take_turns_keep_up_below_the_streams_that_fill_a_hop(
+    streams: int, hops: int
+) -> None:
+    found = estimated(STACK, dies=16, streams=streams, clock_hz=hops * 1_234_000.0)
+    assert found.streams_by_pace == hops - 1
+    assert found.keeps_up == (streams < hops)
 
 
 def test_loading_weights_costs_energy_that_a_pass_spreads_over_its_frames() -> None:

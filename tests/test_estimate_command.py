@@ -125,6 +125,9 @@ def test_an_array_may_stand_behind_the_backends_colon(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
+        ("--inputs 5", 2, "inputs=5: a model has inputs of its own"),
+        ("--layers 1000000 --hidden 96", 2, "layers=1000000 is more than 1,000"),
+        ("--timeline x.png --frames 1000", 2, "frames=1000: a timeline shows 100 at most"),
         ("--layers 3", 2, "--hidden"),
         ("--hidden 3", 2, "--layers"),
         ("--layers 0 --hidden 3", 2, "layers=0"),

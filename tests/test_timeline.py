@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vau.errors import CapabilityMissing, ConfigInvalid
+from vau.errors import ConfigInvalid
 from vau.timeline import WAIT, Span, Timeline, draw, text, trace
 
 CLOCK_HZ = 10e6
@@ -234,5 +234,5 @@ def test_without_matplotlib_it_says_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(CapabilityMissing, match=r"pip install 'vau\[plots\]'"):
+    with pytest.raises(ConfigInvalid, match=r"pip install 'vau\[plots\]'"):
         draw(timeline(), tmp_path / "x.png")

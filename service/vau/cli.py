@@ -437,15 +437,15 @@ def estimate(
     )
     found = estimator.estimate(ask)
     points = verb.swept(estimator, ask) if sweep else []
+    if sweep:
+        draw(points, found, sweep)
+    if timeline:
+        verb.write_timeline(estimator, ask, frames, timeline)
     if as_json:
         extra = {"sweep": [verb.point_report(each) for each in points]} if sweep else {}
         print(json.dumps({**report(found), **extra}), flush=True)
     else:
         print("\n".join(table(found)), flush=True)
-    if sweep:
-        draw(points, found, sweep)
-    if timeline:
-        verb.write_timeline(estimator, ask, frames, timeline)
     for file in filter(None, (sweep, timeline)):
         print(f"vau: written: {file}", file=sys.stderr)
 

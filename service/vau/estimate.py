@@ -4,21 +4,29 @@ An estimator is named by an entry point of the group ``vau.estimators``. It know
 network lies on its hardware, how many cycles each part takes and what they spend; from that
 this module derives what is the same for all of them: times, powers, duty, real-time streams
 and the verdict on the deadline. Every figure is an estimate, and says on what it rests.
+
+Cycles are counted, and compared as fractions: where a clock is just fast enough, the rounding
+of seconds would lose a stream.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.metadata import entry_points
 from typing import Final, Literal, Protocol
 
-from vau.audio import FRAME_BUDGET_S, FRAMES_PER_S
+from vau.audio import FRAMES_PER_S
 from vau.backend import Boundary
 from vau.errors import BackendNotFound, ConfigInvalid
 from vau.model import Network
 from vau.timeline import Timeline
 
 GROUP: Final = "vau.estimators"
+BUDGETS_PER_S: Final = FRAMES_PER_S  # the budget of a frame is one hop, vau.audio says
+
+MOST: Final = {"layers": 1_000, "hidden": 100_000, "inputs": 100_000}
+"""Beyond any network: what is larger was mistyped, and would fill this machine's memory."""
 
 Status = Literal["published", "derived", "calibrated", "extrapolated", "assumed"]
 """On what a figure rests: it is printed in a publication; it follows from printed ones, or
@@ -92,6 +100,14 @@ class Ask:
     """How these few get their weights."""
 
     def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            value = getattr(self.network, name)
+            if value > most:
+                raise ConfigInvalid(
+                    f"{name}={value} is more than {most:,}, the most that is estimated; "
+                    "ask for less",
+                    field=name,
+                )
         if self.streams < 1:
             raise ConfigInvalid(
                 f"streams={self.streams}: there is nothing to carry; ask for 1 or more",
@@ -293,11 +309,12 @@ class Estimate:
     @property
     def duty(self) -> float:
         """Share of the time in which the busiest part works; above 1 it cannot keep up."""
-        loading_s = self.pass_s / self.frames_per_pass
-        return self.ask.frame_hz * (self.ask.streams * self.interval_s + loading_s)
+        loading_cycles = Fraction(self.pass_cycles, self.frames_per_pass)
+        busy_cycles = self.ask.streams * self.interval_cycles + loading_cycles
+        return float(busy_cycles / _hop_cycles(self.ask, self.clock_hz))
 
     @property
-    def ready_cycles(self) -> float | None:
+    def ready_cycles(self) -> Fraction | None:
         """Age of the oldest frame when the last of all streams' frames is answered.
 
         The streams' frames arrive together, and so wait for each other, and for the pass
@@ -305,14 +322,15 @@ class Estimate:
         """
         if not self.keeps_up:
             return None
-        gathering = (self.frames_per_pass - 1) * self.clock_hz / self.ask.frame_hz
+        gathering = (self.frames_per_pass - 1) * _hop_cycles(self.ask, self.clock_hz)
         frames_before = self.ask.streams * self.frames_per_pass - 1
         return gathering + self.pass_cycles + self.cycles + frames_before * self.interval_cycles
 
     @property
     def ready_s(self) -> float | None:
         """The same in seconds."""
-        return None if self.ready_cycles is None else self.ready_cycles / self.clock_hz
+        ready_cycles = self.ready_cycles
+        return None if ready_cycles is None else float(ready_cycles) / self.clock_hz
 
     @property
     def is_in_time(self) -> bool:
@@ -326,24 +344,34 @@ class Estimate:
         return 0 if spare_cycles < 0 else int(spare_cycles // self.interval_cycles) + 1
 
     @property
-    def _budget_cycles(self) -> float:
-        return FRAME_BUDGET_S * self.clock_hz
+    def _budget_cycles(self) -> Fraction:
+        return Fraction(self.clock_hz) / BUDGETS_PER_S
 
     @property
     def streams_by_pace(self) -> int:
         """Streams that do not fall behind, however late each frame; passes may be long."""
-        return math.floor(1 / (self.ask.frame_hz * self.interval_s))
+        streams = _hop_cycles(self.ask, self.clock_hz) / self.interval_cycles
+        if self.reloading is None:
+            return math.floor(streams)
+        return math.ceil(streams) - 1  # fewer than fill the hop: weights are loaded too
 
 
-def frames_to_keep_up(ask: Ask, pass_s: float, frame_s: float) -> int | None:
+def frames_to_keep_up(
+    ask: Ask, pass_cycles: int, frame_cycles: int, clock_hz: float
+) -> int | None:
     """Return the fewest frames of each stream over which the loading of weights is spread.
 
-    pass_s:   seconds to load all weights once.
-    frame_s:  seconds for one frame of one stream once they are there.
-    Returns   None if the frames alone leave no time for it.
+    pass_cycles:   to load all weights once, 1 or more.
+    frame_cycles:  for one frame of one stream once they are there.
+    Returns        None if the frames alone leave no time for it.
     """
-    spare_s = 1 / ask.frame_hz - ask.streams * frame_s
-    return math.ceil(pass_s / spare_s) if spare_s > 0 else None
+    spare_cycles = _hop_cycles(ask, clock_hz) - ask.streams * frame_cycles
+    return math.ceil(pass_cycles / spare_cycles) if spare_cycles > 0 else None
+
+
+def _hop_cycles(ask: Ask, clock_hz: float) -> Fraction:
+    """Return the cycles from one frame of a stream to its next, exactly."""
+    return Fraction(clock_hz) / Fraction(ask.frame_hz)
 
 
 class Estimator(Protocol):

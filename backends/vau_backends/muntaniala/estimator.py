@@ -190,18 +190,19 @@ def _clock_hz(ask: Ask) -> float:
 
 
 def _reloading(ask: Ask, tilings: Sequence[Tiling], costs: CostModel) -> Reloading | None:
-    """Return how the layers take turns, if there are less dies than tiles."""
+    """Return how the layers take turns, if there are fewer dies than tiles."""
     if ask.dies is None:
         return None
-    turns = schedule.multiplexing(tilings, ask.dies, ask.reload, costs.clock_hz)
-    if not turns.takes_turns:
+    pass_cycles = schedule.loading_cycles(tilings, ask.dies, ask.reload)
+    if not pass_cycles:
         return None
-    pass_s = turns.pass_cycles / costs.clock_hz
     return Reloading(
         dies=max(tiling.rows * tiling.columns for tiling in tilings),
         reload=ask.reload,
-        pass_cycles=turns.pass_cycles,
-        frames_per_pass=frames_to_keep_up(ask, pass_s, costs.latency_s),
+        pass_cycles=pass_cycles,
+        frames_per_pass=frames_to_keep_up(
+            ask, pass_cycles, costs.latency_cycles, costs.clock_hz
+        ),
     )
 
 
@@ -255,7 +256,7 @@ def _taking_turns(ask: Ask, costs: CostModel, reloading: Reloading) -> Reading:
         joules=working_j + loading_j,
         boundary="system",
         method=METHOD,
-        status="extrapolated",
+        status="assumed",  # that weights are swapped at all
         text=f"with its share of loading weights, {frames} frames a pass",
         parts=(("working", working_j), ("loading", loading_j)),
     )

@@ -5,24 +5,15 @@ Ref: docs/munt-spec-0.md, section 6. All cycles are estimated. How one step of o
      assumed: the papers keep them on their dies.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from itertools import accumulate, product
-from typing import Final, Literal
 
-from vau.audio import FRAMES_PER_S
 from vau.errors import ConfigInvalid
+from vau.estimate import Reload
 from vau.timeline import Span, Timeline
 from vau_backends.muntaniala.array import Tiling
-from vau_backends.muntaniala.cycles import CYCLES_PER_BEAT, LayerCycles
+from vau_backends.muntaniala.cycles import CYCLES_PER_BEAT
 from vau_backends.muntaniala.step import Event, Phase, Stretch, step
-
-Reload = Literal["parallel", "serial"]
-"""How weights reach dies that serve several layers: all dies at once, or one by one."""
-
-HOP_MS: Final = 1000 // FRAMES_PER_S
 
 
 def load_weights(tiling: Tiling, mode: Reload) -> Stretch:
@@ -67,9 +58,9 @@ def multiplexed(
 
     A layer's weights are loaded, and all frames of the pass go through it before the next
     layer's are. Where every layer has dies of its own, nothing is loaded: ``pipelined``.
-    Raises ConfigInvalid as ``multiplexing`` does, ValueError if there is no layer or frame.
+    Raises ConfigInvalid as ``loading_cycles`` does, ValueError if there is no layer or frame.
     """
-    if not multiplexing(tilings, dies, reload, clock_hz).takes_turns:
+    if not loading_cycles(tilings, dies, reload):
         return pipelined(tilings, frames, clock_hz)
     _check(tilings, frames)
     now, spans = 0, list[Span]()
@@ -85,65 +76,13 @@ def multiplexed(
     return Timeline(title=title, clock_hz=clock_hz, spans=tuple(spans))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Multiplexing:
-    """Whether a network keeps up with live audio on so many dies, and how."""
+def loading_cycles(tilings: Sequence[Tiling], dies: int, reload: Reload) -> int:
+    """Count what a pass loads on ``dies`` dies: the weights of every layer, once.
 
-    takes_turns: bool
-    """Whether the layers share one array; otherwise each has dies of its own."""
-
-    pass_cycles: int
-    """To load the weights of every layer once; 0 if they stay where they are."""
-
-    frame_cycles: int
-    """From a frame to the next one: what all layers take in turn, or the slowest alone."""
-
-    clock_hz: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.clock_hz < math.inf:
-            raise ValueError(f"clock_hz={self.clock_hz} is not a positive, finite number")
-
-    @property
-    def hop_cycles(self) -> Fraction:
-        """Cycles from one frame of live audio to the next."""
-        return Fraction(self.clock_hz) / FRAMES_PER_S
-
-    @property
-    def frames_for_real_time(self) -> int | None:
-        """The least frames a pass must serve to be done before as many new ones are there.
-
-        None if no number suffices: a frame alone then takes as long as a hop, or longer.
-        """
-        spare_cycles = self.hop_cycles - self.frame_cycles
-        if self.pass_cycles == 0:
-            return 1 if spare_cycles >= 0 else None
-        return math.ceil(self.pass_cycles / spare_cycles) if spare_cycles > 0 else None
-
-    @property
-    def verdict(self) -> str:
-        """The same in words."""
-        frames = self.frames_for_real_time
-        frame = f"{self.frame_cycles:,} of the {float(self.hop_cycles):,.10g} cycles of a hop"
-        if frames is None:
-            return f"never keeps up with live audio: a frame takes {frame}"
-        if self.pass_cycles == 0:
-            return f"keeps up with live audio: a frame takes {frame}"
-        return (
-            f"keeps up with live audio {frames * HOP_MS} ms at a time: a pass loads for "
-            f"{self.pass_cycles:,} cycles, and each frame in it takes {frame}"
-        )
-
-
-def multiplexing(
-    tilings: Sequence[Tiling], dies: int, reload: Reload, clock_hz: float
-) -> Multiplexing:
-    """Count what it takes to run all layers on ``dies`` dies.
-
-    With dies for all layers they are pipelined. With fewer, one array serves the layers in
-    turn, and dies beyond it stay idle.
-    Raises ConfigInvalid if there are fewer dies than the largest layer's array has, and
-           ValueError if there is no layer.
+    Returns 0 if there are dies for all layers: they stay where they are. With fewer, one
+            array serves the layers in turn, and dies beyond it stay idle.
+    Raises  ConfigInvalid if there are fewer dies than the largest layer's array has, and
+            ValueError if there is no layer.
     """
     _check(tilings, frames=1)
     needed, least = sum(tiling.rows * tiling.columns for tiling in tilings), _widest(tilings)
@@ -156,17 +95,9 @@ def multiplexing(
             needed_dies=least,
             available_dies=dies,
         )
-    totals = [LayerCycles.of(tiling).total for tiling in tilings]
     if dies >= needed:
-        return Multiplexing(
-            takes_turns=False, pass_cycles=0, frame_cycles=max(totals), clock_hz=clock_hz
-        )
-    return Multiplexing(
-        takes_turns=True,
-        pass_cycles=sum(load_weights(tiling, reload).cycles for tiling in tilings),
-        frame_cycles=sum(totals),
-        clock_hz=clock_hz,
-    )
+        return 0
+    return sum(load_weights(tiling, reload).cycles for tiling in tilings)
 
 
 def _check(tilings: Sequence[Tiling], frames: int) -> None:

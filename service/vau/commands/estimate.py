@@ -17,6 +17,8 @@ from vau.transcript import write_whole
 SWEPT_HIDDEN: Final = (96, 192, 288, 384)
 """Full rows of dies, from one to the four of the published network."""
 
+INPUTS: Final = 123  # of the published network, and of the command line if it names none
+MOST_FRAMES: Final = 100  # of a timeline; it takes a second and 30 MB where there are 48 dies
 CLASSES: Final = 40  # of the output layer, which the host computes: it changes no figure
 TIMELINE_FORMS: Final = (".txt", ".json", ".png")
 
@@ -28,6 +30,12 @@ def network_of(layers: int | None, hidden: int | None, inputs: int, model: str) 
     ``find_model`` raises.
     """
     if layers is None and hidden is None:
+        if inputs != INPUTS:
+            raise ConfigInvalid(
+                f"inputs={inputs}: a model has inputs of its own; give --layers and --hidden "
+                "too, or leave --inputs out",
+                field="inputs",
+            )
         return find_model(model).network
     if layers is None or hidden is None:
         missing = "layers" if layers is None else "hidden"
@@ -130,6 +138,12 @@ def write_timeline(estimator: Estimator, ask: Ask, frames: int, file: Path) -> N
 
     Raises what the estimator raises, and ConfigInvalid if it cannot be drawn or written.
     """
+    if frames > MOST_FRAMES:
+        raise ConfigInvalid(
+            f"frames={frames}: a timeline shows {MOST_FRAMES} at most; every later frame is "
+            "like those before it",
+            field="frames",
+        )
     found = estimator.timeline(ask, frames)
     match file.suffix.lower():
         case ".png":

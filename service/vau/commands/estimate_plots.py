@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from vau.errors import ConfigInvalid
 from vau.estimate import Estimate
-from vau.evaluation.plots import DOTS_PER_INCH, new_figure
+from vau.pictures import new_figure, save
 
 COLOURS: Final = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 """For hidden sizes, the least first; told apart by colour-blind readers too."""
@@ -33,15 +32,7 @@ def draw(points: Sequence[Point], asked: Estimate, file: Path) -> None:
     asked:  what the sweep is around; it gets a star.
     Raises  ConfigInvalid if matplotlib is not installed, or the file cannot be written.
     """
-    figure = sweep_figure(points, asked)
-    try:
-        # Without the name of the library's release the same figures give the same bytes.
-        figure.savefig(file, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as cause:
-        raise ConfigInvalid(
-            f"{file}: cannot be written: {cause.strerror or cause}; choose another file",
-            field="sweep",
-        ) from cause
+    save(sweep_figure(points, asked), file, field="sweep")
 
 
 def sweep_figure(points: Sequence[Point], asked: Estimate) -> Any:  # noqa: ANN401 - an extra's

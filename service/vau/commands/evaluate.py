@@ -25,10 +25,11 @@ from vau.evaluation.listening import (
 from vau.evaluation.manifest import Inventory, Utterance, read_manifest
 from vau.evaluation.page import write_page
 from vau.evaluation.peers import check_peer
-from vau.evaluation.plots import draw, new_figure
+from vau.evaluation.plots import draw
 from vau.evaluation.report import Evaluation
 from vau.evaluation.scores import FLOAT, Heard, is_float, scores
 from vau.model import find_model
+from vau.pictures import new_figure
 from vau.processes import spread
 
 UTTERANCES_AT_ONCE: Final = 16

@@ -385,7 +385,7 @@ OperatingPoint = Annotated[
     str,
     flag(
         "--operating-point",
-        "Published clock, by its name in --constants.",
+        "Operating point of the dies, by its name in --constants.",
         metavar="NAME",
         show_default=False,
     ),

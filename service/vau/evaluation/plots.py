@@ -1,4 +1,4 @@
-"""Confusions and calibration, drawn. Nothing else here needs matplotlib."""
+"""Confusions and calibration, drawn."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -10,25 +10,11 @@ from vau.errors import ConfigInvalid
 from vau.evaluation.frames import BINS
 from vau.evaluation.report import Evaluation
 from vau.evaluation.scores import Score
+from vau.pictures import new_figure, save
 
 BY_MANNER: Final = """IY IH EH EY AE AA AO AH ER UH UW OW AY AW OY
     W Y L R M N NG V DH Z ZH F TH S SH HH JH CH B D G P T K""".split()
 """The order in which phones are drawn, so that what sounds alike is near; others follow."""
-
-DOTS_PER_INCH: Final = 110
-
-
-def new_figure(width_in: float, height_in: float) -> Any:  # noqa: ANN401 - an extra's type
-    """Return an empty figure. Raises ConfigInvalid if matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ImportError as cause:
-        raise ConfigInvalid(
-            f"plots: drawing needs matplotlib, which cannot be used ({cause}); "
-            "install it: pip install 'vau[plots]'",
-            field="plots",
-        ) from cause
-    return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
 def draw(found: Evaluation, folder: Path) -> list[Path]:
@@ -40,20 +26,17 @@ def draw(found: Evaluation, folder: Path) -> list[Path]:
     figures = {"confusions": confusion_figure(found.score)}
     if found.score.frame_counts is not None:
         figures["calibration"] = calibration_figure(found)
-    written = []
-    for name, figure in figures.items():
-        file = folder / f"{found.score.model}-{name}.png"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # Without the name of the library's release the same figures give the same bytes.
-            figure.savefig(file, dpi=DOTS_PER_INCH, metadata={"Software": None})
-        except OSError as cause:
-            raise ConfigInvalid(
-                f"{file}: cannot be written: {cause.strerror or cause}; choose another folder",
-                field="plots",
-            ) from cause
-        written.append(file)
-    return written
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise ConfigInvalid(
+            f"plots={folder}: cannot be made: {cause.strerror or cause}; choose another folder",
+            field="plots",
+        ) from cause
+    files = [folder / f"{found.score.model}-{name}.png" for name in figures]
+    for figure, file in zip(figures.values(), files, strict=True):
+        save(figure, file, field="plots")
+    return files
 
 
 def confusion_shares(score: Score) -> tuple[list[str], NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 """Who did what in which cycle: the schedule of an accelerator, as text, trace and picture.
 
-Any backend may make a timeline; nothing here knows what a die or a lane is.
+Any backend may make a timeline; nothing here knows what a die is.
 """
 
 from vau.timeline.bars import text

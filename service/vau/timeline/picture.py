@@ -1,13 +1,12 @@
-"""A timeline as a PNG. Nothing else here needs matplotlib."""
+"""A timeline as a PNG."""
 
 from itertools import cycle, groupby
 from pathlib import Path
 from typing import Any, Final
 
-from vau.errors import CapabilityMissing, ConfigInvalid
+from vau.pictures import new_figure, save
 from vau.timeline.spans import WAIT, Span, Timeline
 
-DOTS_PER_INCH: Final = 110
 FIGURE_IN: Final = 13.0
 ROW_IN: Final = 0.14
 SUMMARY_ROWS: Final = 2.0  # the first track of a group is as high as so many others
@@ -23,32 +22,15 @@ FRAME_SHADES: Final = (1.0, 0.6)  # opacity of even and odd frames
 def draw(timeline: Timeline, path: Path) -> None:
     """Write a PNG: a row per track, a colour per name, odd frames paler than even ones.
 
-    Raises CapabilityMissing if matplotlib is not installed, and ConfigInvalid if the file
-    cannot be written.
+    Raises ConfigInvalid if matplotlib is not installed, or the file cannot be written.
     """
-    figure = _figure(timeline)
-    try:
-        # Without the name of the library's release the same spans give the same bytes.
-        figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
-    except OSError as cause:
-        raise ConfigInvalid(
-            f"{path}: cannot be written: {cause.strerror or cause}; choose another place",
-            field="path",
-        ) from cause
+    save(_figure(timeline), path, field="timeline")
 
 
 def _figure(timeline: Timeline) -> Any:  # noqa: ANN401 - an extra's type
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ImportError as cause:
-        raise CapabilityMissing(
-            f"timeline: drawing needs matplotlib, which cannot be used ({cause}); "
-            "install it: pip install 'vau[plots]'",
-            field="timeline",
-        ) from cause
     rows = _rows(timeline)
     lowest = max(rows.values()) + 1.0
-    figure: Any = Figure(figsize=(FIGURE_IN, 2.2 + ROW_IN * lowest), layout="constrained")
+    figure = new_figure(FIGURE_IN, 2.2 + ROW_IN * lowest)
     axes = figure.subplots()
     _draw_spans(axes, timeline, rows)
     by_track = timeline.by_track

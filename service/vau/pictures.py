@@ -1,0 +1,37 @@
+"""Pictures as PNGs: the only module of the service that knows how matplotlib is had."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from vau.errors import ConfigInvalid
+
+DOTS_PER_INCH: Final = 110
+
+
+def new_figure(width_in: float, height_in: float) -> Any:  # noqa: ANN401 - an extra's type
+    """Return an empty figure. Raises ConfigInvalid if matplotlib is not installed."""
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError as cause:
+        raise ConfigInvalid(
+            f"drawing needs matplotlib, which cannot be used ({cause}); "
+            "install it: pip install 'vau[plots]'"
+        ) from cause
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def save(figure: Any, file: Path, field: str) -> None:  # noqa: ANN401
+    """Write a figure as a PNG, whatever the file's name ends in.
+
+    field:  what asked for it; an error names it.
+    Raises  ConfigInvalid if the file cannot be written.
+    """
+    try:
+        # Without the name of the library's release the same figure gives the same bytes.
+        figure.savefig(file, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
+    except OSError as cause:
+        raise ConfigInvalid(
+            f"{field}={file}: cannot be written: {cause.strerror or cause}; "
+            "choose another place",
+            field=field,
+        ) from cause
