@@ -134,7 +134,7 @@ def test_an_array_may_stand_behind_the_backends_colon(run: Run) -> None:
         ("--layers 1 --hidden 3 --inputs 0", 2, "inputs=0"),
         ("--layers 1 --hidden 3 --model munt-3x384", 2, "leave out one"),
         ("--model nobody", 3, "'nobody'"),
-        ("--array 2x2", 3, "ask for 4x4"),
+        ("--array 2x2", 3, "open muntaniala:4x4, or name no array"),
         ("--array two", 2, "'two'"),
         ("--dies 0", 2, "dies=0"),
         ("--dies 3", 2, "Take 16 dies"),
@@ -153,6 +153,32 @@ def test_an_impossible_ask_explains_itself_in_one_line(
     assert (found, text) == (status, "")
     (line,) = complaint.splitlines()
     assert words in line
+
+
+def test_a_clock_is_the_one_that_was_typed(run: Run) -> None:
+    # 32.01 * 1e6 is a little less than 32,010,000, on which 97 streams just keep up
+    found = json.loads(run(*BOARD[:-1], 32.01, "--streams", 97, "--json")[1])
+    assert (found["streams_by_pace"], found["keeps_up"]) == (97, True)
+
+
+@pytest.mark.parametrize("flag", ["--timeline", "--sweep"])
+def test_without_matplotlib_every_picture_is_refused_in_the_same_words(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flag: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    status, text, complaint = run(*BOARD, flag, tmp_path / "x.png")
+    assert (status, text) == (2, "")
+    assert complaint.startswith("vau: error: drawing needs matplotlib")
+    assert "pip install 'vau[plots]'" in complaint
+
+
+def test_what_rests_on_loading_weights_or_on_changing_streams_is_assumed(run: Run) -> None:
+    turns = json.loads(run(*STACK, "--dies", 16, "--json")[1])["status"]
+    loaded = ("pass_ms", "frames_per_pass", "energy_uj", "power_mw", "ready_us", "duty")
+    assert {turns[name] for name in loaded} == {"assumed"}
+    several = json.loads(run(*BOARD, "--streams", 2, "--json")[1])["status"]
+    assert several["ready_us"] == "assumed"
+    assert json.loads(run(*BOARD, "--json")[1])["status"]["ready_us"] == "calibrated"
 
 
 # --- tables ------------------------------------------------------------------------------

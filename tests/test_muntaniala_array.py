@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vau.errors import BackendNotFound, ModelTooLarge
 from vau.model import Network
-from vau_backends.muntaniala.array import DIE_BYTES, DieArray, Knobs, Tiling
+from vau_backends.muntaniala.array import DIE_BYTES, DieArray, Knobs, Tiling, least_square
 
 SIZES = st.integers(1, 40)
 
@@ -82,6 +82,24 @@ def test_what_a_die_cannot_hold_is_refused_with_a_remedy(
     assert refusal.value.facts["available_bytes"] == DIE_BYTES
     assert refusal.value.facts["available_dies"] == dies.dies
     assert DieArray.parse(remedy).tile(network(layers, hidden, inputs))
+
+
+@given(
+    layers=st.integers(1, 3),
+    hidden=st.integers(1, 500),
+    inputs=st.integers(1, 1000),
+    peephole=st.booleans(),
+)
+def test_the_least_square_holds_a_network_and_none_smaller_does(
+    layers: int, hidden: int, inputs: int, peephole: bool
+) -> None:
+    asked = replace(network(layers, hidden, inputs), peephole=peephole)
+    least = least_square(asked)
+    assert least.tile(asked)
+    if least.rows > 1:
+        smaller = replace(least, rows=least.rows - 1, columns=least.columns - 1)
+        with pytest.raises(ModelTooLarge, match=f"open muntaniala:{least}"):
+            smaller.tile(asked)
 
 
 def test_rows_come_first_in_the_name() -> None:

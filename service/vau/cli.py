@@ -412,41 +412,26 @@ def estimate(
     says on what it rests. Without --layers and --hidden it takes the shape of a model.
     """
     from vau.commands import estimate as verb
-    from vau.commands.estimate_constants import constants_report, constants_table
-    from vau.commands.estimate_plots import draw
-    from vau.commands.estimate_report import report, table
     from vau.estimate import Ask, find_estimator
 
     kind, _, instance = backend.partition(":")
     estimator = find_estimator(kind)
     if constants:
-        known = estimator.constants(), estimator.operating_points()
-        lines = constants_table(*known)
-        print(json.dumps(constants_report(*known)) if as_json else "\n".join(lines))
+        print(verb.constants_text(estimator, as_json=as_json))
         return
-    verb.check_files(sweep, timeline)
+    outputs = verb.Outputs(sweep=sweep, timeline=timeline, frames=frames, as_json=as_json)
     name, (layers, hidden) = flags.shape(context, model, (layers, hidden))
     ask = Ask(
         network=verb.network_of(layers, hidden, inputs, name),
         instance=array or instance,
-        clock_hz=None if clock_mhz is None else clock_mhz * 1e6,
+        clock_hz=verb.hertz(clock_mhz),
         operating_point=operating_point,
         streams=streams,
         dies=dies,
         reload=reload,
     )
-    found = estimator.estimate(ask)
-    points = verb.swept(estimator, ask) if sweep else []
-    if sweep:
-        draw(points, found, sweep)
-    if timeline:
-        verb.write_timeline(estimator, ask, frames, timeline)
-    if as_json:
-        extra = {"sweep": [verb.point_report(each) for each in points]} if sweep else {}
-        print(json.dumps({**report(found), **extra}), flush=True)
-    else:
-        print("\n".join(table(found)), flush=True)
-    for file in filter(None, (sweep, timeline)):
+    verb.answer(estimator, ask, outputs, partial(print, flush=True))
+    for file in outputs.files:
         print(f"vau: written: {file}", file=sys.stderr)
 
 

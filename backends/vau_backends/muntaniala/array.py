@@ -240,21 +240,49 @@ class DieArray:
         tilings = _tilings(network, self.rows, self.columns)
         if all(tiling.fits for tiling in tilings):
             return tilings
-        side = 1
-        while not all(tiling.fits for tiling in _tilings(network, side, side)):
-            side += 1
-        worst = max(tilings, key=lambda tiling: tiling.die_bytes)
-        raise ModelTooLarge(
-            f"{network.layers} layers of {network.hidden} units with {network.inputs} inputs "
-            f"need {worst.units_per_die} units and {worst.die_bytes} bytes in each die of "
-            f"{self}, which has {UNITS_PER_DIE} units and {worst.available_bytes} bytes; "
-            f"open muntaniala:{replace(self, rows=side, columns=side)}",
+        raise self._too_small_for(network)
+
+    def _too_small_for(self, network: Network) -> ModelTooLarge:
+        """Say which limit of a die is passed, and what would be enough."""
+        worst = widest(network, self.rows, self.columns)
+        if worst.units_per_die > UNITS_PER_DIE:
+            reason = (
+                f"{worst.hidden:,} hidden units on {self.rows} rows of dies are "
+                f"{worst.units_per_die:,} in a die, which has {UNITS_PER_DIE}"
+            )
+        else:
+            reason = (
+                f"the weights of {worst.x_per_die:,} inputs and {worst.h_per_die:,} hidden "
+                f"units take {worst.die_bytes:,} bytes in a die, which has "
+                f"{worst.available_bytes:,}"
+            )
+        least = replace(least_square(network), knobs=self.knobs)
+        return ModelTooLarge(
+            f"{self}: {reason}; open muntaniala:{least}",
             field="backend",
             needed_bytes=worst.die_bytes,
             available_bytes=worst.available_bytes,
-            needed_dies=side * side,
+            needed_dies=least.dies,
             available_dies=self.dies,
         )
+
+
+def least_square(network: Network) -> DieArray:
+    """Return the least square of dies with enough units and enough memory for each layer."""
+    whole = widest(network, 1, 1)
+    side = max(
+        _ceil_div(whole.hidden, UNITS_PER_DIE),
+        _ceil_div(whole.hidden + whole.inputs, DIE_COLUMNS),
+    )
+    while not widest(network, side, side).fits:
+        side += 1  # seldom: where the slices of x and h are both rounded up
+    return DieArray(rows=side, columns=side, knobs=Knobs(peephole=network.peephole))
+
+
+def widest(network: Network, rows: int, columns: int) -> Tiling:
+    """Return the layer that needs most of a die: the network fits if, and only if, it does."""
+    lowest_two = replace(network, layers=min(network.layers, 2))  # the others are as the second
+    return max(_tilings(lowest_two, rows, columns), key=lambda tiling: tiling.inputs)
 
 
 def _tilings(network: Network, rows: int, columns: int) -> tuple[Tiling, ...]:

@@ -20,11 +20,11 @@ from vau.model import Network
 from vau.timeline import Timeline
 from vau_backends.muntaniala import constants, schedule
 from vau_backends.muntaniala.array import (
-    DIE_COLUMNS,
     UNITS_PER_DIE,
     DieArray,
-    Knobs,
     Tiling,
+    least_square,
+    widest,
 )
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
 from vau_backends.muntaniala.energy import METHOD, floor_reading, split_reading, system_j
@@ -81,11 +81,15 @@ class _Estimator:
 
     def instances(self, network: Network) -> list[str]:
         """List arrays around the least square, by their rows and columns."""
-        side = _least_side(network)
+        side = least_square(network).rows
         rows = range(-(-network.hidden // UNITS_PER_DIE), side + COMPARED_BEYOND + 1)
         columns = range(1, side + COMPARED_BEYOND + 1)
-        arrays = [DieArray(rows=row, columns=column) for row in rows for column in columns]
-        return [str(array) for array in arrays if _widest(array, network).fits]
+        return [
+            str(DieArray(rows=row, columns=column))
+            for row in rows
+            for column in columns
+            if widest(network, row, column).fits
+        ]
 
     def constants(self) -> Sequence[Constant]:
         """List every number of the model."""
@@ -101,9 +105,7 @@ def _array(ask: Ask) -> DieArray:
 
     Raises ConfigInvalid if it is none, ModelTooLarge if the network does not fit.
     """
-    side = _least_side(ask.network)
-    knobs = Knobs(peephole=ask.network.peephole)
-    least = DieArray(rows=side, columns=side, knobs=knobs)
+    least = least_square(ask.network)
     if not ask.instance:
         return least
     try:
@@ -113,54 +115,13 @@ def _array(ask: Ask) -> DieArray:
             f"array={ask.instance!r}: {cause}; the least square that fits is {least}",
             field="array",
         ) from cause
-    if not _widest(array, ask.network).fits:
-        raise _too_large(array, ask.network, side)
+    try:
+        array.tile(ask.network)
+    except ModelTooLarge as cause:
+        raise ModelTooLarge(
+            f"array={cause}, or name no array", field="array", **cause.facts
+        ) from cause
     return array
-
-
-def _widest(array: DieArray, network: Network) -> Tiling:
-    """Return the layer that needs most of a die: it fits if, and only if, all do."""
-    above = network.hidden if network.layers > 1 else 0
-    return Tiling(
-        rows=array.rows,
-        columns=array.columns,
-        hidden=network.hidden,
-        inputs=max(network.inputs, above),
-        peephole=network.peephole,
-    )
-
-
-def _least_side(network: Network) -> int:
-    """Return the side of the least square of dies with enough units and enough memory."""
-    side = -(-network.hidden // UNITS_PER_DIE)
-    widest = _widest(DieArray(rows=side, columns=side), network)
-    side = max(side, -(-(widest.hidden + widest.inputs) // DIE_COLUMNS))
-    while not _widest(DieArray(rows=side, columns=side), network).fits:
-        side += 1  # seldom: where the slices of x and h are both rounded up
-    return side
-
-
-def _too_large(array: DieArray, network: Network, side: int) -> ModelTooLarge:
-    """Say which limit of a die is passed, and what would be enough."""
-    widest = _widest(array, network)
-    if widest.units_per_die > UNITS_PER_DIE:
-        reason = (
-            f"{network.hidden:,} hidden units on {array.rows} rows of dies are "
-            f"{widest.units_per_die:,} in a die, which has {UNITS_PER_DIE}"
-        )
-    else:
-        reason = (
-            f"the weights of {widest.x_per_die:,} inputs and {widest.h_per_die:,} hidden units "
-            f"take {widest.die_bytes:,} bytes in a die, which has {widest.available_bytes:,}"
-        )
-    return ModelTooLarge(
-        f"array={array}: {reason}; ask for {side}x{side}, or name no array",
-        field="array",
-        needed_bytes=widest.die_bytes,
-        available_bytes=widest.available_bytes,
-        needed_dies=side * side,
-        available_dies=array.dies,
-    )
 
 
 def _clock_hz(ask: Ask) -> float:

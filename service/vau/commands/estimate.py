@@ -1,14 +1,16 @@
 """What a network would cost on an accelerator: one answer, or a sweep of what might be."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from vau import timeline
-from vau.commands.estimate_plots import Point
-from vau.commands.estimate_report import rounded
+from vau.commands.estimate_constants import constants_report, constants_table
+from vau.commands.estimate_plots import Point, draw
+from vau.commands.estimate_report import report, rounded, table
 from vau.errors import ConfigInvalid
 from vau.estimate import Ask, Estimate, Estimator
 from vau.model import Network, find_model
@@ -21,6 +23,79 @@ INPUTS: Final = 123  # of the published network, and of the command line if it n
 MOST_FRAMES: Final = 100  # of a timeline; it takes a second and 30 MB where there are 48 dies
 CLASSES: Final = 40  # of the output layer, which the host computes: it changes no figure
 TIMELINE_FORMS: Final = (".txt", ".json", ".png")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """In which forms an estimate is given.
+
+    Raises ConfigInvalid at once for files that could not be written in the end.
+    """
+
+    sweep: Path | None = None
+    """A picture of the sweep around it; None is without a sweep."""
+
+    timeline: Path | None = None
+    """What each die does when; its end says in which form."""
+
+    frames: int = 1
+    """Of the timeline."""
+
+    as_json: bool = False
+
+    def __post_init__(self) -> None:
+        form = self.timeline and self.timeline.suffix.lower()
+        if form is not None and form not in TIMELINE_FORMS:
+            raise ConfigInvalid(
+                f"timeline={self.timeline}: its end says what to write; end it in .txt for "
+                "text, .json for Perfetto, or .png for a picture",
+                field="timeline",
+            )
+        for name, file in (("sweep", self.sweep), ("timeline", self.timeline)):
+            if file is not None and not file.absolute().parent.is_dir():
+                raise ConfigInvalid(
+                    f"{name}={file}: there is no folder {file.parent}; make it, or choose "
+                    "another file",
+                    field=name,
+                )
+
+    @property
+    def files(self) -> list[Path]:
+        """What is written beside the answer."""
+        return [file for file in (self.sweep, self.timeline) if file is not None]
+
+
+def constants_text(estimator: Estimator, *, as_json: bool) -> str:
+    """Return every number behind an estimator's figures, for a program or a person."""
+    known = estimator.constants(), estimator.operating_points()
+    return (
+        json.dumps(constants_report(*known)) if as_json else "\n".join(constants_table(*known))
+    )
+
+
+def answer(
+    estimator: Estimator, ask: Ask, outputs: Outputs, tell: Callable[[str], None]
+) -> None:
+    """Estimate, write the files that ``outputs`` names, and tell the answer.
+
+    Raises what the estimator raises, and ConfigInvalid if a file cannot be written.
+    """
+    found = estimator.estimate(ask)
+    points = swept(estimator, ask) if outputs.sweep else []
+    if outputs.sweep:
+        draw(points, found, outputs.sweep)
+    if outputs.timeline:
+        write_timeline(estimator, ask, outputs.frames, outputs.timeline)
+    if outputs.as_json:
+        extra = {"sweep": [point_report(each) for each in points]} if outputs.sweep else {}
+        tell(json.dumps({**report(found), **extra}))
+    else:
+        tell("\n".join(table(found)))
+
+
+def hertz(clock_mhz: float | None) -> float | None:
+    """Return a clock as it was typed: 32.01 MHz are 32,010,000 Hz, and not a little less."""
+    return None if clock_mhz is None else float(Decimal(str(clock_mhz)).scaleb(6))
 
 
 def network_of(layers: int | None, hidden: int | None, inputs: int, model: str) -> Network:
@@ -48,23 +123,6 @@ def network_of(layers: int | None, hidden: int | None, inputs: int, model: str) 
         if value < 1:
             raise ConfigInvalid(f"{name}={value}: ask for 1 or more", field=name)
     return Network(layers=layers, hidden=hidden, inputs=inputs, classes=CLASSES)
-
-
-def check_files(sweep: Path | None, drawn: Path | None) -> None:
-    """Raise ConfigInvalid now for files that could not be written in the end."""
-    if drawn is not None and drawn.suffix.lower() not in TIMELINE_FORMS:
-        raise ConfigInvalid(
-            f"timeline={drawn}: its end says what to write; end it in .txt for text, .json "
-            "for Perfetto, or .png for a picture",
-            field="timeline",
-        )
-    for name, file in (("sweep", sweep), ("timeline", drawn)):
-        if file is not None and not file.absolute().parent.is_dir():
-            raise ConfigInvalid(
-                f"{name}={file}: there is no folder {file.parent}; make it, or choose "
-                "another file",
-                field=name,
-            )
 
 
 def swept(estimator: Estimator, ask: Ask) -> list[Point]:
