@@ -5,6 +5,7 @@ Every operation is elementwise or within a row, so that no bit of a frame depend
 frames it shares a call with.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,19 @@ def normalise(features: NDArray[np.float32], model: Model) -> NDArray[np.float32
             f"{z[frame, feature]} when normalised; both must be finite"
         )
     return z
+
+
+def normalise_all(features: Sequence[NDArray[np.float32]], model: Model) -> NDArray[np.float32]:
+    """Normalise the features of all works at once; returns them one after the other.
+
+    Raises ValueError as ``normalise`` does, by the place of a frame in its own work.
+    """
+    try:
+        return normalise(np.concatenate(features, casting="no", dtype=np.float32), model)
+    except (TypeError, ValueError):
+        for each in features:
+            normalise(each, model)  # finds the work, and counts its own frames
+        raise
 
 
 def log_posteriors(

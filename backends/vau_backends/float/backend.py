@@ -16,17 +16,13 @@ from vau.backend import (
     BackendFactory,
     BackendInfo,
     BackendOptions,
-    Health,
     Result,
-    Slot,
-    State,
-    Telemetry,
     Work,
 )
 from vau.errors import BackendNotFound
 from vau.model import Model
 from vau_backends.host import log_posteriors, normalise
-from vau_backends.slots import Slots
+from vau_backends.inprocess import InProcess
 from vau_backends.snapshot import Seal, digest
 
 KIND: Final = "float"
@@ -66,14 +62,14 @@ class _Layer:
         return _sigmoid(o + p_o * c) * np.tanh(c), c
 
 
-class FloatNetwork:
+class FloatNetwork(InProcess):
     """The float network of one bundle, with its slots."""
 
     def __init__(self, model: Model, slot_count: int) -> None:
         """Take the float weights of ``model``."""
         self._model = model
         self._layers = [_layer(model, n) for n in range(model.network.layers)]
-        self._info = BackendInfo(
+        info = BackendInfo(
             id=KIND,
             kind=KIND,
             arithmetic_id=ARITHMETIC,
@@ -86,16 +82,7 @@ class FloatNetwork:
         self._h, self._c = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
         seal = Seal(ARITHMETIC, digest({**model.master, **statistics}))
-        self._slots = Slots(KIND, [self._h, self._c], seal)
-
-    @property
-    def info(self) -> BackendInfo:
-        """Its identity and abilities."""
-        return self._info
-
-    def open(self) -> Slot:
-        """Reserve a slot in the zero state."""
-        return self._slots.open()
+        super().__init__(info, [self._h, self._c], seal)
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         """Advance each slot by its frames, one after the other."""
@@ -105,30 +92,6 @@ class FloatNetwork:
         return [
             Result(log_prob=log_posteriors(each, self._model.temperature)) for each in logits
         ]
-
-    def snapshot(self, slot: Slot) -> bytes:
-        """Copy h and c out."""
-        return self._slots.snapshot(slot)
-
-    def restore(self, slot: Slot, state: bytes) -> None:
-        """Replace h and c."""
-        self._slots.restore(slot, state)
-
-    def release(self, slot: Slot) -> None:
-        """Give the slot back."""
-        self._slots.release(slot)
-
-    def health(self) -> Health:
-        """Say ready: what could be loaded cannot fail."""
-        return Health(State.READY)
-
-    def telemetry(self) -> Telemetry:
-        """Read nothing: there is no instrument."""
-        return Telemetry()
-
-    def close(self) -> None:
-        """Give all slots back."""
-        self._slots.close()
 
     def _advance(self, z: Floats, row: int) -> Floats:
         """Take a slot through its frames; return their logits, shape (frames, classes)."""

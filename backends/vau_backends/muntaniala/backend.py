@@ -8,9 +8,6 @@ too: normalising and quantising before the dies, the softmax after them.
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vau.backend import (
     Backend,
     BackendFactory,
@@ -18,14 +15,13 @@ from vau.backend import (
     BackendOptions,
     Health,
     Result,
-    Slot,
     State,
-    Telemetry,
     Work,
 )
 from vau.errors import ModelError
 from vau.model import Model, Network
-from vau_backends.host import log_posteriors, normalise
+from vau_backends.host import log_posteriors, normalise_all
+from vau_backends.inprocess import InProcess, results_of
 from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.array import DieArray, Knobs
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
@@ -37,13 +33,12 @@ from vau_backends.muntaniala.fixedpoint import (
 )
 from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import SPEC, from_model
-from vau_backends.slots import Slots
 from vau_backends.snapshot import Seal, digest
 
 KIND: Final = "muntaniala"
 
 
-class Muntaniala:
+class Muntaniala(InProcess):
     """One model of the dies, with its network loaded."""
 
     def __init__(self, model: Model, array: DieArray, options: BackendOptions) -> None:
@@ -58,7 +53,7 @@ class Muntaniala:
         self._model = model
         self._kernel = kernel.open_kernel(weights, tilings, array.knobs, options.tier)
         self._costs = CostModel(tilings, clock_hz)
-        self._info = BackendInfo(
+        info = BackendInfo(
             id=f"{KIND}:{array}",
             kind=KIND,
             arithmetic_id=array.arithmetic_id,
@@ -73,16 +68,7 @@ class Muntaniala:
         self._states = States.zero(slot_count, model.network)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
         seal = Seal(array.arithmetic_id, digest({**model.integers[SPEC], **statistics}))
-        self._slots = Slots(self._info.id, [self._states.h, self._states.c], seal)
-
-    @property
-    def info(self) -> BackendInfo:
-        """Its identity and abilities."""
-        return self._info
-
-    def open(self) -> Slot:
-        """Reserve a slot in the zero state."""
-        return self._slots.open()
+        super().__init__(info, [self._states.h, self._states.c], seal)
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         """Advance each slot by its frames, all of them together."""
@@ -90,60 +76,20 @@ class Muntaniala:
         if not work:
             return []
         lengths = [len(item.features) for item in work]
-        inputs = self._quantised([item.features for item in work])
+        z = normalise_all([item.features for item in work], self._model)
+        inputs = to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)  # a quarter of z, in sQ0.7
         answer = self._kernel.run(inputs, lengths, self._states, rows)
         scale = 2**ACCUMULATOR_FRACTION_BITS * self._model.temperature
+        costs = [
+            self._costs.of(length, tuple(saturations))
+            for length, saturations in zip(lengths, answer.saturations.tolist(), strict=True)
+        ]
         log_prob = log_posteriors(answer.logits, scale)
-        results, first = [], 0
-        for length, saturations in zip(lengths, answer.saturations.tolist(), strict=True):
-            frames = slice(first, first + length)
-            results.append(
-                Result(
-                    log_prob=log_prob[frames],
-                    logits=answer.logits[frames],
-                    inputs=inputs[frames],
-                    cost=self._costs.of(length, tuple(saturations)),
-                )
-            )
-            first += length
-        return results
-
-    def snapshot(self, slot: Slot) -> bytes:
-        """Copy h and c out."""
-        return self._slots.snapshot(slot)
-
-    def restore(self, slot: Slot, state: bytes) -> None:
-        """Replace h and c."""
-        self._slots.restore(slot, state)
-
-    def release(self, slot: Slot) -> None:
-        """Give the slot back."""
-        self._slots.release(slot)
+        return results_of(lengths, log_prob, answer.logits, inputs, costs)
 
     def health(self) -> Health:
         """Say ready: a model that could be loaded cannot fail. It may be slow, though."""
         return Health(State.READY, kernel.remark(self._kernel.tier))
-
-    def telemetry(self) -> Telemetry:
-        """Read nothing: a model has no instruments."""
-        return Telemetry()
-
-    def close(self) -> None:
-        """Give all slots back."""
-        self._slots.close()
-
-    def _quantised(self, features: Sequence[NDArray[np.float32]]) -> NDArray[np.int8]:
-        """Return x of layer 1, of all works one after the other: z / 4, in sQ0.7.
-
-        Raises ValueError for features that ``normalise`` refuses, by their place in their work.
-        """
-        try:
-            z = normalise(np.concatenate(features, casting="no", dtype=np.float32), self._model)
-        except (TypeError, ValueError):
-            for each in features:
-                normalise(each, self._model)  # finds the work, and counts its own frames
-            raise
-        return to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)
 
 
 class _Factory:

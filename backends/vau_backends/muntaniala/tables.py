@@ -15,34 +15,21 @@ from collections.abc import Callable
 from decimal import Decimal, localcontext
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vau_backends.muntaniala.fixedpoint import (
     ACCUMULATOR_FRACTION_BITS,
     S8_MAX,
     S8_MIN,
 )
+from vau_backends.tabulated import DIGITS, read_table, sigmoid, source_of, tanh
 
 TANH_SHIFT: Final = 7  # intervals of 1/32 from -4 to 4
 SIGMOID_SHIFT: Final = 8  # intervals of 1/16 from -8 to 8
-DIGITS: Final = 50  # no entry lies nearer than 0.0044 to a tie, so 40 would be plenty
-
-
-def tanh(x: Decimal) -> Decimal:
-    """Return the hyperbolic tangent at the precision of the context."""
-    return ((2 * x).exp() - 1) / ((2 * x).exp() + 1)
-
-
-def sigmoid(x: Decimal) -> Decimal:
-    """Return the logistic function at the precision of the context."""
-    return 1 / (1 + (-x).exp())
 
 
 def compute(function: Callable[[Decimal], Decimal], shift: int) -> list[int]:
     """Return the entries for k = -128 to 127."""
     one = Decimal(2**ACCUMULATOR_FRACTION_BITS)
-    with localcontext() as context:
+    with localcontext() as context:  # no entry lies nearer than 0.0044 to a tie
         context.prec = DIGITS
         return [
             int((one * function((k + Decimal("0.5")) * 2**shift / one)).to_integral_value())
@@ -50,13 +37,7 @@ def compute(function: Callable[[Decimal], Decimal], shift: int) -> list[int]:
         ]
 
 
-def _table(entries: str) -> NDArray[np.int16]:
-    table = np.array(entries.split(), np.int16)
-    table.flags.writeable = False
-    return table
-
-
-TANH: Final = _table("""
+TANH: Final = read_table("""
 -4093 -4093 -4093 -4093 -4092 -4092 -4092 -4092 -4091 -4091 -4091 -4090 -4090 -4090 -4089 -4089
 -4088 -4088 -4087 -4087 -4086 -4085 -4085 -4084 -4083 -4082 -4082 -4081 -4080 -4079 -4078 -4076
 -4075 -4074 -4072 -4071 -4069 -4067 -4066 -4064 -4062 -4059 -4057 -4055 -4052 -4049 -4046 -4043
@@ -75,7 +56,7 @@ TANH: Final = _table("""
  4089  4089  4090  4090  4090  4091  4091  4091  4092  4092  4092  4092  4093  4093  4093  4093
 """)
 
-SIGMOID: Final = _table("""
+SIGMOID: Final = read_table("""
     1     2     2     2     2     2     2     2     2     2     3     3     3     3     3     4
     4     4     4     5     5     5     6     6     6     7     7     8     8     9     9    10
    10    11    12    13    13    14    15    16    17    18    19    21    22    23    25    27
@@ -101,9 +82,7 @@ def main() -> None:
         ("TANH", compute(tanh, TANH_SHIFT)),
         ("SIGMOID", compute(sigmoid, SIGMOID_SHIFT)),
     ):
-        rows = np.array(entries).reshape(-1, 16).tolist()
-        lines = [" ".join(f"{entry:5d}" for entry in row) for row in rows]
-        sys.stdout.write("\n".join([f'{name}: Final = _table("""', *lines, '""")\n\n']))
+        sys.stdout.write(source_of(name, entries))
 
 
 if __name__ == "__main__":
