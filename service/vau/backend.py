@@ -24,8 +24,9 @@ Origin = Literal["estimated", "measured"]
 """Computed by a model, or read from an instrument or counter. Sums keep to one of them."""
 
 Boundary = Literal["core", "accelerator", "system", "board"]
-"""How much an energy includes: the dies alone; with the I/O between them; with DRAM and
-host link too; all that the board's supply gives. Sums keep to one of them."""
+"""How much an energy includes: the chip alone; all chips and the I/O between them; the whole
+system, with the memory and the links that it has; all that the board's supply gives. Sums keep
+to one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Work:
     slot: Slot
     features: NDArray[np.float32]
     """As the front end made them, shape (frames, feature_dim); frames may be 0. To
-    normalise and to quantise them is the backend's part."""
+    normalise and to quantise them is the backend's part. They are the caller's, and only
+    to be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +70,24 @@ class Cost:
 
     device_origin: Origin = "estimated"
     energies: tuple[Energy, ...] = ()
-    """At most one per origin and boundary."""
+    """At most one per origin and boundary; the one that counts, the widest, comes first."""
 
     saturations: tuple[int, ...] = ()
     """Per layer: how often a clamp changed a value."""
+
+    memory_bytes: int | None = None
+    """Read from memory outside the accelerator, weights above all."""
+
+    unshared: "Cost | None" = None
+    """What the same frames would have cost one by one, each in a call of its own; None where
+    sharing a call changes nothing. Unlike the rest of a cost it depends neither on batch mates
+    nor on cuts; what the rest is less by is the gain of taking frames and streams together.
+    Energies and bytes are never more than one by one."""
+
+    @property
+    def apart(self) -> "Cost":
+        """The cost without whatever sharing a call gained."""
+        return self.unshared or self
 
     def __add__(self, other: "Cost") -> "Cost":
         """Add up what followed upon each other; unlike origins and boundaries stay apart."""
@@ -86,6 +102,8 @@ class Cost:
             device_origin=other.device_origin,
             energies=tuple(merged.values()),
             saturations=tuple(ours + theirs for ours, theirs in pairs),
+            memory_bytes=_sum(self.memory_bytes, other.memory_bytes),
+            unshared=self.apart + other.apart if self.unshared or other.unshared else None,
         )
 
 
@@ -116,7 +134,10 @@ def _sum(first: Number | None, second: Number | None) -> Number | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The answer to one Work, and its price."""
+    """The answer to one Work, and its price.
+
+    It is the caller's to keep: no later call changes it.
+    """
 
     log_prob: NDArray[np.float32]
     """Log posteriors (natural), shape (frames, phonemes)."""
@@ -136,7 +157,8 @@ class BackendInfo:
     """What does not change while a backend is open."""
 
     id: str
-    """``kind`` or ``kind:instance``, for example ``muntaniala:4x4``; the metric label."""
+    """``kind`` or ``kind:instance``, for example ``muntaniala:4x4``; the metric label. To
+    open it again under this id gives the same thing."""
 
     kind: str
     """The entry-point name."""
@@ -150,6 +172,8 @@ class BackendInfo:
 
     slot_count: int
     feature_dim: int
+    """Of the network."""
+
     logit_fraction_bits: int | None = None
     """Raw logit * 2**-fraction_bits is its value; None without integer logits."""
 
@@ -159,6 +183,8 @@ class BackendInfo:
     """Works per ``run`` beyond which nothing is gained."""
 
     clock_hz: float | None = None
+    """Of the accelerator, or None if it has none to name."""
+
     firmware: str = ""
     """What is loaded into a board; empty for what is none."""
 
@@ -199,7 +225,10 @@ class Telemetry:
 
 
 class Backend(Protocol):
-    """A network on an accelerator, ready to run. It may be silicon, a board or a model."""
+    """A network on an accelerator, ready to run. It may be silicon, a board or a model.
+
+    Its calls all come from one thread, which need not be that of ``BackendFactory.open``.
+    """
 
     @property
     def info(self) -> BackendInfo:
@@ -215,18 +244,25 @@ class Backend(Protocol):
         """Take the frames of each work into its slot; one result per work, in order.
 
         Neither batch mates nor the cuts between calls change a bit of what a slot answers.
-        Raises ValueError, with every state as before, for a slot that was released or
-        occurs twice and for a feature that is not finite. Raises BackendFault if the
-        accelerator fails; whatever these slots held is lost with it.
+        Raises ValueError, with every state as before, for a slot that is not open or occurs
+        twice, for features of another shape or type, and for one that is not finite, before
+        or after it is normalised. Raises BackendFault if the accelerator fails; whatever
+        these slots held is lost with it.
+
+        What a call costs may depend on who shares it; see ``Cost.unshared``.
         """
 
     def snapshot(self, slot: Slot) -> bytes:
-        """Return the slot's state in a form that only ``restore`` reads."""
+        """Return the slot's state in a form that only ``restore`` reads.
+
+        Raises ValueError for a slot that is not open.
+        """
 
     def restore(self, slot: Slot, state: bytes) -> None:
         """Put a state into the slot.
 
-        Raises BadSnapshot unless the same network in the same arithmetic wrote it.
+        Raises BadSnapshot, and changes nothing, unless the same network in the same arithmetic
+        wrote it and it is undamaged. Raises ValueError for a slot that is not open.
         """
 
     def release(self, slot: Slot) -> None:
@@ -239,7 +275,10 @@ class Backend(Protocol):
         """Read the instruments, if there are any, without delay."""
 
     def close(self) -> None:
-        """Let go of the accelerator; a second call does nothing."""
+        """Let go of the accelerator; a second call does nothing.
+
+        The slots end with it: whatever is asked of it after that raises ValueError.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +289,8 @@ class BackendOptions:
     """What stands behind the colon of the id; empty lets the factory choose."""
 
     slot_count: int = 64
+    """How many utterances at a time it is to carry."""
+
     clock_hz: float | None = None
     """None lets the factory choose."""
 
@@ -273,5 +314,5 @@ class BackendFactory(Protocol):
         Raises ModelIncompatible or ModelTooLarge if the network does not suit it,
         BackendNotFound if ``options.instance`` names none, ConfigInvalid if
         ``options.tier`` names none of several, BackendBusy if another owner holds it,
-        BackendFault if it does not answer.
+        BackendFault if it does not answer, ValueError for a slot count below 1.
         """

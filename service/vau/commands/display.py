@@ -30,9 +30,9 @@ SILENCE: Final = "·"
 CELL: Final = 7  # columns of a phoneme with its time below
 
 BOUNDARIES: Final[dict[Boundary, str]] = {
-    "core": "the dies",
-    "accelerator": "the dies and the links between them",
-    "system": "the dies, their links, DRAM and host link",
+    "core": "the chip alone",
+    "accelerator": "the chips and the links between them",
+    "system": "the whole system, I/O and memory included",
     "board": "the board's supply",
 }
 
