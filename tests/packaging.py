@@ -1,9 +1,12 @@
 """Builds wheels from a copy of this tree, and installs them where nothing else of it is."""
 
+import fcntl
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import tomllib
 import venv
 import zipfile
@@ -41,10 +44,12 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
-def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    """Return what the command prints; its complaint becomes the failure's."""
+def attempt(
+    *command: str | Path, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with no variable of ours in its environment; it may fail."""
     clean = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(
+    return subprocess.run(
         command,
         cwd=cwd,
         env=clean | environment,
@@ -52,7 +57,12 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Return what the command prints; its complaint becomes the failure's."""
+    done = attempt(*command, cwd=cwd, **environment)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     return done.stdout
 
 
@@ -73,15 +83,32 @@ def build_wheel(source: Path, to: Path, **environment: str) -> Path:
     return next(to.glob("*.whl"))
 
 
+def wheel_of_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel of this tree once, whichever worker asks first; the others wait."""
+    ours = tmp_path_factory.getbasetemp()
+    everybodys = ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours
+    to = everybodys / "wheel_of_tree"
+    to.mkdir(exist_ok=True)
+    with (to / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = next(to.glob("*.whl"), None)
+        return built or build_wheel(copy_tree(Path(tempfile.mkdtemp(dir=to))), to)
+
+
 def install(wheel: Path, home: Path) -> Path:
     """Make an environment that has the wheel, and borrows our run-time libraries."""
     venv.create(home, with_pip=False, symlinks=True)
-    python = home / "bin/python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", *OFFLINE, wheel, cwd=home)
+    add(wheel, home)
     site = next(home.glob("lib/python*/site-packages"))
     # A path file adds that folder alone: its own path file, which leads here, stays unread.
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return home
+
+
+def add(wheel: Path, home: Path) -> None:
+    """Install one more wheel into an environment."""
+    pip = (sys.executable, "-m", "pip", "--python", home / "bin/python")
+    run(*pip, "install", *OFFLINE, wheel, cwd=home)
 
 
 def names_in(wheel: Path) -> set[str]:

@@ -25,10 +25,13 @@ from prometheus_client import CollectorRegistry
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Health, Result, State, Work
 from vau.client import Client, posteriors_array
+from vau.commands.serve import shadows_of
 from vau.config import ServerConfig
 from vau.lane import Lane
 from vau.metrics import Metrics
 from vau.model import Model
+from vau.shadow.process import Limits
+from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.server import Server
 from vau_backends.float.backend import FACTORY as FLOAT
@@ -111,9 +114,32 @@ class Served:
         return sum(backend.slots_in_use for backend in listed.backends)
 
 
+@dataclass(frozen=True, slots=True)
+class Shadowing:
+    """Shadows that a server is to have."""
+
+    backends: Sequence[str]
+    source: str
+    """The folder of its one model: the processes of the shadows load it themselves."""
+
+    limits: Limits | None = None
+
+    def open(self, lanes: Sequence[Lane], metrics: Metrics, config: ServerConfig) -> Shadows:
+        return shadows_of(
+            self.backends,
+            [self.source],
+            lanes=lanes,
+            metrics=metrics,
+            config=config,
+            limits=self.limits,
+        )
+
+
 @contextmanager
 def serving(
-    *backends: tuple[Model, Backend], config: ServerConfig | None = None
+    *backends: tuple[Model, Backend],
+    config: ServerConfig | None = None,
+    shadows: Shadowing | None = None,
 ) -> Iterator[Served]:
     """Serve ``backends`` for as long as the block lasts; one muntaniala if none is given."""
     config = config or ServerConfig(listen=FREE, metrics_listen=FREE)
@@ -123,10 +149,11 @@ def serving(
         Lane(model, backend, metrics.of(backend.info.id).on_round)
         for model, backend in backends or ((MODEL, muntaniala()),)
     ]
+    shadowing = shadows or Shadowing((), "")
     with event_loop() as loop:
 
         async def started() -> tuple[Server, str, str]:
-            server = Server(config, lanes, metrics)
+            server = Server(config, lanes, metrics, shadowing.open(lanes, metrics, config))
             try:
                 addresses = await server.start()
             except BaseException:
@@ -174,9 +201,9 @@ def health_of(address: str, service: str) -> int:
         return int(check(request).status)
 
 
-def eventually(is_so: Callable[[], bool]) -> None:
+def eventually(is_so: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait for what another thread or process is about to make true."""
-    end_s = monotonic() + PATIENCE_S
+    end_s = monotonic() + patience_s
     while not is_so():
         assert monotonic() < end_s, "it never came true"
         sleep(0.01)

@@ -16,9 +16,12 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 COMPOSITION_ROOT: Final = "vau.cli"  # wires everything to everything, by name or entry point
 
 FLOORS: Final = (
+    {"vau.testing"},  # for the authors of backends: no room of the server may come up here
     {"vau.cli"},
     {"vau.commands"},
     {  # a verb of the command line each
+        "vau.commands.bench_serve",
+        "vau.commands.compare",
         "vau.commands.demo",
         "vau.commands.estimate",
         "vau.commands.evaluate",
@@ -30,29 +33,45 @@ FLOORS: Final = (
         "vau.commands.verify",
     },
     {
+        "vau.commands.bench_report",
+        "vau.commands.bench_text",
+        "vau.commands.compare_plots",
+        "vau.commands.compare_report",
+        "vau.commands.compare_table",
         "vau.commands.display",
         "vau.commands.estimate_constants",
         "vau.commands.estimate_plots",
-        "vau.commands.estimate_report",
         "vau.commands.verify_difference",
     },
-    {"vau.commands.monitor", "vau.commands.verify_claim"},
-    {"vau.commands.live_audio"},
-    {"vau.evaluation"},
+    {
+        "vau.commands.compare_result",
+        "vau.commands.estimate_report",
+        "vau.commands.estimate_sweep",
+        "vau.commands.monitor",
+        "vau.commands.verify_claim",
+    },
+    {
+        "vau.commands.bench_plan",
+        "vau.commands.compare_file",
+        "vau.commands.live_audio",
+        "vau.commands.local_server",
+    },
+    {"vau.commands.compare_hearing", "vau.evaluation", "vau.client.paced"},
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
-    {"vau.lane", "vau.batch"},
+    {"vau.lane", "vau.batch", "vau.shadow"},
     {"vau.transcript"},
     {"vau.session"},
-    {"vau.decode", "vau.estimate", "vau.registry", "vau.selfcheck"},
-    {"vau.backend"},
+    {"vau.decode", "vau.estimate", "vau.load", "vau.registry", "vau.selfcheck"},
+    {"vau.backend", "vau.bundle"},
     {"vau.model"},
     {"vau.frontend"},
     {"vau.audiofile", "vau.config", "vau.commands.flags", "vau.processes"},
     {"vau.timeline"},
     {
         "vau.audio",
+        "vau.comparison",
         "vau.logs",
         "vau.pictures",
         "vau.wire.status",  # shared by both ends of a wire
@@ -69,7 +88,7 @@ RESERVED: Final = {
     "grpc_status": NETWORK,
     "google": NETWORK,
     "asyncio": {"vau.wire", "vau.client", "vau.lane"},
-    "prometheus_client": {"vau.metrics"},
+    "prometheus_client": {"vau.metrics", "vau.load.page", "vau.shadow.meters"},
     "matplotlib": {"vau.pictures"},
 }
 """Libraries that only these rooms, and the composition root, may import."""
@@ -227,6 +246,7 @@ def test_every_module_of_the_service_has_its_floor() -> None:
         ("service/vau/session.py", "from . import audio", "relatively"),
         ("service/vau/cli.py", "import vau_backends.float", "entry point"),
         ("service/vau/cli.py", "import torch", "no server"),
+        ("service/vau/cli.py", "import vau.testing.models", "not below"),
         ("service/vau/audio.py", "def late() -> None:\n    import torch.nn", "no server"),
         ("backends/vau_backends/float/backend.py", "import torch", "no server"),
         ("backends/vau_backends/float/backend.py", "import grpc", "service's business"),

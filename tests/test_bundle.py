@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.models import TINY_FRONTEND, TINY_PHONEMES, tiny_model, write_tiny_bundle
-from training.bundle import write_bundle
+from vau.bundle import write_bundle
 from vau.errors import BadModel
 from vau.model import DecoderTables, Network, load_model
 from vau_backends.muntaniala.weights import SPEC, quantise
@@ -51,6 +51,7 @@ def write(
         mean=np.zeros(NETWORK.inputs, np.float32),
         inv_std=np.ones(NETWORK.inputs, np.float32),
         master=random_master() if master is None else master,
+        integers={SPEC: quantise},
         decoder=DecoderTables(
             log_trigram=np.zeros((6, 6, 6), np.float16),
             log_prior=np.zeros(6, np.float16),

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -23,10 +23,27 @@ from vau.commands.flags import variable
 from vau.errors import VauError
 from vau.registry import PlugIn
 
-TYPED_ONLY: Final = {("stream", "--model"), ("stream", "--backend")}
-"""They name what a server has: the variable and the file name what this machine has."""
+TYPED_ONLY: Final = {
+    ("stream", "--model"),
+    ("stream", "--backend"),
+    ("bench serve", "--shadow"),
+}
+"""They name what a server has, or what to do with it: the variable and the file name what this
+machine has."""
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def runnable(commands: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return commands by what is typed, with those of groups in place of the groups."""
+    found = {}
+    for name, command in commands.items():
+        inner = getattr(command, "commands", None)
+        found.update(runnable(inner, f"{name} ") if inner else {before + name: command})
+    return found
+
+
+COMMANDS: Final = runnable(VERBS)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +105,7 @@ def test_help_lists_verbs_and_exit_statuses() -> None:
     done = vau("--help")
     assert (done.returncode, done.stderr) == (0, "")
     unwrapped = " ".join(done.stdout.split())
-    for word in (*COMMANDS, "Exit status", "130 interrupted", "VAU_CHUNK_MS"):
+    for word in (*VERBS, "Exit status", "130 interrupted", "VAU_CHUNK_MS"):
         assert word in unwrapped
     assert max(map(len, done.stdout.splitlines())) <= 96
 

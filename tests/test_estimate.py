@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vau.errors import BackendNotFound, ConfigInvalid, ModelTooLarge
-from vau.estimate import GROUP, Ask, Estimate, Estimator, find_estimator, frames_to_keep_up
+from vau.estimate import GROUP, Ask, Estimator, KernelAsk, find_estimator, hour_j, mean_w
 from vau.model import Network
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.cost import CostModel
+from vau_backends.muntaniala.estimate.estimator import MuntanialaEstimator
+from vau_backends.muntaniala.estimate.laid_out import LaidOut, frames_to_keep_up
+from vau_backends.muntaniala.estimate.layout import lay_out
 
 ESTIMATOR: Estimator = find_estimator("muntaniala")
 BOARD = Network(layers=1, hidden=192, inputs=123, classes=40)
@@ -20,11 +23,11 @@ STACK = Network(layers=3, hidden=384, inputs=123, classes=40)
 FASTEST_HZ = 159e6
 
 
-def estimated(network: Network, **asked: object) -> Estimate:
-    return ESTIMATOR.estimate(Ask(network=network, **asked))  # type: ignore[arg-type]
+def estimated(network: Network, **asked: object) -> LaidOut:
+    return lay_out(Ask(network=network, **asked))  # type: ignore[arg-type]
 
 
-def energies_uj(found: Estimate) -> dict[str, str]:
+def energies_uj(found: LaidOut) -> dict[str, str]:
     return {each.name: f"{each.joules * 1e6:.4g}" for each in found.readings}
 
 
@@ -103,8 +106,8 @@ def test_a_clock_that_is_just_fast_enough_loses_no_stream(
 def test_duty_and_mean_power_are_those_of_all_streams() -> None:
     board = estimated(BOARD, streams=10)
     assert board.duty == pytest.approx(0.33)
-    assert board.mean_w == pytest.approx(10 * 295.4e-6, rel=1e-4)
-    assert board.hour_j == pytest.approx(360_000 * 2.954e-6, rel=1e-4)
+    assert mean_w(board.ask, board.joules) == pytest.approx(10 * 295.4e-6, rel=1e-4)
+    assert hour_j(board.ask, board.joules) == pytest.approx(360_000 * 2.954e-6, rel=1e-4)
     assert board.utilisation == pytest.approx(632 / 3300)
 
 
@@ -222,6 +225,24 @@ def test_a_board_whose_layers_take_turns_is_not_the_published_one() -> None:
 # --- impossible asks ---------------------------------------------------------------------
 
 
+def test_what_an_accelerator_cannot_be_asked_is_refused_by_name_with_a_remedy() -> None:
+    for asked, flag in (
+        ({"chunk_frames": 2}, "--chunk-frames"),
+        ({"residency": "resident"}, "--resident"),
+        ({"dram_bytes_per_s": 1e9}, "--dram-gbps"),
+        ({"reuse_credit": True}, "--reuse-credit"),
+    ):
+        (name,) = asked
+        with pytest.raises(ConfigInvalid) as refused:
+            estimated(BOARD, **asked)
+        assert all(word in str(refused.value) for word in (f"{name}=", "muntaniala", flag))
+
+
+def test_a_kernel_is_refused_with_the_network_that_serves_instead() -> None:
+    with pytest.raises(ConfigInvalid, match=r"kernel='dense'.*--hidden 192"):
+        ESTIMATOR.kernel(KernelAsk(kernel="dense"))
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
@@ -229,6 +250,9 @@ def test_a_board_whose_layers_take_turns_is_not_the_published_one() -> None:
         ({"dies": -3}, ["dies=-3"]),
         ({"dies": 15}, ["dies=15", "Take 16 dies", "48"]),
         ({"streams": 0}, ["streams=0"]),
+        ({"chunk_frames": 0}, ["chunk_frames=0"]),
+        ({"streams": 1_000_000}, ["more than 100,000"]),
+        ({"dram_bytes_per_s": 0.0}, ["dram_bytes_per_s=0", "bandwidth"]),
         ({"clock_hz": 0.0}, ["clock_hz=0", "positive"]),
         ({"clock_hz": float("nan")}, ["clock_hz=nan"]),
         ({"clock_hz": float("inf")}, ["clock_hz=inf"]),
@@ -290,7 +314,7 @@ def test_slices_that_are_rounded_up_may_need_a_larger_square() -> None:
 @given(hidden=st.integers(1, 400), inputs=st.integers(1, 400))
 def test_every_form_worth_comparing_fits(hidden: int, inputs: int) -> None:
     network = Network(layers=2, hidden=hidden, inputs=inputs, classes=40)
-    forms = ESTIMATOR.instances(network)
+    forms = MuntanialaEstimator().instances(network)
     assert estimated(network).accelerator.partition(":")[2] in forms
     for form in forms:
         assert estimated(network, instance=form).memory_bytes <= 84_480
@@ -299,7 +323,7 @@ def test_every_form_worth_comparing_fits(hidden: int, inputs: int) -> None:
 @pytest.mark.parametrize("dies", [None, 16, 48])
 def test_a_timeline_takes_the_cycles_of_the_estimate(dies: int | None) -> None:
     ask = Ask(network=STACK, dies=dies)
-    found = ESTIMATOR.estimate(ask)
+    found = lay_out(ask)
     loaded = 0 if found.reloading is None else found.reloading.pass_cycles
     ends = [ESTIMATOR.timeline(ask, frames).end_cycle for frames in (1, 2)]
     assert ends == [loaded + found.cycles, loaded + found.cycles + found.interval_cycles]
@@ -317,7 +341,18 @@ def test_an_estimate_agrees_with_what_the_backend_reports() -> None:
 
 def test_an_estimate_without_an_energy_is_refused() -> None:
     with pytest.raises(ValueError, match="an energy"):
-        replace(estimated(BOARD), readings=())
+        replace(ESTIMATOR.estimate(Ask(network=BOARD)), readings=())
+
+
+def test_an_estimate_whose_first_energy_is_not_the_systems_is_refused() -> None:
+    found = ESTIMATOR.estimate(Ask(network=BOARD))
+    with pytest.raises(ValueError, match=r"'accelerator'.*compare at 'system'"):
+        replace(found, readings=found.readings[3:])
+
+
+def test_a_point_key_without_its_figure_is_refused() -> None:
+    with pytest.raises(ValueError, match="no figure is called chips"):
+        replace(ESTIMATOR.estimate(Ask(network=BOARD)), point_keys=("chips",))
 
 
 def test_an_accelerator_without_an_estimator_is_refused_with_a_list() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.commands import vau
 from vau.cli import main
-from vau.commands.estimate import swept
 from vau.commands.estimate_constants import constants_table, engineering
-from vau.commands.estimate_report import digits, rounded, table
-from vau.estimate import Ask, find_estimator
+from vau.commands.estimate_report import table
+from vau.commands.estimate_sweep import sweep
+from vau.estimate import THREE_DIGITS, Ask, find_estimator
 from vau.model import Network
 
 BOARD = "--layers 1 --hidden 192 --inputs 123 --array 2x2 --clock-mhz 10".split()
@@ -249,8 +249,8 @@ def test_no_line_of_the_constants_is_cut_off() -> None:
     ],
 )
 def test_three_digits_are_kept_or_one_decimal(value: float, kept: float, written: str) -> None:
-    assert rounded(value) == kept
-    assert digits(value) == written
+    assert THREE_DIGITS.rounded(value) == kept
+    assert THREE_DIGITS.digits(value) == written
 
 
 def test_constants_take_the_prefix_of_their_unit_if_it_has_one() -> None:
@@ -265,14 +265,16 @@ def test_constants_take_the_prefix_of_their_unit_if_it_has_one() -> None:
 
 def test_a_front_is_what_no_point_of_its_network_and_clock_beats() -> None:
     network = Network(layers=1, hidden=192, inputs=123, classes=40)
-    found = swept(ESTIMATOR, Ask(network=network))
+    found = sweep([(ESTIMATOR, Ask(network=network))])
     contests: dict[tuple[int, float], list[Any]] = {}
     for point in found:
         key = point.estimate.ask.network.hidden, point.estimate.clock_hz
         contests.setdefault(key, []).append(point)
     assert len(contests) == 4 * 2
     for points in contests.values():
-        prices = [(p.estimate.latency_s, p.estimate.joules, p.estimate.dies) for p in points]
+        prices = [
+            (p.estimate.delay_s, p.estimate.joules, p.estimate.silicon.count) for p in points
+        ]
         for point, price in zip(points, prices, strict=True):
             beaten = any(
                 other != price and all(a <= b for a, b in zip(other, price, strict=True))
@@ -292,7 +294,7 @@ def test_a_sweep_is_drawn_and_every_point_is_in_the_json(run: Run, tmp_path: Pat
     assert picture.read_bytes().startswith(b"\x89PNG")
     found = json.loads(text)
     network = Network(layers=1, hidden=192, inputs=123, classes=40)
-    assert len(found["sweep"]) == len(swept(ESTIMATOR, Ask(network=network)))
+    assert len(found["sweep"]) == len(sweep([(ESTIMATOR, Ask(network=network))]))
     board = [
         point
         for point in found["sweep"]

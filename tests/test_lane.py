@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Result, Work
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault
 from vau.lane import Lane, Timed
-from vau.session import EndReason, Round, Session
+from vau.session import EndReason, Heard, Round, Session
 from vau_backends.muntaniala.backend import FACTORY
 
 MODEL = tiny_model()
@@ -141,6 +141,77 @@ def test_a_defect_reaches_the_caller_instead_of_leaving_it_to_wait() -> None:
         await lane.shutdown()
 
     asyncio.run(scenario())
+
+
+class Observer:
+    """Does as it is told when it hears something."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.then = then
+        self.has_left = threading.Event()
+
+    def heard(self, _heard: Heard) -> None:
+        self.then()
+
+    def left(self) -> None:
+        self.has_left.set()
+
+
+def test_an_answer_does_not_wait_for_an_observer() -> None:
+    may_go_on, was_let_go = threading.Event(), list[bool]()
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=2)))
+        session = Session(MODEL)
+        session.observer = Observer(lambda: was_let_go.append(may_go_on.wait(30.0)))
+        await lane.open(session)
+        timed = await lane.push(session, audio(2000))  # while the observer is stuck
+        assert timed.answer.received_sample == 2000
+        may_go_on.set()
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert was_let_go == [True]  # and did not give up waiting
+
+
+def test_an_observer_that_fails_is_told_to_the_log_and_costs_no_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no ears")
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=2)))
+        session = Session(MODEL)
+        session.observer = Observer(fail)
+        await lane.open(session)
+        await lane.push(session, audio(2000))
+        again = await lane.push(session, audio(2000), EndReason.HALF_CLOSE)
+        assert again.answer.received_sample == 4000
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert {record.message for record in caplog.records} == {"an observer failed"}
+
+
+def test_an_observer_is_let_go_behind_what_its_stream_left_running() -> None:
+    gated, told = Gated(), list[str]()
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        session = await opened(lane)
+        observer = Observer(lambda: told.append("heard"))
+        observer.left = lambda: told.append("left")  # type: ignore[method-assign]
+        session.observer = observer
+        push = asyncio.create_task(lane.push(session, audio(2000)))
+        await asyncio.to_thread(gated.entered.wait)
+        push.cancel()
+        lane.close(session)
+        gated.gate.set()
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert told == ["heard", "left"]
 
 
 def test_a_slot_that_cannot_be_given_back_is_told_to_the_log(

@@ -59,6 +59,11 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_energy_joules": ("counter", "backend origin boundary component", ""),
     "vau_energy_joules_per_frame": ("histogram", "backend origin boundary", ENERGY),
     "vau_device_cycles": ("counter", "backend origin", ""),
+    "vau_memory_bytes": ("counter", "backend", ""),
+    "vau_chunk_frames": ("histogram", "backend", "1.0 2.0 4.0 8.0 16.0 32.0 64.0 128.0"),
+    "vau_unshared_energy_joules": ("counter", "backend origin boundary", ""),
+    "vau_unshared_device_cycles": ("counter", "backend origin", ""),
+    "vau_unshared_memory_bytes": ("counter", "backend", ""),
     "vau_backend_state": ("gauge", "backend state", ""),
     "vau_saturations": ("counter", "backend layer", ""),
     "vau_build_info": ("gauge", "version build", ""),
@@ -263,6 +268,57 @@ def test_energy_is_counted_by_part_or_under_all(metrics: Metrics) -> None:
         assert value("vau_energy_joules_total", labels | {"component": component}) == joules
     assert value("vau_energy_joules_per_frame_count", labels) == 5
     assert value("vau_energy_joules_per_frame_sum", labels) == pytest.approx(8e-6)
+
+
+SHARED = Cost(
+    cycles=300,
+    energies=(energy(3e-6, mac=1e-6, dram=2e-6),),
+    memory_bytes=1000,
+    unshared=Cost(cycles=900, energies=(energy(9e-6),), memory_bytes=8000),
+)
+UNSHARED: tuple[tuple[str, dict[str, str], float], ...] = (
+    ("vau_device_cycles_total", {"origin": "estimated"}, 3.0),
+    ("vau_energy_joules_total", {"origin": "estimated", "boundary": "core"}, 3.0),
+    ("vau_memory_bytes_total", {}, 8.0),
+)
+
+
+@pytest.mark.parametrize(("name", "labels", "times"), UNSHARED, ids=lambda each: str(each)[:30])
+def test_what_sharing_a_call_gained_reads_off_as_a_ratio(
+    metrics: Metrics, name: str, labels: dict[str, str], times: float
+) -> None:
+    metrics.of("x").on_round(round_of(SHARED, 8))
+    metrics.of("x").on_round(round_of(SHARED, 8))
+    unshared = name.replace("vau_", "vau_unshared_")
+    assert total(metrics, unshared, labels) == pytest.approx(
+        times * total(metrics, name, labels)
+    )
+
+
+def test_where_sharing_gains_nothing_both_meters_show_the_same(metrics: Metrics) -> None:
+    metrics.of("x").on_round(round_of(Cost(cycles=7, energies=(energy(1e-6),)), 2))
+    for name, labels, _ in UNSHARED:
+        unshared = name.replace("vau_", "vau_unshared_")
+        assert total(metrics, unshared, labels) == total(metrics, name, labels)
+
+
+def total(metrics: Metrics, name: str, labels: dict[str, str]) -> float:
+    """Add up all samples of backend x with these labels, whatever else they have."""
+    wanted = (labels | {"backend": "x"}).items()
+    return sum(
+        sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == name and wanted <= sample.labels.items()
+    )
+
+
+def test_the_frames_of_a_stream_that_share_a_call_are_shown(metrics: Metrics) -> None:
+    for steps in (8, 1, 0):
+        metrics.of("x").on_round(round_of(Cost(), steps))
+    value = metrics.registry.get_sample_value
+    assert value("vau_chunk_frames_count", {"backend": "x"}) == 2
+    assert value("vau_chunk_frames_sum", {"backend": "x"}) == 9
 
 
 def test_saturations_are_counted_by_layer(metrics: Metrics) -> None:

@@ -16,10 +16,12 @@ from vau.frontend import Frontend
 from vau.session import (
     Answer,
     EndReason,
+    Heard,
     Push,
     Session,
     advance,
     close_session,
+    leave,
     open_session,
 )
 from vau_backends.muntaniala.backend import FACTORY
@@ -170,6 +172,81 @@ def test_the_digests_are_the_chains_that_are_documented() -> None:
         inputs = hashlib.sha256(inputs + row.tobytes()).digest()
     assert session.summary().output_digest == outputs
     assert session.summary().input_digest == inputs
+
+
+@pytest.mark.parametrize("dtype", ["<i2", ">i2", "<i4", ">i4"])
+def test_a_digest_holds_the_low_byte_first_whatever_the_numbers_are_stored_as(
+    dtype: str,
+) -> None:
+    session = Session(MODEL)
+    open_session(session, backend())
+    rows = np.array([[1, -2, 300]], dtype)
+    log_prob = np.zeros((1, len(MODEL.phonemes)), np.float32)
+    session.answer(Result(log_prob=log_prob, inputs=rows))
+    little = rows.astype(rows.dtype.newbyteorder("<")).tobytes()
+    assert session.summary().input_digest == hashlib.sha256(bytes(32) + little).digest()
+
+
+class Notes:
+    """An observer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard_so_far: list[Heard] = []
+        self.has_left = False
+
+    def heard(self, heard: Heard) -> None:
+        self.heard_so_far.append(heard)
+
+    def left(self) -> None:
+        self.has_left = True
+
+
+def observed(told: Sequence[Told]) -> list[Heard]:
+    engine, session = backend(), Session(MODEL)
+    session.observer = Notes()
+    open_session(session, engine)
+    rounds = [advance(FRONTEND, engine, [Push(session, *each)]) for each in told]
+    return [heard for done in rounds for _, heard in done.heard]
+
+
+def test_an_observer_is_to_hear_what_repeats_the_answer_on_another_backend() -> None:
+    data = audio(4000)
+    answers, _ = tell([(data[:3000], None), (data[3000:], CLOSE)])
+    heard = observed([(data[:3000], None), (data[3000:], CLOSE)])
+    twin = backend()
+    slot = twin.open()
+    again = [twin.run([Work(slot, each.features)])[0] for each in heard]
+    repeated = [
+        result.log_prob[len(result.log_prob) - each.frames :]
+        for result, each in zip(again, heard, strict=True)
+    ]
+    np.testing.assert_array_equal(
+        np.concatenate(repeated), np.concatenate([answer.log_prob for answer in answers])
+    )
+
+
+def test_an_observer_is_to_hear_where_utterances_end() -> None:
+    heard = observed([(audio(2000), None), (b"", END), (audio(2000), END), (b"", CLOSE)])
+    assert [each.ends for each in heard] == [False, True, True, True]
+    assert sum(each.frames for each in heard) == 2 * frame_count(2000)
+
+
+def test_of_a_round_that_failed_there_is_nothing_to_hear() -> None:
+    engine, session = backend(), Session(MODEL, encoding="float32")
+    session.observer = Notes()
+    open_session(session, engine)
+    nan = np.array([np.nan], "<f4").tobytes()
+    assert advance(FRONTEND, engine, [Push(session, nan)]).heard == []
+
+
+def test_who_leaves_gives_the_slot_back_and_lets_the_observer_go() -> None:
+    engine, session, notes = backend(), Session(MODEL), Notes()
+    session.observer = notes
+    open_session(session, engine)
+    leave(session, engine)
+    assert notes.has_left
+    assert session.slot is None
+    assert session.observer is None
 
 
 def test_a_stream_without_a_sample_is_an_error_that_says_so() -> None:

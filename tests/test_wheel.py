@@ -10,14 +10,13 @@ from tests.packaging import (
     EXTENSION,
     PYPROJECT,
     ROOT,
-    build_wheel,
     can_compile,
-    copy_tree,
     install,
     names_in,
     names_of_tree,
     needs_compiler,
     run,
+    wheel_of_tree,
 )
 
 PROJECT: Final = PYPROJECT["project"]
@@ -25,8 +24,7 @@ PROJECT: Final = PYPROJECT["project"]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = copy_tree(tmp_path_factory.mktemp("source"))
-    return build_wheel(source, tmp_path_factory.mktemp("wheels"))
+    return wheel_of_tree(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from training import decoding
 from training.agreement import agreement
-from training.bundle import write_bundle
 from training.cache import Playback, Statistics, frame_labels
 from training.calibration import calibrate, tempered
 from training.corpus import MANIFEST, TRAIN_SPLITS, Utterance, read_corpus, read_phonemes
@@ -25,9 +24,11 @@ from training.decoding import Spoken
 from training.recipes import Recipe
 from training.source import Source
 from vau.batch import Choice, Failed
+from vau.bundle import write_bundle
 from vau.commands.evaluate import EvaluatePlan, evaluate
 from vau.evaluation.report import report
 from vau.model import DecoderTables, Model, Network, load_model
+from vau_backends.muntaniala.weights import SPEC, quantise
 
 COMPARED: Final = 8  # utterances of dev, for the arithmetic
 BACKEND: Final = "muntaniala"  # tunes the decoder; evaluate puts float beside it
@@ -98,6 +99,7 @@ def write(
         mean=trained.statistics.mean,
         inv_std=trained.statistics.inv_std,
         master=trained.master,
+        integers={SPEC: quantise},
         decoder=decoder,
         facts=facts,
     )

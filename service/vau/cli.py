@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -125,6 +126,8 @@ def serve(
     metrics_listen: flags.MetricsListen = "127.0.0.1:9464",
     model: flags.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
     backend: flags.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
+    shadow: flags.Shadows = [],  # noqa: B006
+    shadow_share: flags.ShadowShare = 1.0,
     max_streams: flags.MaxStreams = 64,
     max_audio_message: flags.MaxAudioMessage = 64 << 10,
     max_unary_audio: flags.MaxUnaryAudio = 60.0,
@@ -144,7 +147,7 @@ def serve(
 
     from prometheus_client import CollectorRegistry
 
-    from vau.commands.serve import open_lanes
+    from vau.commands.serve import open_lanes, shadows_of
     from vau.config import ServerConfig
     from vau.logs import log_to
     from vau.metrics import Metrics
@@ -155,6 +158,7 @@ def serve(
         metrics_listen=metrics_listen,
         insecure=insecure,
         build=build,
+        shadow_share=shadow_share,
         max_streams=max_streams,
         max_audio_message_bytes=max_audio_message,
         max_unary_audio_s=max_unary_audio,
@@ -166,7 +170,8 @@ def serve(
     log_to(sys.stderr)
     metrics = Metrics(CollectorRegistry())
     lanes = open_lanes(model, backend, metrics, slots=max_streams)
-    asyncio.run(serve_until_told(config, lanes, metrics))
+    shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
+    asyncio.run(serve_until_told(config, lanes, metrics, shadows))
 
 
 def _print_microphones(wanted: bool) -> None:
@@ -385,6 +390,59 @@ def verify(
 
 
 @app.command()
+def compare(
+    *,
+    files: flags.Files,
+    backends: flags.ComparedBackends,
+    manifest: flags.KnownLabels = None,
+    model: flags.Model = flags.DEFAULT_MODEL,
+    channel: flags.Channel = "mix",
+    decoder: flags.Decoder = "viterbi",
+    chunk_ms: flags.CallMs = 100,
+    tolerance: flags.Tolerance = 0.1,
+    strict: flags.Strict = False,
+    plot: flags.Plot = None,
+    plot_file: flags.PlotFile = None,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Let several accelerators hear the same files, and say where they part.
+
+    Phones, error rates, posteriors frame by frame, and what a frame takes of time and energy.
+    A file that cannot be read is reported, and the others go on.
+    """
+    from vau.commands import compare as verb
+    from vau.commands.compare_report import report
+    from vau.commands.compare_table import table
+    from vau.commands.display import progress
+
+    plan = verb.ComparePlan(
+        files=tuple(files),
+        backends=backends,
+        model=model,
+        manifest=manifest,
+        channel=channel,
+        decoder=decoder,
+        chunk_ms=chunk_ms,
+        tolerance=tolerance,
+        plot=plot,
+        plot_file=plot_file,
+    )
+    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
+    statuses: list[int] = []
+    with progress(Console(stderr=True), "s of audio") as show:
+        found = verb.compare(
+            plan, show, warn, lambda error, file: statuses.append(_complain(error, file))
+        )
+    if not found.files:
+        return statuses[0]
+    print(json.dumps(report(found)) if as_json else "\n".join(table(found)), flush=True)
+    for file in verb.draw_and_write(plan, found):
+        print(f"vau: written: {file}", file=sys.stderr)
+    return SOME_FAILED if statuses or (strict and found.is_beyond) else DONE
+
+
+@app.command()
 def estimate(
     context: typer.Context,
     *,
@@ -392,13 +450,18 @@ def estimate(
     hidden: flags.Hidden = None,
     inputs: flags.Inputs = 123,
     model: flags.Model = "",
-    backend: flags.Backend = flags.DEFAULT_BACKEND,
+    backend: flags.EstimatedBackends = [flags.DEFAULT_BACKEND],  # noqa: B006 - typer copies it
     array: flags.Array = "",
     clock_mhz: flags.ClockMhz = None,
     operating_point: flags.OperatingPoint = "",
     streams: flags.Streams = 1,
     dies: flags.Dies = None,
     reload: flags.Reload = "parallel",
+    chunk_frames: flags.ChunkFrames = 1,
+    resident: flags.Resident = None,
+    dram_gbps: flags.DramGbps = None,
+    reuse_credit: flags.ReuseCredit = False,
+    kernel: flags.Kernel = None,
     constants: flags.Constants = False,
     sweep: flags.Sweep = None,
     timeline: flags.Timeline = None,
@@ -408,29 +471,41 @@ def estimate(
 ) -> None:
     """Estimate what a network would cost on an accelerator, without any audio.
 
-    Dies, memory, cycles, latency, energy, live streams and the 10 ms deadline; each figure
+    Silicon, memory, cycles, latency, energy, live streams and the 10 ms deadline; each figure
     says on what it rests. Without --layers and --hidden it takes the shape of a model.
     """
     from vau.commands import estimate as verb
-    from vau.estimate import Ask, find_estimator
+    from vau.estimate import Ask, KernelAsk
 
-    kind, _, instance = backend.partition(":")
-    estimator = find_estimator(kind)
+    asked = [verb.named(each) for each in backend]
+    clock_hz = verb.unprefixed(clock_mhz, 6)
     if constants:
-        print(verb.constants_text(estimator, as_json=as_json))
+        print(verb.constants_text(verb.only(asked, "constants")[0], as_json=as_json))
+        return
+    if kernel:
+        flags.refuse_beside_kernel(context)
+        estimator, instance = verb.only(asked, "kernel")
+        dense = KernelAsk(kernel=kernel, instance=instance, clock_hz=clock_hz)
+        print(verb.kernel_text(estimator, dense, as_json=as_json))
         return
     outputs = verb.Outputs(sweep=sweep, timeline=timeline, frames=frames, as_json=as_json)
     name, (layers, hidden) = flags.shape(context, model, (layers, hidden))
     ask = Ask(
         network=verb.network_of(layers, hidden, inputs, name),
-        instance=array or instance,
-        clock_hz=verb.hertz(clock_mhz),
+        clock_hz=clock_hz,
         operating_point=operating_point,
         streams=streams,
         dies=dies,
         reload=reload,
+        chunk_frames=chunk_frames,
+        residency=None if resident is None else "resident" if resident else "streamed",
+        dram_bytes_per_s=verb.unprefixed(dram_gbps, 9),
+        reuse_credit=reuse_credit,
     )
-    verb.answer(estimator, ask, outputs, partial(print, flush=True))
+    asks = [
+        (estimator, replace(ask, instance=array or instance)) for estimator, instance in asked
+    ]
+    verb.answer(asks, outputs, partial(print, flush=True))
     for file in outputs.files:
         print(f"vau: written: {file}", file=sys.stderr)
 
@@ -506,6 +581,58 @@ def demo(
     with drawn(shown.monitor, str(options.file), console):
         shown.run()
     print(json.dumps(shown.report()) if as_json else shown.text())
+
+
+bench = typer.Typer(
+    help="Measure how fast it is, on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("serve")
+def bench_serve(
+    context: typer.Context,
+    *,
+    ids: flags.ShadowIds = None,
+    shadow: flags.CompareShadows = False,
+    file: flags.LoadFile = None,
+    server: flags.LoadServer = "",
+    model: flags.Model = "",
+    backend: flags.Backend = "",
+    streams: flags.LoadStreams = "auto",
+    chunk_ms: flags.ChunkMs = 100,
+    duration: flags.Duration = 48.0,
+    seed: flags.Seed = 0,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Measure how late a server answers many live streams.
+
+    Latency counts from when a chunk was due to when all of it was answered. With --shadow it
+    measures two servers in turns, of which one has shadows. Without a FILE as vau demo.
+    """
+    from vau.commands import bench_serve as verb
+    from vau.commands.bench_plan import BenchPlan
+    from vau.commands.bench_report import report
+    from vau.commands.bench_text import text
+    from vau.commands.demo import default_clip
+
+    if ids and not shadow:
+        raise typer.BadParameter(f"{ids[0]} is a shadow: say --shadow before it")
+    plan = BenchPlan(
+        file=file or default_clip(),
+        server=server,
+        **flags.engine(context, model, backend),
+        streams=streams,
+        chunk_ms=chunk_ms,
+        duration_s=duration,
+        seed=seed,
+        shadows=tuple(ids or flags.DEFAULT_SHADOWS) if shadow else (),
+    )
+    figures = report(verb.bench(plan, partial(print, file=sys.stderr, flush=True)))
+    print(json.dumps(figures) if as_json else text(figures), flush=True)
 
 
 if __name__ == "__main__":

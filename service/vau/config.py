@@ -32,6 +32,9 @@ class ServerConfig:
     insecure: bool = False
     """Allow plaintext where other machines can reach it."""
 
+    shadow_share: float = 1.0
+    """Of the streams whose clients ask for no shadow, so many are shadowed: 0 to 1."""
+
     build: str = ""
     """Source revision or image digest, for ``GetServerInfo`` and ``vau_build_info``."""
 
@@ -76,6 +79,11 @@ class ServerConfig:
                 f"max_lag_s={self.max_lag_s} is less than {LEAST_LAG_S:g}, which is what "
                 "clients send in one message; allow more",
                 field="max_lag_s",
+            )
+        if not 0.0 <= self.shadow_share <= 1.0:
+            raise ConfigInvalid(
+                f"shadow_share={self.shadow_share} is outside 0..1; 0.5 is every other stream",
+                field="shadow_share",
             )
         self._check("max_unary_audio_s", most=MOST_UNARY_AUDIO_S)
         self._check("max_audio_message_bytes", most=MOST_AUDIO_BYTES)

@@ -27,7 +27,7 @@ from vau.session import (
     Round,
     Session,
     advance,
-    close_session,
+    leave,
     open_session,
 )
 
@@ -100,7 +100,7 @@ class Lane:
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        job = _CallJob(lambda: close_session(session, self.backend))
+        job = _CallJob(lambda: leave(session, self.backend))
         job.future.add_done_callback(_log_failure)  # nobody waits for it
         self._jobs.put(job)
 
@@ -177,6 +177,16 @@ class Lane:
                 batch_size=len(jobs),
             )
             job.future.set_result(Timed(answer, times))
+        _tell(done)
+
+
+def _tell(done: Round) -> None:
+    """Tell the observers, now that nobody waits for an answer any more."""
+    for observer, heard in done.heard:
+        try:
+            observer.heard(heard)
+        except Exception:  # an observer is no part of the service, whatever becomes of it
+            logger.exception("an observer failed")
 
 
 def _log_failure(done: "Future[None]") -> None:

@@ -40,6 +40,7 @@ ANSWER_BUCKETS_S: Final = (
 LAG_BUCKETS_S: Final = (50e-3, 100e-3, 200e-3, 500e-3, 1.0, 2.0, 5.0)
 DURATION_BUCKETS_S: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
 BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128)
+CHUNK_BUCKETS: Final = BATCH_BUCKETS  # the same steps for T as for S
 ENERGY_BUCKETS_J: Final = (
     *(1e-7, 2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5),
     *(1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2),
@@ -59,6 +60,7 @@ class Metrics:
         self.live = _LiveFamilies(make)
         self.streams = _StreamFamilies(make)
         self.work = _WorkFamilies(make)
+        self.sharing = _SharingFamilies(make)
         self.backend_state = make.gauge(
             "vau_backend_state", "1 for the state a backend is in, 0 for the others.", "state"
         )
@@ -174,6 +176,36 @@ class _WorkFamilies:
             ENERGY_BUCKETS_J,
             *("origin", "boundary"),
         )
+        self.memory = make.counter(
+            "vau_memory_bytes", "Read from memory outside the accelerator, weights above all."
+        )
+
+
+class _SharingFamilies:
+    """What frames and streams gain by sharing a call to the backend.
+
+    Whatever is called unshared is what the same frames would have cost one by one: over the
+    meter of the same name without that word it says how many times as much.
+    """
+
+    def __init__(self, make: _Maker) -> None:
+        self.chunk_frames = make.histogram(
+            "vau_chunk_frames", "Frames of one stream that shared a call.", CHUNK_BUCKETS
+        )
+        self.energy = make.counter(
+            "vau_unshared_energy_joules",
+            "Energy of the accelerator, had every frame had a call of its own.",
+            *("origin", "boundary"),
+        )
+        self.cycles = make.counter(
+            "vau_unshared_device_cycles",
+            "Clock cycles of the accelerator, had every frame had a call of its own.",
+            "origin",
+        )
+        self.memory = make.counter(
+            "vau_unshared_memory_bytes",
+            "Read from memory, had every frame had a call of its own.",
+        )
 
 
 class BackendMeters:
@@ -189,6 +221,7 @@ class BackendMeters:
         }
         self._misses = metrics.live.deadline_misses.labels(backend_id)
         self._batch_size = metrics.work.batch_size.labels(backend_id)
+        self._chunk_frames = metrics.sharing.chunk_frames.labels(backend_id)
         self._audio = metrics.streams.audio.labels(backend_id)
         self._frames = metrics.work.frames.labels(backend_id)
         self.lag = metrics.live.lag.labels(backend_id)
@@ -204,6 +237,8 @@ class BackendMeters:
             if isinstance(answer, Answer):
                 self._frames.inc(len(answer.log_prob))
                 self._count(answer.cost, answer.steps)
+                if answer.steps:
+                    self._chunk_frames.observe(answer.steps)
 
     def heard(self, samples: int) -> None:
         """Count audio that was taken in."""
@@ -247,8 +282,22 @@ class BackendMeters:
                 device.observe(cost.device_s / steps)
         for energy in cost.energies:
             self._energy(energy).count(energy, steps)
+        if cost.memory_bytes is not None:
+            self._metrics.work.memory.labels(self._id).inc(cost.memory_bytes)
+        self._count_unshared(cost.apart)
         for layer, events in enumerate(cost.saturations):
             self._metrics.work.saturations.labels(self._id, str(layer)).inc(events)
+
+    def _count_unshared(self, cost: Cost) -> None:
+        """Count what it would have cost; where sharing changes nothing that is what it did."""
+        sharing = self._metrics.sharing
+        if cost.cycles is not None:
+            sharing.cycles.labels(self._id, cost.device_origin).inc(cost.cycles)
+        for energy in cost.energies:
+            labels = (self._id, energy.origin, energy.boundary)
+            sharing.energy.labels(*labels).inc(energy.joules)
+        if cost.memory_bytes is not None:
+            sharing.memory.labels(self._id).inc(cost.memory_bytes)
 
     def _energy(self, energy: Energy) -> "_EnergyMeters":
         key = (energy.origin, energy.boundary)

@@ -53,10 +53,11 @@ def open_backend(
     options = options or BackendOptions()
     if colon:
         options = replace(options, instance=instance)
-    return _factory(kind).open(model, options)
+    return factory_of(kind).open(model, options)
 
 
-def _factory(kind: str) -> BackendFactory:
+def factory_of(kind: str) -> BackendFactory:
+    """Return what the entry point of this name yields. Raises as ``open_backend`` does."""
     for entry in _entries():
         if entry.name == kind:
             plug_in = _imported(entry)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from time import perf_counter
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,6 +109,35 @@ class Summary:
     """The same chain over the quantised features of all steps."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a backend was given of one utterance, and what it said to that."""
+
+    features: NDArray[np.float32]
+    """As in ``Work``, shape (steps, feature_dim)."""
+
+    result: Result
+    frames: int
+    """The last so many steps answered a frame; those before them fill the output delay."""
+
+    ends: bool
+    """Nothing of this utterance follows."""
+
+
+class Observer(Protocol):
+    """Whoever listens to a session beside its client. Nobody waits for it.
+
+    The lane calls it on its thread when the answers are given away, so whatever it does delays
+    the next round: it has microseconds.
+    """
+
+    def heard(self, heard: Heard) -> None:
+        """Take note of the next steps of the present utterance; another follows its end."""
+
+    def left(self) -> None:
+        """Take note that the session is over, perhaps in the middle of an utterance."""
+
+
 @dataclass(slots=True)
 class _Progress:
     """Where the present utterance stands."""
@@ -137,6 +166,7 @@ class Session:
     ) -> None:
         """Begin at sample 0; ``slot`` is filled in by whoever opens it on a backend."""
         self.slot: Slot | None = None
+        self.observer: Observer | None = None
         self._model = model
         self._pcm = PcmReader(encoding)
         self._interim_results = interim_results
@@ -226,7 +256,7 @@ class Session:
         self, result: Result, log_prob: NDArray[np.float32], logits: NDArray[np.int32] | None
     ) -> None:
         if logits is not None:
-            self._output_digest = _chain(self._output_digest, logits.astype("<i4"))
+            self._output_digest = _chain(self._output_digest, logits)
         if result.inputs is not None:
             self._input_digest = _chain(self._input_digest, result.inputs)
         self._utterance.steps += len(result.log_prob)
@@ -273,9 +303,12 @@ class Session:
 
 
 def _chain(digest: bytes, rows: NDArray[np.integer]) -> bytes:
-    """Extend the chain d = SHA-256(d || row) by each row, from zeros if it is new."""
+    """Extend the chain d = SHA-256(d || row) by each row, from zeros if it is new.
+
+    A number goes in low byte first whatever the machine, or two machines could not be compared.
+    """
     digest = digest or EMPTY_DIGEST
-    for row in np.ascontiguousarray(rows):
+    for row in np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")):
         digest = hashlib.sha256(digest + row.tobytes()).digest()
     return digest
 
@@ -296,6 +329,9 @@ class Round:
     answers: list[Answer | VauError]
     """In the order of the pushes; a push that failed fails alone."""
 
+    heard: list[tuple[Observer, Heard]] = field(default_factory=list)
+    """What the observers of these sessions are still to be told."""
+
     feature_s: float
     compute_s: float
     post_s: float
@@ -312,6 +348,16 @@ def close_session(session: Session, backend: Backend) -> None:
     if session.slot is not None:
         backend.release(session.slot)
         session.slot = None
+
+
+def leave(session: Session, backend: Backend) -> None:
+    """Take the slot back for good, and let the observer go."""
+    try:
+        close_session(session, backend)
+    finally:
+        if session.observer is not None:
+            session.observer.left()
+            session.observer = None
 
 
 def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Round:
@@ -336,13 +382,19 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
     except VauError as error:
         for at in pieces:
             answers[at] = error
-        results = []
+        results, work = [], []
         pieces = {}
     computed_s = perf_counter()
-    for at, result in zip(pieces, results, strict=True):
-        answers[at] = _answered(pushes[at], result, backend)
+    heard: list[tuple[Observer, Heard]] = []
+    for at, item, result in zip(pieces, work, results, strict=True):
+        answer = answers[at] = _answered(pushes[at], result, backend)
+        observer = pushes[at].session.observer
+        if observer is not None and isinstance(answer, Answer):
+            ends = pushes[at].ends is not None
+            heard.append((observer, Heard(item.features, result, len(answer.log_prob), ends)))
     return Round(
         answers=[answer for answer in answers if answer is not None],
+        heard=heard,
         feature_s=featured_s - started_s,
         compute_s=computed_s - featured_s,
         post_s=perf_counter() - computed_s,

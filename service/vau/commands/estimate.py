@@ -1,28 +1,29 @@
-"""What a network would cost on an accelerator: one answer, or a sweep of what might be."""
+"""What a network would cost on accelerators: an answer for each, and a sweep of all."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from vau import timeline
 from vau.commands.estimate_constants import constants_report, constants_table
-from vau.commands.estimate_plots import Point, draw
-from vau.commands.estimate_report import report, rounded, table
+from vau.commands.estimate_plots import draw
+from vau.commands.estimate_report import kernel_report, kernel_table, report, table
+from vau.commands.estimate_sweep import Point, point_report, sweep
 from vau.errors import ConfigInvalid
-from vau.estimate import Ask, Estimate, Estimator
+from vau.estimate import Ask, Estimate, Estimator, KernelAsk, Value, find_estimator
 from vau.model import Network, find_model
 from vau.transcript import write_whole
 
-SWEPT_HIDDEN: Final = (96, 192, 288, 384)
-"""Full rows of dies, from one to the four of the published network."""
-
 INPUTS: Final = 123  # of the published network, and of the command line if it names none
 MOST_FRAMES: Final = 100  # of a timeline; it takes a second and 30 MB where there are 48 dies
-CLASSES: Final = 40  # of the output layer, which the host computes: it changes no figure
+CLASSES: Final = 40  # of the output layer, which no figure of a frame includes
 TIMELINE_FORMS: Final = (".txt", ".json", ".png")
+
+
+Asked = TypeVar("Asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Outputs:
     """A picture of the sweep around it; None is without a sweep."""
 
     timeline: Path | None = None
-    """What each die does when; its end says in which form."""
+    """What each part does when; its end says in which form."""
 
     frames: int = 1
     """Of the timeline."""
@@ -65,6 +66,26 @@ class Outputs:
         return [file for file in (self.sweep, self.timeline) if file is not None]
 
 
+def named(backend: str) -> tuple[Estimator, str]:
+    """Return the estimator of ``kind:instance``, and the instance.
+
+    Raises BackendNotFound if there is none of that kind.
+    """
+    kind, _, instance = backend.partition(":")
+    return find_estimator(kind), instance
+
+
+def only(asked: Sequence[Asked], name: str) -> Asked:
+    """Return what is asked if it is one. Raises ConfigInvalid, naming the flag, for several."""
+    if len(asked) > 1:
+        raise ConfigInvalid(
+            f"{name}: it is one accelerator's, and {len(asked)} are asked for; name one "
+            "--backend",
+            field=name,
+        )
+    return asked[0]
+
+
 def constants_text(estimator: Estimator, *, as_json: bool) -> str:
     """Return every number behind an estimator's figures, for a program or a person."""
     known = estimator.constants(), estimator.operating_points()
@@ -73,29 +94,52 @@ def constants_text(estimator: Estimator, *, as_json: bool) -> str:
     )
 
 
+def kernel_text(estimator: Estimator, ask: KernelAsk, *, as_json: bool) -> str:
+    """Return what a loop without an end does, for a program or a person.
+
+    Raises ConfigInvalid if the accelerator has no such loop.
+    """
+    found = estimator.kernel(ask)
+    return json.dumps(kernel_report(found)) if as_json else "\n".join(kernel_table(found))
+
+
 def answer(
-    estimator: Estimator, ask: Ask, outputs: Outputs, tell: Callable[[str], None]
+    asked: Sequence[tuple[Estimator, Ask]], outputs: Outputs, tell: Callable[[str], None]
 ) -> None:
     """Estimate, write the files that ``outputs`` names, and tell the answer.
 
-    Raises what the estimator raises, and ConfigInvalid if a file cannot be written.
+    asked:  one or several estimators, each with what it is asked. Several share the picture
+            of a sweep, and then all are asked for one network.
+    Raises  what an estimator raises, and ConfigInvalid if a file cannot be written or would
+            hold the timelines of several.
     """
-    found = estimator.estimate(ask)
-    points = swept(estimator, ask) if outputs.sweep else []
+    found = [estimator.estimate(ask) for estimator, ask in asked]
+    points = sweep(asked) if outputs.sweep else []
     if outputs.sweep:
         draw(points, found, outputs.sweep)
     if outputs.timeline:
-        write_timeline(estimator, ask, outputs.frames, outputs.timeline)
+        write_timeline(*only(asked, "timeline"), outputs.frames, outputs.timeline)
     if outputs.as_json:
-        extra = {"sweep": [point_report(each) for each in points]} if outputs.sweep else {}
-        tell(json.dumps({**report(found), **extra}))
+        tell(json.dumps(_reports(found, points)))
     else:
-        tell("\n".join(table(found)))
+        tell("\n\n".join("\n".join(table(each)) for each in found))
 
 
-def hertz(clock_mhz: float | None) -> float | None:
-    """Return a clock as it was typed: 32.01 MHz are 32,010,000 Hz, and not a little less."""
-    return None if clock_mhz is None else float(Decimal(str(clock_mhz)).scaleb(6))
+def _reports(found: Sequence[Estimate], points: Sequence[Point]) -> dict[str, Value]:
+    """Return one estimate as it is, or several in a list, and the points of a sweep."""
+    reports = [report(each) for each in found]
+    answered: dict[str, Value] = reports[0] if len(reports) == 1 else {"estimates": reports}
+    swept = [point_report(each) for each in points]
+    return {**answered, "sweep": swept} if points else answered
+
+
+def unprefixed(value: float | None, power: int) -> float | None:
+    """Return a rate without its prefix, as it was typed: 32.01 MHz are 32,010,000 Hz.
+
+    power:  of the ten that the prefix stands for. In floating point 32.01 * 1e6 would be a
+            little less.
+    """
+    return None if value is None else float(Decimal(str(value)).scaleb(power))
 
 
 def network_of(layers: int | None, hidden: int | None, inputs: int, model: str) -> Network:
@@ -125,74 +169,8 @@ def network_of(layers: int | None, hidden: int | None, inputs: int, model: str) 
     return Network(layers=layers, hidden=hidden, inputs=inputs, classes=CLASSES)
 
 
-def swept(estimator: Estimator, ask: Ask) -> list[Point]:
-    """Estimate a grid around an ask: hidden sizes, forms of the accelerator and clocks.
-
-    Of the points of one network and clock, those on the front are not beaten: no other
-    has less or as much latency, energy and dies, and less of one. A clock is no choice
-    among them, because energy is taken as independent of it: the fastest would always win.
-    """
-    estimates = [estimator.estimate(each) for each in _grid(estimator, ask)]
-    found = []
-    for each in estimates:
-        rivals = [other for other in estimates if _contest(other) == _contest(each)]
-        is_front = not any(_beats(other, each) for other in rivals)
-        found.append(Point(estimate=each, is_front=is_front))
-    return found
-
-
-def _grid(estimator: Estimator, ask: Ask) -> Iterator[Ask]:
-    own = estimator.estimate(ask).clock_hz
-    points = estimator.operating_points()
-    clocks = {point.clock_hz for point in points if not point.for_comparison} | {own}
-    for hidden in sorted({*SWEPT_HIDDEN, ask.network.hidden}):
-        network = replace(ask.network, hidden=hidden)
-        for instance in estimator.instances(network):
-            for clock_hz in sorted(clock for clock in clocks if clock is not None):
-                yield Ask(
-                    network=network,
-                    instance=instance,
-                    clock_hz=clock_hz,
-                    streams=ask.streams,
-                    frame_hz=ask.frame_hz,
-                )
-
-
-def _contest(found: Estimate) -> tuple[int, float]:
-    return found.ask.network.hidden, found.clock_hz
-
-
-def _beats(one: Estimate, other: Estimate) -> bool:
-    ours, theirs = _prices(one), _prices(other)
-    return ours != theirs and all(a <= b for a, b in zip(ours, theirs, strict=True))
-
-
-def _prices(found: Estimate) -> tuple[float, float, float]:
-    return found.latency_s, found.joules, found.dies
-
-
-def point_report(point: Point) -> dict[str, Any]:
-    """Return a point of a sweep for a program."""
-    found = point.estimate
-    return {
-        "layers": found.ask.network.layers,
-        "hidden": found.ask.network.hidden,
-        "inputs": found.ask.network.inputs,
-        "accelerator": found.accelerator,
-        "clock_mhz": rounded(found.clock_hz / 1e6),
-        "dies": found.dies,
-        "cycles": found.cycles,
-        "interval_cycles": found.interval_cycles,
-        "latency_us": rounded(found.latency_s * 1e6),
-        "energy_uj": rounded(found.joules * 1e6),
-        "streams_in_time": found.streams_in_time,
-        "in_front": point.is_front,
-        "status": found.time_status,
-    }
-
-
 def write_timeline(estimator: Estimator, ask: Ask, frames: int, file: Path) -> None:
-    """Write what each die does when: as text, as a trace for Perfetto, or as a picture.
+    """Write what each part does when: as text, as a trace for Perfetto, or as a picture.
 
     Raises what the estimator raises, and ConfigInvalid if it cannot be drawn or written.
     """

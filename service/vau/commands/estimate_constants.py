@@ -3,13 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from textwrap import wrap
 from typing import Any, Final
 
 from vau.estimate import Constant, OperatingPoint
 
 COLUMNS: Final = 96
+NAME_COLUMNS: Final = 35
 PREFIXES: Final = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p"}
-SI_UNITS: Final = frozenset({"Hz", "s", "W", "V", "J", "OP/s", "OP/s/W"})
+SI_UNITS: Final = frozenset({"Hz", "s", "m", "W", "V", "J", "OP/s", "OP/s/W", "OP/s/m2", "B/s"})
 """Units that take a prefix; what is counted does not."""
 
 
@@ -35,14 +37,25 @@ def constants_table(
     constants: Sequence[Constant], points: Sequence[OperatingPoint]
 ) -> list[str]:
     """Return constants and operating points for a person, no wider than 96 columns."""
-    lines = [f"{'constant':<35}{'value':>15}  {'status':<11}source"]
+    lines = [f"{'constant':<{NAME_COLUMNS}}{'value':>15}  {'status':<11}source"]
     for each in constants:
-        value = engineering(each.value, each.unit)
-        lines.append(f"{each.name:<35}{value:>15}  {each.status:<11}{each.source}")
-        lines += [f"    {each.reasoning}"] * bool(each.reasoning)
+        lines += _constant_lines(each)
     heads = f"{'clock':>11}{'power':>10}{'peak':>13}{'efficiency':>14}"
     lines += ["", f"{'operating point':<19}{heads}  status"]
     return [line[:COLUMNS] for line in (*lines, *map(_point_line, points))]
+
+
+def _constant_lines(constant: Constant) -> list[str]:
+    """Return a row, broken where a name or source does not fit, and the reasoning below."""
+    name, source = constant.name, constant.source
+    known = f"{engineering(constant.value, constant.unit):>15}  {constant.status:<11}"
+    lines = [] if len(name) < NAME_COLUMNS else [name]
+    row = f"{'' if lines else name:<{NAME_COLUMNS}}{known}"
+    fits = len(row) + len(source) <= COLUMNS
+    lines += [row + source] if fits else [row.rstrip(), f"{source:>{COLUMNS}}"]
+    return lines + wrap(
+        constant.reasoning, COLUMNS, initial_indent="    ", subsequent_indent="    "
+    )
 
 
 def _point_line(point: OperatingPoint) -> str:

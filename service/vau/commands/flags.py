@@ -7,6 +7,7 @@ mean something else than on this machine.
 """
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,11 +16,13 @@ import typer
 DEFAULT_MODEL: Final = "munt-3x384"
 DEFAULT_BACKEND: Final = "muntaniala"
 DEFAULT_SERVER: Final = "127.0.0.1:50051"
+DEFAULT_SHADOWS: Final = ("rpu",)
 
 
 def flag(name: str, help_text: str, **more: Any) -> Any:  # noqa: ANN401 - so is typer.Option
-    """Return an option with its environment variable."""
-    names = (name, f"--no-{name[2:]}") if more.pop("negative", False) else (name,)
+    """Return an option with its environment variable; ``negative`` names its opposite."""
+    negative = more.pop("negative", "")
+    names = (name, negative) if negative else (name,)
     declared = ("/".join(names),)
     envvar = variable(name) if more.pop("elsewhere", True) else None
     return typer.Option(*declared, envvar=envvar, show_envvar=False, help=help_text, **more)
@@ -74,6 +77,17 @@ def shape(
     return model or DEFAULT_MODEL, numbers
 
 
+def refuse_beside_kernel(context: typer.Context) -> None:
+    """Raise BadParameter for a typed flag that means nothing to a kernel."""
+    understood = {"kernel", "backend", "clock_mhz", "as_json", "_config"}
+    for name in sorted(context.params.keys() - understood):
+        if _is_typed(context, name):
+            raise typer.BadParameter(
+                f"--kernel is no network, and --{name.replace('_', '-')} is about one; leave "
+                "out one of them"
+            )
+
+
 def _is_typed(context: typer.Context, name: str) -> bool:
     """Tell whether a flag stands on the command line."""
     source = context.get_parameter_source(name)
@@ -99,6 +113,29 @@ def _formats(text: str) -> tuple[str, ...]:
         if name not in ("jsonl", "npz"):
             raise typer.BadParameter(f"{name!r} is neither 'jsonl' nor 'npz'")
     return names
+
+
+def _backend_ids(given: str | list[str]) -> tuple[str, ...]:
+    text = given if isinstance(given, str) else ",".join(given)  # a list of a TOML file
+    ids = tuple(name.strip() for name in text.split(","))
+    if len(ids) < 2 or not all(ids):
+        raise typer.BadParameter(
+            f"{text!r} are not two backends or more, separated by commas; the first is the "
+            "reference: muntaniala,float"
+        )
+    for name in ids:
+        if ids.count(name) > 1:
+            raise typer.BadParameter(f"{name!r} is there twice; name each backend once")
+    return ids
+
+
+def _stream_count(given: str | int) -> int | None:
+    text = str(given)  # a number, from a file of settings
+    if text == "auto":
+        return None
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither a number of streams nor 'auto'")
 
 
 def _load(context: typer.Context, file: Path | None) -> Path | None:
@@ -127,10 +164,16 @@ def _load(context: typer.Context, file: Path | None) -> Path | None:
 
 
 def _siblings(context: typer.Context) -> list[Any]:
-    """Return all commands: one file may serve them all."""
-    if context.parent is None:
-        return [context.command]
-    return list(getattr(context.parent.command, "commands", {}).values())
+    """Return all commands, those of groups too: one file may serve them all."""
+    return list(_commands(context.find_root().command))
+
+
+def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - typer does not export the type
+    """Yield a command, or those of a group at any depth."""
+    if not hasattr(command, "commands"):
+        yield command
+    for each in getattr(command, "commands", {}).values():
+        yield from _commands(each)
 
 
 def _wants_list(parameter: Any, value: object) -> bool:  # noqa: ANN401
@@ -260,13 +303,58 @@ Formats = Annotated[
 Logits = Annotated[
     bool, flag("--logits", "Put exact integer logits into npz, not log posteriors.")
 ]
+ComparedBackends = Annotated[
+    Any,
+    flag(
+        "--backends",
+        "Accelerators to compare, the first with each of the others.",
+        parser=_backend_ids,
+        metavar="ID,ID[,...]",
+    ),
+]
+KnownLabels = Annotated[
+    Path | None,
+    flag(
+        "--manifest", "What is said in the files, as for evaluate: gives a PER.", metavar="TSV"
+    ),
+]
+Tolerance = Annotated[
+    float,
+    flag(
+        "--tolerance",
+        "Total variation beyond which a frame counts as apart; 0 is any difference.",
+        metavar="0..1",
+    ),
+]
+Strict = Annotated[bool, flag("--strict", "Exit with 1 if a frame is beyond the tolerance.")]
+Plot = Annotated[
+    Path | None,
+    flag("--plot", "Draw the file that differs most, with matplotlib.", metavar="PNG"),
+]
+PlotFile = Annotated[
+    Path | None, flag("--plot-file", "Draw this one of the files.", metavar="FILE")
+]
+CallMs = Annotated[
+    int,
+    flag(
+        "--chunk-ms",
+        "Audio of one call to a backend, milliseconds.",
+        min=1,
+        max=2000,
+        metavar="MS",
+    ),
+]
 ChunkMs = Annotated[
     int,
     flag("--chunk-ms", "Audio in one message, milliseconds.", min=1, max=2000, metavar="MS"),
 ]
 Pace = Annotated[
     bool,
-    flag("--pace", "Send as fast as someone speaks, or as fast as possible.", negative=True),
+    flag(
+        "--pace",
+        "Send as fast as someone speaks, or as fast as possible.",
+        negative="--no-pace",
+    ),
 ]
 Json = Annotated[bool, flag("--json", "Write JSON for programs.")]
 Listen = Annotated[
@@ -284,6 +372,19 @@ Models = Annotated[
 Backends = Annotated[
     list[str],
     flag("--backend", "Accelerator to open; repeatable.", metavar="KIND[:INSTANCE]"),
+]
+Shadows = Annotated[
+    list[str],
+    flag(
+        "--shadow",
+        "Accelerator that hears the same, for the metrics alone; repeatable.",
+        metavar="KIND[:INSTANCE]",
+        show_default=False,
+    ),
+]
+ShadowShare = Annotated[
+    float,
+    flag("--shadow-share", "Part of the streams that shadows hear unasked.", metavar="0..1"),
 ]
 MaxStreams = Annotated[
     int, flag("--max-streams", "Streams at a time; more are refused.", min=1, metavar="N")
@@ -379,7 +480,12 @@ Array = Annotated[
 ]
 ClockMhz = Annotated[
     float | None,
-    flag("--clock-mhz", "Clock of the dies.", metavar="MHZ", show_default="10"),
+    flag(
+        "--clock-mhz",
+        "Clock of the accelerator.",
+        metavar="MHZ",
+        show_default="10 of muntaniala, 498.5 of rpu",
+    ),
 ]
 OperatingPoint = Annotated[
     str,
@@ -406,12 +512,56 @@ Reload = Annotated[
     Literal["parallel", "serial"],
     flag("--reload", "Then weights reach all dies at once, or one after the other."),
 ]
+ChunkFrames = Annotated[
+    int, flag("--chunk-frames", "Frames of each stream in one call: rpu.", metavar="T")
+]
+Resident = Annotated[
+    bool | None,
+    flag(
+        "--resident",
+        "Weights are on the chip, or come from DRAM for each call: rpu.",
+        negative="--streamed",
+        show_default="streamed if one chip is too small",
+    ),
+]
+DramGbps = Annotated[
+    float | None,
+    flag(
+        "--dram-gbps",
+        "Bandwidth of that DRAM, gigabytes a second: rpu.",
+        metavar="GB/S",
+        show_default="6.4",
+    ),
+]
+ReuseCredit = Annotated[
+    bool,
+    flag(
+        "--reuse-credit",
+        "Charge banks once for a weight that serves a chunk, beyond the publication: rpu.",
+    ),
+]
+Kernel = Annotated[
+    Literal["dense"] | None,
+    flag(
+        "--kernel",
+        "Estimate an endless matrix-vector product instead of a network: rpu.",
+        show_default=False,
+    ),
+]
+EstimatedBackends = Annotated[
+    list[str],
+    flag(
+        "--backend",
+        "Accelerator: muntaniala[:RxC] or rpu[:FORM]; repeatable, for one picture of several.",
+        metavar="KIND[:INSTANCE]",
+    ),
+]
 Frames = Annotated[int, flag("--frames", "Frames of the timeline.", min=1, metavar="N")]
 Sweep = Annotated[
     Path | None,
     flag(
         "--sweep",
-        "Draw latency, energy and dies of arrays, clocks and sizes, with matplotlib.",
+        "Draw delay and energy of what else might be asked, with matplotlib.",
         metavar="PNG",
     ),
 ]
@@ -419,7 +569,7 @@ Timeline = Annotated[
     Path | None,
     flag(
         "--timeline",
-        "Write what each die does when: text, Perfetto trace or picture.",
+        "Write what each part does when: text, Perfetto trace or picture.",
         metavar="TXT|JSON|PNG",
     ),
 ]
@@ -449,6 +599,7 @@ Transcript = Annotated[
     typer.Argument(metavar="TRANSCRIPT", help="What --out wrote of it, as jsonl."),
 ]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="Audio files.")]
 Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Audio file.")]
 MaybeFile = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
@@ -462,4 +613,49 @@ FileOrPipe = Annotated[
 Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
+]
+LoadFile = Annotated[
+    Path | None,
+    flag(
+        "--file",
+        "Speech to send, again and again.",
+        metavar="FILE",
+        show_default="as vau demo",
+    ),
+]
+LoadServer = Annotated[
+    str,
+    flag(
+        "--server",
+        "Measure this server; without it, one that is started here.",
+        metavar="HOST:PORT",
+    ),
+]
+LoadStreams = Annotated[
+    Any,
+    flag(
+        "--streams",
+        "Streams at a time; auto takes half of what is sustained.",
+        parser=_stream_count,
+        metavar="N|auto",
+    ),
+]
+Duration = Annotated[
+    float,
+    flag("--duration", "Load on each side, in several runs.", min=1.0, metavar="SECONDS"),
+]
+Seed = Annotated[int, flag("--seed", "Of where each stream begins.", min=0, metavar="N")]
+CompareShadows = Annotated[
+    bool,
+    flag(
+        "--shadow",
+        "Measure with shadows and without, in turns.",
+        elsewhere=False,  # of a server it names them: there the variable means something else
+    ),
+]
+ShadowIds = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ID", help="Shadows of --shadow, as vau serve takes them; else rpu."
+    ),
 ]

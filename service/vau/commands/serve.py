@@ -1,15 +1,20 @@
-"""What a server serves: each model on each backend, opened before it listens."""
+"""What a server serves: each model on each backend, and on each shadow, before it listens."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
 
 from vau.backend import Backend, BackendOptions
+from vau.config import ServerConfig
 from vau.errors import ConfigInvalid
 from vau.lane import Lane
 from vau.metrics import Metrics
 from vau.model import Model, find_model
 from vau.registry import open_backend
+from vau.shadow.messages import Order, Primary
+from vau.shadow.meters import ShadowMetrics
+from vau.shadow.process import Limits, Shadow
+from vau.shadow.shadows import Shadows
 
 
 def open_lanes(
@@ -38,6 +43,41 @@ def open_lanes(
         Lane(model, backend, metrics.of(backend.info.id).on_round)
         for model, backend in opened.values()
     ]
+
+
+def shadows_of(
+    asked: Sequence[str],
+    models: Sequence[str],
+    *,
+    lanes: Sequence[Lane],
+    metrics: Metrics,
+    config: ServerConfig,
+    limits: Limits | None = None,
+) -> Shadows:
+    """Return the shadows to be: each that is asked for with every model of ``lanes``.
+
+    models: as they were asked for, in the order in which the lanes hold them.
+    """
+    if not asked:
+        return Shadows()
+    meters = ShadowMetrics(metrics.registry)
+    loaded = list({lane.model.name: lane.model for lane in lanes}.values())
+    shadows = []
+    for backend, (source, model) in product(asked, zip(models, loaded, strict=True)):
+        order = Order(
+            backend=backend,
+            model=source,
+            model_digest=model.digest,
+            slots=config.max_streams,
+            primaries=tuple(_primary(lane) for lane in lanes if lane.model is model),
+            is_first=True,
+        )
+        shadows.append(Shadow(order, model.name, meters, limits or Limits()))
+    return Shadows(shadows, config.shadow_share)
+
+
+def _primary(lane: Lane) -> Primary:
+    return Primary(lane.backend.info.id, lane.backend.info.arithmetic_id)
 
 
 def _twice(field: str, asked: str, name: str) -> ConfigInvalid:

@@ -228,7 +228,7 @@ class StreamingRecognizeResponse(_message.Message):
     def __init__(self, started: _Optional[_Union[SessionStarted, _Mapping]] = ..., notices: _Optional[_Iterable[_Union[Notice, _Mapping]]] = ..., posteriors: _Optional[_Union[Posteriors, _Mapping]] = ..., results: _Optional[_Iterable[_Union[Result, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[SpeechEvent, _Mapping]]] = ..., checkpoint: _Optional[_Union[Checkpoint, _Mapping]] = ..., controls: _Optional[_Iterable[_Union[ControlDone, _Mapping]]] = ..., finished: _Optional[_Union[SessionFinished, _Mapping]] = ..., received_sample: _Optional[int] = ..., answered_sample: _Optional[int] = ..., acked_sample: _Optional[int] = ..., client_mark: _Optional[int] = ..., timing: _Optional[_Union[Timing, _Mapping]] = ..., energy: _Optional[_Iterable[_Union[Energy, _Mapping]]] = ...) -> None: ...
 
 class SessionStarted(_message.Message):
-    __slots__ = ("session_id", "resolved", "backend", "model", "limits", "next_sample", "resume_portable")
+    __slots__ = ("session_id", "resolved", "backend", "model", "limits", "next_sample", "resume_portable", "shadow_backends")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     RESOLVED_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
@@ -236,6 +236,7 @@ class SessionStarted(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     NEXT_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     RESUME_PORTABLE_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_BACKENDS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     resolved: RecognitionConfig
     backend: BackendInfo
@@ -243,7 +244,8 @@ class SessionStarted(_message.Message):
     limits: Limits
     next_sample: int
     resume_portable: bool
-    def __init__(self, session_id: _Optional[str] = ..., resolved: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., backend: _Optional[_Union[BackendInfo, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., next_sample: _Optional[int] = ..., resume_portable: _Optional[bool] = ...) -> None: ...
+    shadow_backends: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, session_id: _Optional[str] = ..., resolved: _Optional[_Union[RecognitionConfig, _Mapping]] = ..., backend: _Optional[_Union[BackendInfo, _Mapping]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., next_sample: _Optional[int] = ..., resume_portable: _Optional[bool] = ..., shadow_backends: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Posteriors(_message.Message):
     __slots__ = ("utterance_index", "first_frame", "first_sample", "frame_count", "frame_stride", "width", "encoding", "fraction_bits", "values", "class_ids")
@@ -469,12 +471,14 @@ class ListBackendsRequest(_message.Message):
     def __init__(self, include_unavailable: _Optional[bool] = ...) -> None: ...
 
 class ListBackendsResponse(_message.Message):
-    __slots__ = ("backends", "default_backend")
+    __slots__ = ("backends", "default_backend", "shadows")
     BACKENDS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_BACKEND_FIELD_NUMBER: _ClassVar[int]
+    SHADOWS_FIELD_NUMBER: _ClassVar[int]
     backends: _containers.RepeatedCompositeFieldContainer[BackendInfo]
     default_backend: str
-    def __init__(self, backends: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ..., default_backend: _Optional[str] = ...) -> None: ...
+    shadows: _containers.RepeatedCompositeFieldContainer[BackendInfo]
+    def __init__(self, backends: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ..., default_backend: _Optional[str] = ..., shadows: _Optional[_Iterable[_Union[BackendInfo, _Mapping]]] = ...) -> None: ...
 
 class BackendInfo(_message.Message):
     __slots__ = ("id", "kind", "state", "state_text", "slots_total", "slots_in_use", "bit_exact", "arithmetic_id", "state_export", "measures_energy", "max_batch", "clock_hertz", "firmware", "models", "tier")

@@ -1,5 +1,6 @@
 """What all calls of one server share, and how the server describes itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -7,9 +8,11 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from vau.backend import Health, State
+from vau.backend import BackendInfo, Health, State
 from vau.config import ServerConfig, version
 from vau.metrics import Metrics
+from vau.shadow.process import Shadow
+from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import accepted_formats, model_info
 from vau.wire.gate import Gate
@@ -32,6 +35,7 @@ class Host:
 
     config: ServerConfig
     lanes: Lanes
+    shadows: Shadows
     gate: Gate
     metrics: Metrics
     health: dict[str, Health]
@@ -39,8 +43,10 @@ class Host:
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def session_started(self, session_id: str, recognition: Recognition) -> pb.SessionStarted:
-        """Describe a stream that was let in."""
+    def session_started(
+        self, session_id: str, recognition: Recognition, shadows: Sequence[str]
+    ) -> pb.SessionStarted:
+        """Describe a stream that was let in; ``shadows`` are the ids of those that hear it."""
         lane = recognition.lane
         return pb.SessionStarted(
             session_id=session_id,
@@ -49,6 +55,7 @@ class Host:
             model=model_info(lane.model),
             limits=self.limits(),
             next_sample=0,
+            shadow_backends=shadows,
         )
 
     def backend(self, backend_id: str) -> pb.BackendInfo:
@@ -56,23 +63,12 @@ class Host:
         lanes = self.lanes.of(backend_id)
         info, health = lanes[0].backend.info, self.health[backend_id]
         is_draining = self.gate.is_draining and health.state in USABLE
-        return pb.BackendInfo(
-            id=info.id,
-            kind=info.kind,
-            state=STATES[State.DRAINING if is_draining else health.state],
-            state_text=health.text,
-            slots_total=self.gate.slots_total(backend_id),
-            slots_in_use=self.gate.slots_in_use(backend_id),
-            bit_exact=info.bit_exact,
-            arithmetic_id=info.arithmetic_id,
-            state_export=info.state_export,
-            measures_energy=info.measures_energy,
-            max_batch=info.max_batch,
-            clock_hertz=info.clock_hz or 0.0,
-            firmware=info.firmware,
-            models=[lane.model.name for lane in lanes],
-            tier=info.tier,
-        )
+        if is_draining:
+            health = Health(State.DRAINING, health.text)
+        described = _described(info, health, [lane.model.name for lane in lanes])
+        described.slots_total = self.gate.slots_total(backend_id)
+        described.slots_in_use = self.gate.slots_in_use(backend_id)
+        return described
 
     def backends(self, *, include_unavailable: bool) -> pb.ListBackendsResponse:
         """Describe the backends, the default first."""
@@ -84,7 +80,24 @@ class Host:
         return pb.ListBackendsResponse(
             backends=[self.backend(name) for name in wanted],
             default_backend=self.lanes.backend_ids[0],
+            shadows=self._shadows(include_unavailable=include_unavailable),
         )
+
+    def _shadows(self, *, include_unavailable: bool) -> list[pb.BackendInfo]:
+        """Describe the shadows, one of several models by the state of the worst."""
+        by_id: dict[str, list[Shadow]] = {}
+        for shadow in self.shadows.all:
+            by_id.setdefault(shadow.info.id, []).append(shadow)
+        described = []
+        for alike in by_id.values():
+            health = next(
+                (each.health for each in alike if each.health.state not in USABLE),
+                alike[0].health,
+            )
+            if include_unavailable or health.state in USABLE:
+                models = [shadow.model for shadow in alike]
+                described.append(_described(alike[0].info, health, models))
+        return described
 
     def limits(self) -> pb.Limits:
         """Return what this server allows."""
@@ -109,6 +122,24 @@ class Host:
             draining=self.gate.is_draining,
             started=started,
         )
+
+
+def _described(info: BackendInfo, health: Health, models: Sequence[str]) -> pb.BackendInfo:
+    return pb.BackendInfo(
+        id=info.id,
+        kind=info.kind,
+        state=STATES[health.state],
+        state_text=health.text,
+        bit_exact=info.bit_exact,
+        arithmetic_id=info.arithmetic_id,
+        state_export=info.state_export,
+        measures_energy=info.measures_energy,
+        max_batch=info.max_batch,
+        clock_hertz=info.clock_hz or 0.0,
+        firmware=info.firmware,
+        models=models,
+        tier=info.tier,
+    )
 
 
 def _duration(seconds: float) -> Duration:

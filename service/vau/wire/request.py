@@ -13,6 +13,7 @@ from vau.config import ServerConfig
 from vau.decode import DecoderName
 from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
+from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.lanes import Lanes
 
@@ -91,22 +92,27 @@ class Stream:
     max_lag_s: float
     """The most audio that a message may hold, see ``ServerConfig.max_lag_s``."""
 
+    shadows: tuple[str, ...]
+    """The ids of those that the client names."""
 
-def stream_of(config: pb.StreamingConfig, lanes: Lanes, limits: ServerConfig) -> Stream:
+
+def stream_of(
+    config: pb.StreamingConfig, lanes: Lanes, shadows: Shadows, limits: ServerConfig
+) -> Stream:
     """Check the config of a live stream."""
     if _has_rules(config.endpointing):
         raise _not_offered("config.endpointing")
     if config.resume_token:
         raise _not_offered("config.resume_token")
-    if config.shadow_backends:
-        raise _no_capability("config.shadow_backends", "shadow")
     if config.checkpoint_interval.ToNanoseconds():
         raise _no_capability("config.checkpoint_interval", "checkpoints")
     max_lag_s = _max_lag_s(config.flow_control, limits)
+    recognition = recognition_of(
+        config.recognition, lanes, path="config.recognition", files=False
+    )
     return Stream(
-        recognition=recognition_of(
-            config.recognition, lanes, path="config.recognition", files=False
-        ),
+        recognition=recognition,
+        shadows=shadows.named(config.shadow_backends, recognition.lane.model.name),
         interim_results=config.interim_results,
         max_lag_s=max_lag_s,
     )

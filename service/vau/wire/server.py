@@ -21,6 +21,8 @@ from vau.lane import Lane
 from vau.logs import facts
 from vau.metrics import Metrics, MetricsPage
 from vau.selfcheck import self_check
+from vau.shadow.process import Shadow
+from vau.shadow.shadows import Shadows
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
 from vau.wire.gate import Gate
 from vau.wire.health import SERVICE, Watch
@@ -47,17 +49,22 @@ class Addresses:
     metrics: str
 
 
-async def serve(config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -> None:
+async def serve(
+    config: ServerConfig,
+    lanes: Sequence[Lane],
+    metrics: Metrics,
+    shadows: Shadows | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; another signal cuts the grace short.
 
     lanes: one per backend and model, the default first, made with ``metrics.of(id).on_round``;
-           they are shut down at the end, whatever happens.
+           they are shut down at the end, whatever happens, and so are the shadows.
     The first line of the log says where it listens.
     Raises BackendFault if a backend fails its check, ConfigInvalid if an address cannot
-    be had.
+    be had, and what a shadow raises that cannot be opened.
     """
     try:
-        server = Server(config, lanes, metrics)
+        server = Server(config, lanes, metrics, shadows)
     except BaseException:
         await _shut_down(lanes)
         raise
@@ -97,24 +104,42 @@ async def _started(server: "Server", stopping: "asyncio.Task[bool]") -> bool:
 class Server:
     """One server in this process, without signals."""
 
-    def __init__(self, config: ServerConfig, lanes: Sequence[Lane], metrics: Metrics) -> None:
-        """Put it together; nothing listens yet."""
+    def __init__(
+        self,
+        config: ServerConfig,
+        lanes: Sequence[Lane],
+        metrics: Metrics,
+        shadows: Shadows | None = None,
+    ) -> None:
+        """Put it together; nothing listens yet, and no shadow has been started."""
         self._config = config
         self._metrics = metrics
         catalogue = Lanes(lanes)
         gate = Gate(catalogue, config.max_streams, metrics)
-        self._host = Host(config=config, lanes=catalogue, gate=gate, metrics=metrics, health={})
+        self._shadows = shadows or Shadows()
+        self._host = Host(
+            config=config,
+            lanes=catalogue,
+            shadows=self._shadows,
+            gate=gate,
+            metrics=metrics,
+            health={},
+        )
         self._watch = Watch(self._host)
         self._watching: asyncio.Task[None] | None = None
         self._page: MetricsPage | None = None
         self._server = _transport(config)
 
     async def start(self) -> Addresses:
-        """Check every backend, then listen."""
+        """Check every backend and open every shadow, then listen."""
+        self._shadows.start()
         for lane in self._host.lanes:
             await _check(lane)
             meters = self._metrics.of(lane.backend.info.id)
             meters.model(lane.model.name, lane.model.digest)
+        for shadow in self._shadows.all:
+            await _opened(shadow)
+        self._shadows.check_unlike()
         self._metrics.built(version(), self._config.build)
         await self._watch.look()
         add_SpeechRecognitionServicer_to_server(SpeechRecognition(self._host), self._server)
@@ -133,6 +158,7 @@ class Server:
                 metrics=addresses.metrics,
                 backends=", ".join(self._host.lanes.backend_ids),
                 tiers=", ".join(self._tiers()),
+                shadows=", ".join(dict.fromkeys(each.info.id for each in self._shadows.all)),
                 max_streams=self._host.gate.max_streams,
                 version=version(),
             ),
@@ -155,6 +181,7 @@ class Server:
         """Refuse new streams, and wait until the live ones have ended or been ended."""
         logger.info("draining", extra=facts(grace_s=grace_s))
         await self._watch.shut_down()
+        self._shadows.let_die()
         self._host.gate.drain(grace_s)
         await self._host.gate.wait_empty()
 
@@ -167,7 +194,9 @@ class Server:
         if self._watching is not None:
             self._watching.cancel()
         await self._server.stop(LINGER_S)
-        await _shut_down(self._host.lanes)
+        await asyncio.gather(
+            _shut_down(self._host.lanes), asyncio.to_thread(self._shadows.close)
+        )
         if self._page is not None:
             await asyncio.to_thread(self._page.close)
         if self._watching is not None:  # or it never listened
@@ -184,6 +213,17 @@ async def _check(lane: Lane) -> None:
             f"backend {name}: its consistency check has not ended within {CHECK_S:g} s; "
             "reset the device, or serve without it",
             backend=name,
+        ) from cause
+
+
+async def _opened(shadow: Shadow) -> None:
+    """Wait until ``shadow`` listens. Raises what it fails with, or BackendFault."""
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(shadow.opened), CHECK_S)
+    except TimeoutError as cause:
+        raise BackendFault(
+            f"shadow {shadow.asked}: it has not opened within {CHECK_S:g} s; serve without it",
+            backend=shadow.asked,
         ) from cause
 
 

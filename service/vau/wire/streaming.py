@@ -45,18 +45,22 @@ GOOD_MS: Final = (10, 100)  # in one message: less is mostly envelope, more come
 async def stream(host: Host, context: Context, call: Call) -> None:
     """Serve one call of StreamingRecognize."""
     host.gate.check_open()
-    wanted = stream_of(await _config(context, host), host.lanes, host.config)
+    wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
     lane = wanted.recognition.lane
     call.backend_id = lane.backend.info.id
     async with host.gate.admit(lane) as admitted:
+        shadows = host.shadows.chosen(wanted.shadows, lane.model.name)
         session = Session(
             lane.model,
             encoding=wanted.recognition.raw_encoding,
             interim_results=wanted.interim_results and wanted.recognition.output.phonemes,
             decoder=wanted.recognition.decoder_name,
         )
+        session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
         try:
             await lane.open(session)
+            started = host.session_started(call.session_id, wanted.recognition, shadows)
+            await context.write(pb.StreamingRecognizeResponse(started=started))
             await _LiveStream(host, call, wanted, session).run(context, admitted)
         except BackendFault as fault:
             fault.facts["acked_sample"] = ACKED_SAMPLE
@@ -108,8 +112,6 @@ class _LiveStream:
 
     async def run(self, context: Context, admitted: Pass) -> None:
         """Answer until the client closes its half."""
-        started = self._host.session_started(self._call.session_id, self._wanted)
-        await context.write(pb.StreamingRecognizeResponse(started=started))
         while True:
             request = await context.read()
             read_s = perf_counter()

@@ -35,10 +35,15 @@ async def recognize(
         limit_s = host.config.max_unary_audio_s
         samples = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
         call.samples = len(samples)
+        shadows = host.shadows.chosen((), lane.model.name)
         session = Session(lane.model, decoder=wanted.decoder_name)
+        session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
         try:
             await lane.open(session)
-            return await _answer(host, call, wanted, session, samples)
+            response = await _answer(host, call, wanted, session, samples)
+            started = host.session_started(call.session_id, wanted, shadows)
+            response.started.CopyFrom(started)
+            return response
         finally:
             lane.close(session)
 
@@ -53,7 +58,6 @@ async def _answer(
     host.metrics.of(call.backend_id).heard(len(samples))
     timing = timing_of(timed.times, timed.answer.cost)
     return pb.RecognizeResponse(
-        started=host.session_started(call.session_id, wanted),
         posteriors=posteriors_of(timed.answer, output, lane.backend.info.logit_fraction_bits),
         results=[result_of(segment, output) for segment in timed.answer.segments],
         finished=finished_of(session.summary(), timing),

@@ -3,14 +3,15 @@
 The same arguments give the same bytes on any machine: files are stored without
 compression, in the order of their names, with a fixed date. The integers are made from the
 float16 master that is stored, not from what it was rounded from, so that anybody can make
-them again from the bundle.
+them again from the bundle. How an accelerator rounds is not known here: whoever writes a
+bundle hands that in.
 """
 
 import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,10 @@ from numpy.typing import NDArray
 
 from vau.frontend import FrontendConfig
 from vau.model import SCHEMA, Arrays, DecoderTables, Network, load_model
-from vau_backends.muntaniala.weights import SPEC, quantise
+
+Quantise = Callable[[Arrays, Network], Arrays]
+"""From the float32 master to the integers of one arithmetic, all of one type, under the same
+names and in the same shapes."""
 
 EARLIEST_ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 UNIX: Final = 3  # the "made by" system of a zip entry
@@ -39,22 +43,25 @@ def write_bundle(
     mean: NDArray[np.float32],
     inv_std: NDArray[np.float32],
     master: Mapping[str, NDArray[np.float32]],
+    integers: Mapping[str, Quantise],
     decoder: DecoderTables,
     facts: Mapping[str, Any],
 ) -> None:
     """Write card and arrays into ``folder``, then read them back as the service will.
 
-    silence: the phonemes that are not spoken.
-    facts:   further fields of the card: corpus, licence, error rates.
-    Raises   BadModel if the bundle could not be loaded, ValueError if a fact would hide a
-             field of the card or a weight is too large for float16.
+    silence:  the phonemes that are not spoken.
+    integers: how to make those of each specification, for example of ``munt-spec-0``.
+    facts:    further fields of the card: corpus, licence, error rates.
+    Raises    BadModel if the bundle could not be loaded, ValueError if a fact would hide a
+              field of the card or a weight is too large for float16.
     """
     rounded = {key: _to_float16(key, values) for key, values in master.items()}
     as_served = {key: values.astype(np.float32) for key, values in rounded.items()}
+    quantised = {spec: make(as_served, network) for spec, make in integers.items()}
     files = {
         "statistics.npz": _npz({"mean": mean, "inv_std": inv_std}),
         "master.npz": _npz(rounded),
-        f"{SPEC}.npz": _npz(quantise(as_served, network)),
+        **{f"{spec}.npz": _npz(arrays) for spec, arrays in quantised.items()},
         "decoder.npz": _npz(
             {"log_trigram": decoder.log_trigram, "log_prior": decoder.log_prior}
         ),
@@ -75,7 +82,9 @@ def write_bundle(
             "language_weight": decoder.language_weight,
             "insertion_bonus": decoder.insertion_bonus,
         },
-        "integers": {SPEC: "int8"},
+        "integers": {
+            spec: str(next(iter(arrays.values())).dtype) for spec, arrays in quantised.items()
+        },
         "sha256": {
             file: hashlib.sha256(content).hexdigest() for file, content in files.items()
         },

@@ -1,0 +1,63 @@
+"""What is worth comparing with an ask: chunks, streams, residencies, bandwidths and clocks."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from vau.estimate import Ask
+
+COMPARED_FRAMES: Final = (1, 4, 8, 16)
+COMPARED_STREAMS: Final = (1, 4, 8, 20, 32)
+COMPARED_BANDWIDTHS: Final = (0.5, 1.0, 2.0, 4.0)  # times what is asked for
+COMPARED_CLOCKS: Final = (0.5, 1.0)  # likewise; more would pass the published throughput
+
+
+def neighbours(ask: Ask, clock_hz: float, dram_bytes_per_s: float) -> list[Ask]:
+    """List asks around one, and itself.
+
+    clock_hz, dram_bytes_per_s: what it comes to, asked for or not.
+    """
+    named = replace(ask, operating_point="", residency=None)
+    return [*_resident(named, clock_hz), *_streamed(named, clock_hz, dram_bytes_per_s)]
+
+
+def _resident(ask: Ask, clock_hz: float) -> Iterator[Ask]:
+    """Yield clocks and streams; a chunk would delay answers, and has no weights to share."""
+    instance = _instance(ask, "resident")
+    for clock in COMPARED_CLOCKS:
+        for streams in sorted({*COMPARED_STREAMS, ask.streams}):
+            yield replace(
+                ask,
+                instance=instance,
+                dram_bytes_per_s=None,
+                clock_hz=clock * clock_hz,
+                chunk_frames=1,
+                streams=streams,
+            )
+
+
+def _streamed(ask: Ask, clock_hz: float, bandwidth: float) -> Iterator[Ask]:
+    """Yield other bandwidths at the clock asked for, and other clocks at that bandwidth."""
+    instance = _instance(ask, "streamed")
+    hardware = dict.fromkeys(
+        (
+            *((times * bandwidth, clock_hz) for times in COMPARED_BANDWIDTHS),
+            *((bandwidth, times * clock_hz) for times in COMPARED_CLOCKS),
+        )
+    )
+    for dram_bytes_per_s, own_hz in hardware:
+        for frames in sorted({*COMPARED_FRAMES, ask.chunk_frames}):
+            for streams in sorted({*COMPARED_STREAMS, ask.streams}):
+                yield replace(
+                    ask,
+                    instance=instance,
+                    dram_bytes_per_s=dram_bytes_per_s,
+                    clock_hz=own_hz,
+                    chunk_frames=frames,
+                    streams=streams,
+                )
+
+
+def _instance(ask: Ask, residency: str) -> str:
+    """Return the instance asked for with another residency, its knobs kept."""
+    return residency + "".join(ask.instance.partition("+")[1:])

@@ -1,0 +1,122 @@
+"""The process of a shadow: what it does to itself, and its way from order to end.
+
+It ends when its pipe does, however that came about; so none survives its server.
+"""
+
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+from time import perf_counter
+from typing import Final
+
+from vau.backend import Backend, BackendOptions
+from vau.errors import BackendFault, ModelIncompatible, VauError
+from vau.logs import log_to
+from vau.model import find_model
+from vau.processes import ENDING
+from vau.registry import open_backend
+from vau.selfcheck import self_check
+from vau.shadow.messages import Connection, Failed, Opened, Order, Pieces
+from vau.shadow.worker import Worker
+
+LOWEST_NICENESS: Final = 19
+FAILED: Final = 1
+REPORT_S: Final = 0.1  # while there is more to do; each report takes the server's time
+
+Told = SimpleQueue[Pieces | None]
+
+
+def main(pipe: Connection, order: Order) -> None:
+    """Shadow until told to close, or until nobody is there any more."""
+    _take_signals()
+    log_to(sys.stderr, logging.WARNING)
+    with suppress(BrokenPipeError, ConnectionResetError):  # the server has gone
+        try:
+            if not order.is_first:
+                stand_back()
+            backend = _open(order)
+            if order.is_first:
+                stand_back()
+            pipe.send(Opened(backend.info))
+            told: Told = SimpleQueue()
+            Thread(target=_listen, args=(pipe, told), daemon=True).start()
+            _work(pipe, told, Worker(backend, order.primaries))
+            backend.close()
+        except VauError as error:
+            pipe.send(Failed(error))
+            sys.exit(FAILED)
+        except (BrokenPipeError, ConnectionResetError):
+            raise
+        except Exception as defect:  # noqa: BLE001 - a plug-in's: it may be anything
+            text = f"{type(defect).__name__}: {defect}"
+            pipe.send(Failed(BackendFault(f"backend {order.backend}: {text}")))
+            sys.exit(FAILED)
+
+
+def stand_back() -> None:
+    """Run only when nobody else wants the processor; threads that begin later do too.
+
+    Half of the cores stay out of reach. To be taken off a core takes until the system notices
+    that another wants it, so whoever answers clients must find cores where nobody has to be.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    ours = cores[len(cores) // 2 :]
+    for thread in [int(entry.name) for entry in Path("/proc/self/task").glob("*")] or [0]:
+        if hasattr(os, "SCHED_IDLE"):
+            with suppress(OSError):  # it has ended, or the system does not allow it
+                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+        with suppress(OSError):
+            os.sched_setaffinity(thread, ours)
+            os.setpriority(os.PRIO_PROCESS, thread, LOWEST_NICENESS)
+
+
+def _take_signals() -> None:
+    """Leave Ctrl-C, which goes to all processes of a terminal, to the server."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
+def _open(order: Order) -> Backend:
+    """Open the backend as a server would; it must be right before it may judge others."""
+    model = find_model(order.model)
+    if model.digest != order.model_digest:
+        raise ModelIncompatible(
+            f"model {order.model}: it is not the one that the server has loaded any more; "
+            "restart the server",
+            field="model",
+        )
+    backend = open_backend(order.backend, model, BackendOptions(slot_count=order.slots))
+    self_check(backend, model)
+    return backend
+
+
+def _listen(pipe: Connection, told: Told) -> None:
+    """Pass on what the server says. When it is gone, so are we, even in the middle of a run."""
+    try:
+        while True:
+            told.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(0)
+
+
+def _work(pipe: Connection, told: Told, worker: Worker) -> None:
+    """Take all there is, run a round, report now and then; until told to close."""
+    reported_s = perf_counter()
+    while True:
+        try:
+            while True:
+                message = told.get(block=not worker.has_work)
+                if message is None:
+                    return
+                worker.take(message.split())
+        except Empty:
+            worker.round()
+        if not worker.has_work or perf_counter() - reported_s > REPORT_S:
+            pipe.send(worker.report())
+            reported_s = perf_counter()

@@ -1,0 +1,91 @@
+"""The ear of a shadow in one stream: it hands on whole utterances, or gives them up."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from vau.session import Heard
+from vau.shadow.backlog import Backlog
+from vau.shadow.messages import Piece
+
+
+class Listener(Protocol):
+    """A shadow, as its ears know it."""
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """What takes pieces now; None while the shadow is down."""
+
+    def shed(self, primary: int, frames: int, utterances: int) -> None:
+        """Count what it is not asked to compute."""
+
+
+class Ear:
+    """One shadow's part in one stream. A recurrent state that missed a frame is worthless.
+
+    So when a piece finds no room, the rest of its utterance is not offered either; the next
+    utterance is.
+    """
+
+    def __init__(self, listener: Listener, keys: Iterator[int], primary: int) -> None:
+        """Listen; ``keys`` gives every utterance a number of its own."""
+        self._listener = listener
+        self._keys = keys
+        self._primary = primary
+        self._backlog: Backlog | None = None  # where the present utterance began
+        self._key = 0
+        self._last: Piece | None = None  # of the present utterance, if any was taken
+        self._is_shed = False
+
+    def heard(self, heard: Heard) -> None:
+        """Offer the next steps of the present utterance."""
+        if self._last is None and not self._is_shed:
+            self._backlog, self._key = self._listener.backlog, next(self._keys)
+        if len(heard.features) or self._last is not None:
+            self._offer(heard)
+        if heard.ends:
+            self._last, self._is_shed = None, False
+
+    def left(self) -> None:
+        """Give up what the stream has not brought to an end."""
+        self._give_up()
+
+    def _offer(self, heard: Heard) -> None:
+        result = heard.result
+        piece = Piece(
+            self._key,
+            self._primary,
+            heard.features,
+            result.log_prob,
+            result.logits,
+            heard.frames,
+            heard.ends,
+        )
+        if not self._is_shed and self._backlog is not None and self._backlog.offer(piece):
+            self._last = piece
+            return
+        self._listener.shed(self._primary, heard.frames, 0 if self._is_shed else 1)
+        self._give_up()
+        self._is_shed = True
+
+    def _give_up(self) -> None:
+        if self._last is not None and self._backlog is not None:
+            self._backlog.forget(self._key, self._last)
+        self._last = None
+
+
+class Ears:
+    """All the shadows that hear one stream."""
+
+    def __init__(self, ears: Sequence[Ear]) -> None:
+        """Listen with each of them."""
+        self._ears = ears
+
+    def heard(self, heard: Heard) -> None:
+        """Pass it on."""
+        for ear in self._ears:
+            ear.heard(heard)
+
+    def left(self) -> None:
+        """Pass it on."""
+        for ear in self._ears:
+            ear.left()

@@ -1,0 +1,167 @@
+"""What crosses the pipe between a server and a shadow's process.
+
+Both ends are ours and the same code, so the pipe carries pickles; no one else can write there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.backend import BackendInfo, Boundary, Origin
+from vau.errors import VauError
+
+DIVERGENCE_EDGES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """A backend that answers clients, as a shadow has to know it."""
+
+    id: str
+    arithmetic_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the process of a shadow is to be."""
+
+    backend: str
+    """As it was asked for, ``kind`` or ``kind:instance``."""
+
+    model: str
+    """Name or folder, see ``find_model``."""
+
+    model_digest: str
+    """Of the model that the server has loaded: there is nothing to compare with another."""
+
+    slots: int
+    """Utterances at a time."""
+
+    primaries: tuple[Primary, ...]
+    """Whose audio it will hear; elsewhere they are called by their place in here."""
+
+    is_first: bool
+    """Nothing is served yet, so opening need not stand back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The next steps of one utterance, and what its primary made of them."""
+
+    key: int
+    """Of the utterance; never used twice in the life of a server."""
+
+    primary: int
+    features: NDArray[np.float32]
+    """See ``Work``, shape (steps, feature_dim)."""
+
+    log_prob: NDArray[np.float32]
+    """See ``Result``, shape (steps, classes)."""
+
+    logits: NDArray[np.int32] | None
+    frames: int
+    """The last so many steps answered a frame, and are compared."""
+
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Pieces of one primary, joined: to copy one array is much less work than a hundred."""
+
+    primary: int
+    table: NDArray[np.int64]
+    """A row for each piece: key, steps, frames, ends."""
+
+    features: NDArray[np.float32]
+    log_prob: NDArray[np.float32]
+    logits: NDArray[np.int32] | None
+
+    @classmethod
+    def join(cls, pieces: Sequence[Piece]) -> "Pieces":
+        """Join pieces, of which there is one at least, all of the same primary."""
+        rows = [(each.key, len(each.features), each.frames, each.ends) for each in pieces]
+        logits = [each.logits for each in pieces if each.logits is not None]
+        return cls(
+            primary=pieces[0].primary,
+            table=np.array(rows, np.int64),
+            features=np.concatenate([each.features for each in pieces]),
+            log_prob=np.concatenate([each.log_prob for each in pieces]),
+            logits=np.concatenate(logits) if logits else None,
+        )
+
+    def split(self) -> Iterator[Piece]:
+        """Yield the pieces again."""
+        first = 0
+        for key, steps, frames, ends in self.table.tolist():
+            part = slice(first, first + steps)
+            yield Piece(
+                key=key,
+                primary=self.primary,
+                features=self.features[part],
+                log_prob=self.log_prob[part],
+                logits=None if self.logits is None else self.logits[part],
+                frames=frames,
+                ends=bool(ends),
+            )
+            first += steps
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The backend is open and has passed its check."""
+
+    info: BackendInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The process ends, and why. It says nothing more."""
+
+    error: VauError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the latest rounds of a shadow came to, for the frames of one primary."""
+
+    primary: int
+    frames: int
+    """Compared."""
+
+    shed_frames: int
+    """Not computed, since the shadow had no slot for their utterance."""
+
+    shed_utterances: int
+    """For which there was no slot."""
+
+    disagreements: int
+    """Frames whose best class differs."""
+
+    mismatches: int | None
+    """Frames with any bit different; None if the two never promised equal bits."""
+
+    divergences: tuple[int, ...]
+    """Frames by the total variation distance of their posteriors: how many there are up to
+    each of DIVERGENCE_EDGES and above the one before, at last how many are above all."""
+
+    divergence_sum: float
+    """Of these distances."""
+
+    energies: tuple[tuple[Origin, Boundary, float], ...]
+    """Joules of the shadow, as it accounts for them."""
+
+    cycles: tuple[Origin, int] | None
+
+
+Report = tuple[Tally, ...]
+"""One tally for each primary that had frames in these rounds."""
+
+Message = Opened | Failed | Report
+"""What a shadow's process says; ``Pieces`` is what it is told, and None to close."""
+
+Connection = Any
+"""``multiprocessing.connection.Connection``: what goes through it is typed here."""

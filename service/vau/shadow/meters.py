@@ -1,0 +1,155 @@
+"""What shadows say, on the page that Prometheus reads. Labels are as in ``vau.metrics``."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from vau.shadow.messages import DIVERGENCE_EDGES, Primary, Tally
+
+
+class ShadowMetrics:
+    """Every meter of shadows, in the registry of the server that has some."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the meters. Raises ValueError if the registry has one of them already."""
+        self._registry = registry
+        self.divergence = _Divergence()
+        registry.register(self.divergence)
+        self.frames = self._counter(
+            "vau_shadow_frames", "Frames that a shadow computed and that were compared."
+        )
+        self.disagreements = self._counter(
+            "vau_shadow_disagreements", "Of these, frames whose best class differs."
+        )
+        self.mismatches = self._counter(
+            "vau_backend_mismatches",
+            "Of these, frames with any bit different, where both promise the same bits.",
+        )
+        self.energy = self._counter(
+            "vau_shadow_energy_joules",
+            "Energy that a shadow accounts for, host excluded.",
+            *("origin", "boundary"),
+        )
+        self.cycles = self._counter(
+            "vau_shadow_device_cycles", "Clock cycles that a shadow accounts for.", "origin"
+        )
+        self.shed_frames = self._counter(
+            "vau_shadow_shed_frames", "Frames that a shadow was spared, or lost."
+        )
+        self.shed_utterances = self._counter(
+            "vau_shadow_shed_utterances", "Utterances of which a shadow missed a part."
+        )
+        self.up = self._gauge("vau_shadow_up", "1 while a shadow listens, 0 while it is down.")
+        self.backlog = self._gauge(
+            "vau_shadow_backlog_frames", "Frames that wait for a shadow."
+        )
+        self.losses = Counter(
+            "vau_shadow_losses",
+            "How often a shadow's process failed or died.",
+            ("shadow", "model"),
+            registry=registry,
+        )
+
+    @property
+    def always(self) -> tuple[Counter, ...]:
+        """What every shadow counts, whatever it is compared with."""
+        return self.frames, self.disagreements, self.shed_frames, self.shed_utterances
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        names = ("backend", "shadow", *labels)
+        return Counter(name, text, names, registry=self._registry)
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(name, text, ("shadow", "model"), registry=self._registry)
+
+
+class ShadowMeters:
+    """The meters of one shadow with one model."""
+
+    def __init__(
+        self,
+        metrics: ShadowMetrics,
+        names: tuple[str, str],
+        arithmetic_id: str,
+        primaries: Sequence[Primary],
+    ) -> None:
+        """Show zeros.
+
+        names: the shadow's id and the model's.
+        """
+        self._metrics = metrics
+        self._shadow, _model = names
+        self._ids = [primary.id for primary in primaries]
+        self._up = metrics.up.labels(*names)
+        self._backlog = metrics.backlog.labels(*names)
+        self._losses = metrics.losses.labels(*names)
+        for primary in primaries:
+            for family in metrics.always:
+                family.labels(primary.id, self._shadow)
+            if primary.arithmetic_id == arithmetic_id:
+                metrics.mismatches.labels(primary.id, self._shadow)
+
+    def up(self, waiting_frames: Callable[[], int]) -> None:
+        """Show that it listens, and from now on how much waits for it."""
+        self._up.set(1)
+        self._backlog.set_function(waiting_frames)
+
+    def lost(self) -> None:
+        """Count that its process failed or died."""
+        self._losses.inc()
+
+    def down(self) -> None:
+        """Show that it does not listen."""
+        self._up.set(0)
+        self._backlog.set_function(lambda: 0)
+
+    def shed(self, primary: int, frames: int, utterances: int) -> None:
+        """Count what was not computed."""
+        names = (self._ids[primary], self._shadow)
+        self._metrics.shed_frames.labels(*names).inc(frames)
+        self._metrics.shed_utterances.labels(*names).inc(utterances)
+
+    def count(self, tally: Tally) -> None:
+        """Count what some rounds came to."""
+        metrics, names = self._metrics, (self._ids[tally.primary], self._shadow)
+        if tally.shed_frames or tally.shed_utterances:
+            self.shed(tally.primary, tally.shed_frames, tally.shed_utterances)
+        metrics.frames.labels(*names).inc(tally.frames)
+        metrics.disagreements.labels(*names).inc(tally.disagreements)
+        if tally.mismatches is not None:
+            metrics.mismatches.labels(*names).inc(tally.mismatches)
+        metrics.divergence.add(names, tally)
+        for origin, boundary, joules in tally.energies:
+            metrics.energy.labels(*names, origin, boundary).inc(joules)
+        if tally.cycles is not None:
+            origin, cycles = tally.cycles
+            metrics.cycles.labels(*names, origin).inc(cycles)
+
+
+class _Divergence(Collector):
+    """A histogram that takes many frames at a time: the library's takes one."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str], tuple[list[int], float]] = {}
+
+    def add(self, names: tuple[str, str], tally: Tally) -> None:
+        """Count frames in their buckets. Each pair of names belongs to one thread."""
+        counts, total = self._series.get(names, ([0] * len(tally.divergences), 0.0))
+        summed = [ours + more for ours, more in zip(counts, tally.divergences, strict=True)]
+        self._series[names] = (summed, total + tally.divergence_sum)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """Return the histogram as it is now."""
+        family = HistogramMetricFamily(
+            "vau_shadow_divergence",
+            "Per frame: total variation distance of the two posteriors, 0 to 1.",
+            labels=("backend", "shadow"),
+        )
+        edges = [*map(str, DIVERGENCE_EDGES), "+Inf"]
+        for names, (counts, total) in list(self._series.items()):
+            buckets = list(zip(edges, map(float, accumulate(counts)), strict=True))
+            family.add_metric(names, buckets, total)
+        yield family

@@ -1,0 +1,439 @@
+"""Shadows of real servers: what they see, and that nobody notices them."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests import puppet
+from tests.commands import VAU, children, environment, is_running, vau
+from tests.models import write_tiny_bundle
+from tests.serving import (
+    END_UTTERANCE,
+    FREE,
+    Served,
+    Shadowing,
+    Talk,
+    cut,
+    hear,
+    muntaniala,
+    recognition,
+    serving,
+    speech,
+    streaming,
+)
+from tests.serving import eventually as wait_until
+from vau.audio import frame_count
+from vau.client import Client
+from vau.config import ServerConfig
+from vau.errors import BackendNotFound, CapabilityMissing, ConfigInvalid
+from vau.model import Model, load_model
+from vau.shadow.process import Limits
+from vau.v1 import speech_pb2 as pb
+
+PRIMARY = "muntaniala:1x1"
+TWIN = "muntaniala:2x1"  # other dies, the same sums: equal bits
+SECOND = speech(16_000)
+FRAMES = frame_count(16_000)
+IDLE_S = 300.0  # for what a shadow is to do, while the tests of others take all the processor
+eventually = partial(wait_until, patience_s=IDLE_S)
+SMALL = Limits(backlog_frames=FRAMES, first_pause_s=0.01)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A small model, and where it lies."""
+
+    folder: str
+    model: Model
+
+    def shadows(self, *backends: str, limits: Limits | None = None) -> Shadowing:
+        return Shadowing(backends, self.folder, limits)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    folder = tmp_path_factory.mktemp("bundle")
+    write_tiny_bundle(folder)
+    return Bundle(str(folder), load_model(folder))
+
+
+@pytest.fixture
+def strings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    puppet.write_plug_in(tmp_path)
+    monkeypatch.setenv(puppet.FOLDER, str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def served(bundle: Bundle) -> Iterator[Served]:
+    """A server with two shadows that has answered a stream of two utterances."""
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows(TWIN, "float")
+    ) as server:
+        hear(server.client, [SECOND, END_UTTERANCE, *cut(SECOND, 700, 9001)], streaming())
+        eventually(lambda: count(server, "frames", TWIN) == 2 * FRAMES)
+        eventually(lambda: count(server, "frames", "float") == 2 * FRAMES)
+        yield server
+
+
+def count(served: Served, name: str, shadow: str, **labels: str) -> float:
+    return served.value(f"vau_shadow_{name}_total", backend=PRIMARY, shadow=shadow, **labels)
+
+
+def settle(served: Served) -> None:
+    """Wait until the shadows have caught up with all that was said before."""
+    for shadow in (TWIN, "float"):
+        labels = {"shadow": shadow, "model": "tiny"}
+        value = partial(served.value, "vau_shadow_backlog_frames", **labels)
+        eventually(lambda: value() == 0)  # noqa: B023 - called before the loop goes on
+
+
+def test_a_twin_of_equal_arithmetic_has_no_mismatch(served: Served) -> None:
+    names = {"backend": PRIMARY, "shadow": TWIN}
+    found = served.registry.get_sample_value("vau_backend_mismatches_total", names)
+    assert found == 0
+    assert count(served, "disagreements", TWIN) == 0
+    assert served.value("vau_shadow_divergence_sum", **names) == 0.0
+    assert served.value("vau_shadow_divergence_bucket", le="0.001", **names) == 2 * FRAMES
+
+
+def test_unlike_arithmetics_diverge_and_are_never_called_mismatched(served: Served) -> None:
+    names = {"backend": PRIMARY, "shadow": "float"}
+    found = served.registry.get_sample_value("vau_backend_mismatches_total", names)
+    assert found is None
+    assert served.value("vau_shadow_divergence_sum", **names) > 0.0
+    assert served.value("vau_shadow_divergence_count", **names) == 2 * FRAMES
+
+
+def test_what_a_shadow_spends_stands_beside_what_its_primary_spends(served: Served) -> None:
+    labels = {"origin": "estimated", "boundary": "system"}
+    twin = served.value(
+        "vau_shadow_energy_joules_total", backend=PRIMARY, shadow=TWIN, **labels
+    )
+    (family,) = [f for f in served.registry.collect() if f.name == "vau_energy_joules"]
+    primary = sum(
+        sample.value for sample in family.samples if labels.items() <= sample.labels.items()
+    )
+    assert twin > primary > 0.0
+    assert count(served, "device_cycles", TWIN, origin="estimated") > 0
+
+
+def test_a_stream_is_told_its_shadows_and_the_server_lists_them(served: Served) -> None:
+    talk = Talk(served.client)
+    assert list(talk.started.shadow_backends) == [TWIN, "float"]
+    talk.say(SECOND)
+    talk.half_close()
+    listed = served.client.backends()
+    assert [each.id for each in listed.backends] == [PRIMARY]
+    assert [each.id for each in listed.shadows] == [TWIN, "float"]
+    assert {each.state for each in listed.shadows} == {pb.BackendInfo.STATE_READY}
+    assert [list(each.models) for each in listed.shadows] == [["tiny"], ["tiny"]]
+
+
+def test_a_client_that_names_a_shadow_gets_that_one_alone(served: Served) -> None:
+    config = streaming()
+    config.shadow_backends.append("float")
+    settle(served)
+    before = count(served, "frames", TWIN), count(served, "frames", "float")
+    heard = hear(served.client, [SECOND], config)
+    assert list(heard.responses[0].started.shadow_backends) == ["float"]
+    eventually(lambda: count(served, "frames", "float") == before[1] + FRAMES)
+    assert count(served, "frames", TWIN) == before[0]
+
+
+def test_a_shadow_that_is_none_is_refused_by_name_with_those_there_are(
+    served: Served,
+) -> None:
+    config = streaming()
+    config.shadow_backends.extend(["float", "rpu:nowhere"])
+    with pytest.raises(BackendNotFound, match="'rpu:nowhere'") as refused:
+        hear(served.client, [SECOND], config)
+    assert refused.value.facts["name"] == "rpu:nowhere"
+    assert refused.value.facts["available"] == f"{TWIN}, float"
+
+
+def test_a_server_without_shadows_says_that_it_has_none() -> None:
+    config = streaming()
+    config.shadow_backends.append("float")
+    with serving() as plain, pytest.raises(CapabilityMissing, match="shadow"):
+        hear(plain.client, [SECOND], config)
+
+
+def test_a_recording_in_one_call_is_shadowed_too(served: Served) -> None:
+    settle(served)
+    before = count(served, "frames", TWIN)
+    response = served.client.recognize(recognition(), SECOND)
+    assert list(response.started.shadow_backends) == [TWIN, "float"]
+    eventually(lambda: count(served, "frames", TWIN) == before + FRAMES)
+
+
+def test_the_share_is_that_of_the_streams(bundle: Bundle) -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, shadow_share=0.25)
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), config=config, shadows=bundle.shadows("float")
+    ) as server:
+        heard = [hear(server.client, [SECOND], streaming()) for _ in range(8)]
+    told = [list(each.responses[0].started.shadow_backends) for each in heard]
+    assert told.count(["float"]) == 2
+    assert told.count([]) == 6
+
+
+def test_with_a_share_of_nothing_only_who_asks_is_shadowed(bundle: Bundle) -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, shadow_share=0.0)
+    wanted = streaming()
+    wanted.shadow_backends.append("float")
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), config=config, shadows=bundle.shadows("float")
+    ) as server:
+        unasked = hear(server.client, [SECOND], streaming())
+        asked = hear(server.client, [SECOND], wanted)
+    assert list(unasked.responses[0].started.shadow_backends) == []
+    assert list(asked.responses[0].started.shadow_backends) == ["float"]
+
+
+# --- a shadow in trouble -----------------------------------------------------------------
+
+
+def test_one_that_falls_behind_misses_the_rest_of_an_utterance_and_nothing_else(
+    bundle: Bundle, strings: None
+) -> None:
+    with serving(
+        (bundle.model, muntaniala(bundle.model)),
+        shadows=bundle.shadows("puppet", limits=SMALL),
+    ) as server:
+        puppet.pull("hold")
+        heard = hear(server.client, cut(SECOND * 3, 32_000, 64_000), streaming())
+        assert heard.finished.frames > SMALL.backlog_frames  # all answered while it is held
+        eventually(lambda: count(server, "shed_utterances", "puppet") == 1)
+        puppet.let_go("hold")
+        eventually(
+            lambda: (
+                count(server, "frames", "puppet") + count(server, "shed_frames", "puppet")
+                == heard.finished.frames
+            )
+        )
+        assert count(server, "frames", "puppet") > 0
+        kept = count(server, "frames", "puppet")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: count(server, "frames", "puppet") == kept + FRAMES)
+        mismatches = served_mismatches(server)
+    assert mismatches == 0  # what it did compute had whole states
+
+
+def served_mismatches(served: Served) -> float | None:
+    return served.registry.get_sample_value(
+        "vau_backend_mismatches_total", {"backend": PRIMARY, "shadow": "puppet"}
+    )
+
+
+def test_a_bit_that_differs_is_counted(bundle: Bundle, strings: None) -> None:
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("puppet")
+    ) as server:
+        puppet.pull("twist")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: served_mismatches(server) == FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("string", "words"),
+    [("break", "RuntimeError: a string broke"), ("die", "exit status 3")],
+)
+def test_one_that_fails_is_told_to_the_log_and_started_again(
+    bundle: Bundle,
+    strings: None,
+    caplog: pytest.LogCaptureFixture,
+    string: str,
+    words: str,
+) -> None:
+    names = {"shadow": "puppet", "model": "tiny"}
+    slow = Limits(first_pause_s=0.2)
+    with (
+        caplog.at_level(logging.WARNING),
+        serving(
+            (bundle.model, muntaniala(bundle.model)),
+            shadows=bundle.shadows("puppet", limits=slow),
+        ) as server,
+    ):
+        talk = Talk(server.client)
+        puppet.pull(string)
+        talk.say(SECOND)
+        eventually(lambda: server.value("vau_shadow_losses_total", **names) == 1)
+        puppet.let_go(string)
+        talk.say(SECOND)
+        assert talk.half_close()[-1].finished.frames == frame_count(32_000)
+        eventually(lambda: server.value("vau_shadow_up", **names) == 1)
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: count(server, "frames", "puppet") == FRAMES)
+        assert count(server, "shed_frames", "puppet") == frame_count(32_000)
+        assert served_mismatches(server) == 0
+    first, *_ = [each for each in caplog.records if each.getMessage() == "shadow down"]
+    assert words in vars(first)["vau_facts"]["text"]
+
+
+def test_one_that_is_down_is_listed_as_at_fault_with_the_reason(
+    bundle: Bundle, strings: None
+) -> None:
+    never = Limits(first_pause_s=3600.0)
+    with serving(
+        (bundle.model, muntaniala(bundle.model)),
+        shadows=bundle.shadows("puppet", limits=never),
+    ) as server:
+        puppet.pull("break")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: not server.client.backends().shadows)
+        (shadow,) = server.client.backends(include_unavailable=True).shadows
+        assert shadow.state == pb.BackendInfo.STATE_FAULT
+        assert "a string broke" in shadow.state_text
+        assert server.value("vau_shadow_up", shadow="puppet", model="tiny") == 0
+        heard = hear(server.client, [SECOND], streaming())
+        assert heard.finished.frames == FRAMES
+        assert count(server, "shed_frames", "puppet") == 2 * FRAMES
+
+
+# --- a server that cannot have what it asks for --------------------------------------------
+
+
+def test_a_shadow_that_cannot_be_opened_stops_the_server_from_starting(
+    bundle: Bundle,
+) -> None:
+    before = shadows_of_this_process()
+    with (
+        pytest.raises(BackendNotFound, match="'nosuch'"),
+        serving(
+            (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("float", "nosuch")
+        ),
+    ):
+        pass
+    assert shadows_of_this_process() == before
+
+
+def shadows_of_this_process() -> list[int]:
+    return [pid for pid in children(os.getpid()) if is_shadow(pid)]
+
+
+def test_a_shadow_that_is_asked_for_twice_is_refused(bundle: Bundle) -> None:
+    with (
+        pytest.raises(ConfigInvalid, match="asked for twice"),
+        serving(
+            (bundle.model, muntaniala(bundle.model)),
+            shadows=bundle.shadows(PRIMARY, "muntaniala"),
+        ),
+    ):
+        pass
+
+
+def test_a_shadow_may_be_the_same_as_its_primary(bundle: Bundle) -> None:
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows(PRIMARY)
+    ) as server:
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: count(server, "frames", PRIMARY) == FRAMES)
+
+
+# --- processes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Process:
+    """``vau serve`` with a shadow, and the process of that, in a group of their own."""
+
+    server: "subprocess.Popen[str]"
+    address: str
+    shadow: int
+
+
+@pytest.fixture
+def process(bundle: Bundle, strings: None) -> Iterator[Process]:
+    folder = os.environ[puppet.FOLDER]
+    paths = os.pathsep.join((environment()["PYTHONPATH"], folder))
+    command = ["serve", "--model", bundle.folder, "--shadow", "puppet"]
+    with subprocess.Popen(
+        [*VAU, *command, "--listen", FREE, "--metrics-listen", FREE],
+        env=environment(PYTHONPATH=paths, **{puppet.FOLDER: folder}),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as server:
+        try:
+            assert server.stderr is not None
+            line = json.loads(server.stderr.readline())
+            (shadow,) = [pid for pid in children(server.pid) if is_shadow(pid)]
+            yield Process(server, line["grpc"], shadow)
+        finally:
+            server.kill()
+
+
+def is_shadow(pid: int) -> bool:
+    return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has such a policy")
+def test_a_shadow_runs_only_when_nobody_else_wants_to(process: Process) -> None:
+    threads = [int(each.name) for each in Path(f"/proc/{process.shadow}/task").iterdir()]
+    assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_IDLE}
+    assert os.sched_getscheduler(process.server.pid) == os.SCHED_OTHER
+
+
+def test_a_shadow_leaves_half_of_the_cores_to_others(process: Process) -> None:
+    cores = sorted(os.sched_getaffinity(process.server.pid))
+    assert os.sched_getaffinity(process.shadow) == set(cores[len(cores) // 2 :])
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["idle", "in the middle of a run"])
+def test_no_shadow_survives_a_server_that_is_killed(process: Process, held: bool) -> None:
+    if held:
+        puppet.pull("hold")
+        with Client(process.address) as client:
+            hear(client, [SECOND], streaming())
+    process.server.kill()
+    eventually(lambda: not is_running(process.shadow))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_all_of_a_terminal_ends_server_and_shadow_without_a_word(
+    process: Process, number: signal.Signals
+) -> None:
+    with Client(process.address) as client:
+        hear(client, [SECOND], streaming())
+    os.kill(process.server.pid, number)
+    if number == signal.SIGINT:
+        os.kill(process.shadow, number)
+    _, log = process.server.communicate(timeout=IDLE_S)
+    assert process.server.returncode == 0
+    assert [json.loads(line)["event"] for line in log.splitlines()][-2:] == [
+        "draining",
+        "stopped",
+    ]
+    assert "WARNING" not in log
+    assert not is_running(process.shadow)
+
+
+def test_a_shadow_that_is_stuck_does_not_keep_a_server_from_ending(process: Process) -> None:
+    puppet.pull("hold")
+    with Client(process.address) as client:
+        hear(client, [SECOND], streaming())
+    process.server.terminate()
+    assert process.server.wait(IDLE_S) == 0
+    assert not is_running(process.shadow)
+
+
+def test_a_kind_of_shadow_that_is_not_installed_is_a_line_on_stderr(bundle: Bundle) -> None:
+    done = vau("serve", "--model", bundle.folder, "--shadow", "nosuch", "--listen", FREE)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert "no kind 'nosuch' is installed" in line
+
+
+def test_a_share_of_more_than_all_is_refused() -> None:
+    done = vau("serve", "--shadow", "float", "--shadow-share", "1.5")
+    assert done.returncode == 2
+    assert "shadow_share=1.5 is outside 0..1" in done.stderr
