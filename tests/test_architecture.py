@@ -52,6 +52,7 @@ FLOORS: Final = (
     },
     {
         "vau.commands.bench_plan",
+        "vau.commands.clip",
         "vau.commands.compare_file",
         "vau.commands.live_audio",
         "vau.commands.local_server",

@@ -26,7 +26,8 @@ from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import eventually, muntaniala
 from vau.batch import Batch
 from vau.cli import app
-from vau.commands.demo import default_clip, shown_metrics
+from vau.commands.clip import default_clip
+from vau.commands.demo import shown_metrics
 from vau.errors import AudioError
 from vau.transcript import Transcription
 from vau_backends.muntaniala.kernel import choose
@@ -176,9 +177,20 @@ def test_a_file_that_cannot_be_read_starts_no_server(model: Path, tmp_path: Path
 def test_without_a_recording_it_says_where_to_get_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vau.commands.demo.DEFAULT_CLIPS", tmp_path)
+    monkeypatch.setattr("vau.commands.clip.INSTALLED", tmp_path)
+    monkeypatch.setattr("vau.commands.clip.FETCHED", tmp_path / "fetched" / "clip.wav")
     with pytest.raises(AudioError, match="apt install pocketsphinx-testdata"):
         default_clip()
+    (tmp_path / "fetched").mkdir()
+    fetched = recording(tmp_path / "fetched" / "clip.wav")
+    monkeypatch.setattr("vau.commands.clip.INSTALLED", tmp_path / "nowhere")
+    assert default_clip() == fetched
+
+
+def test_of_several_recordings_it_takes_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("vau.commands.clip.INSTALLED", tmp_path)
     second, first = recording(tmp_path / "b.wav"), recording(tmp_path / "a.wav")
     assert default_clip() == first != second
 

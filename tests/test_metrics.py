@@ -28,8 +28,10 @@ from tests.serving import (
 from vau.audio import frame_count
 from vau.backend import Cost, Energy, State
 from vau.errors import SlotsExhausted, VauError
+from vau.frontend import Frontend
 from vau.metrics import Metrics
-from vau.session import Answer, Round
+from vau.registry import open_backend
+from vau.session import Answer, Push, Round, Session, advance, open_session
 from vau.v1 import speech_pb2 as pb
 
 FRAME = "5e-05 0.0001 0.0002 0.00033 0.0005 0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.25 0.5 1.0"
@@ -293,6 +295,28 @@ def test_what_sharing_a_call_gained_reads_off_as_a_ratio(
     assert total(metrics, unshared, labels) == pytest.approx(
         times * total(metrics, name, labels)
     )
+
+
+def test_streams_that_share_calls_of_the_rpu_read_its_weights_far_less_often(
+    metrics: Metrics,
+) -> None:
+    backend = open_backend("rpu:streamed", MODEL)
+    frontend, sessions = Frontend(MODEL.frontend), [Session(MODEL) for _ in range(8)]
+    for session in sessions:
+        open_session(session, backend)
+    for piece in cut(speech(8_000), *range(3200, 16_000, 3200)):  # bytes of 100 ms
+        pushes = [Push(session, piece) for session in sessions]
+        metrics.of("x").on_round(advance(frontend, backend, pushes))
+    gains = [
+        total(metrics, name.replace("vau_", "vau_unshared_"), labels)
+        / total(metrics, name, labels)
+        for name, labels in (
+            ("vau_memory_bytes_total", {}),
+            ("vau_energy_joules_total", {"origin": "estimated", "boundary": "system"}),
+        )
+    ]
+    assert gains[0] > 8.0  # of eight streams, and some more of ten frames
+    assert gains[1] > 2.0
 
 
 def test_where_sharing_gains_nothing_both_meters_show_the_same(metrics: Metrics) -> None:

@@ -566,10 +566,11 @@ def demo(
     Without FILE it takes a recording of Debian's pocketsphinx-testdata.
     """
     from vau.commands import demo as verb
+    from vau.commands.clip import default_clip
     from vau.commands.display import drawn
 
     options = verb.DemoOptions(
-        file=file or verb.default_clip(),
+        file=file or default_clip(),
         model=model,
         backend=backend,
         chunk_ms=chunk_ms,
@@ -617,7 +618,7 @@ def bench_serve(
     from vau.commands.bench_plan import BenchPlan
     from vau.commands.bench_report import report
     from vau.commands.bench_text import text
-    from vau.commands.demo import default_clip
+    from vau.commands.clip import default_clip
 
     if ids and not shadow:
         raise typer.BadParameter(f"{ids[0]} is a shadow: say --shadow before it")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from vau.client.recognition import Request, _finished
+from vau.client.recognition import Request, finished_of
 from vau.errors import BackendBusy, SlotsExhausted, Unreachable, VauError
 from vau.load.chunks import Ending, Heard, Played, Sent
 from vau.v1 import speech_pb2 as pb
@@ -220,7 +220,7 @@ class _Stream:
                     at_s=at_s,
                     frames=response.finished.frames,
                     deadline_misses=response.finished.deadline_misses,
-                    energies=_finished(response.finished).energies,
+                    energies=finished_of(response.finished).energies,
                 )
 
     async def _read(self) -> pb.StreamingRecognizeResponse | None:

@@ -161,7 +161,7 @@ def converse(
             if not is_first or response.notices:
                 yield _update(response)
             if response.HasField("finished"):
-                finished = _finished(response.finished)
+                finished = finished_of(response.finished)
     finally:
         most_samples.cancel()  # or gRPC's thread would wait for it for ever
     if finished is None:
@@ -366,7 +366,8 @@ def _update(response: pb.StreamingRecognizeResponse) -> Update:
     )
 
 
-def _finished(finished: pb.SessionFinished) -> Finished:
+def finished_of(finished: pb.SessionFinished) -> Finished:
+    """Read the summary of a whole stream."""
     timing = finished.timing
     return Finished(
         samples=finished.samples,

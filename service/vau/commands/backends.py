@@ -1,7 +1,7 @@
 """Which accelerators there are: on this machine, or on a server."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from vau.client import Client
@@ -69,17 +69,24 @@ def here(model_name: str) -> Iterator[Found]:
 
 
 def on_server(client: Client) -> Iterator[Found]:
-    """Yield the backends of a server, its default first."""
-    for backend in client.backends(include_unavailable=True).backends:
-        yield Found(
-            id=backend.id,
-            kind=backend.kind,
-            state=_STATES.get(backend.state, "unknown"),
-            text=backend.state_text or f"serves {', '.join(backend.models)}",
-            slots=f"{backend.slots_in_use} of {backend.slots_total}",
-            arithmetic_id=backend.arithmetic_id,
-            tier=backend.tier,
-        )
+    """Yield the backends of a server, its default first, and then its shadows."""
+    listed = client.backends(include_unavailable=True)
+    for backend in listed.backends:
+        slots = f"{backend.slots_in_use} of {backend.slots_total}"
+        yield replace(_found(backend, "serves"), slots=slots)
+    for shadow in listed.shadows:
+        yield _found(shadow, "shadow; hears")
+
+
+def _found(backend: pb.BackendInfo, does: str) -> Found:
+    return Found(
+        id=backend.id,
+        kind=backend.kind,
+        state=_STATES.get(backend.state, "unknown"),
+        text=backend.state_text or f"{does} {', '.join(backend.models)}",
+        arithmetic_id=backend.arithmetic_id,
+        tier=backend.tier,
+    )
 
 
 def _reason(error: Exception) -> str:

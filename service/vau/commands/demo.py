@@ -1,38 +1,25 @@
 """The whole service at once: a server of its own, a client, a voice, and the figures."""
 
-import json
-import signal
-import subprocess
-import sys
-import threading
 import urllib.request
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.client import Client
 from vau.client.recognition import Request
 from vau.commands.display import phone_line, summary_lines
 from vau.commands.live_audio import chunk_samples, from_file
+from vau.commands.local_server import local_server
 from vau.commands.monitor import Monitor, listen
-from vau.errors import AudioError, Unreachable
+from vau.errors import Unreachable
 from vau.model import find_model
-from vau.processes import signals_held_back
 from vau.registry import open_backend
 from vau.session import Phone
 
-START_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 10.0
 SCRAPE_TIMEOUT_S: Final = 5.0
-KEPT_LOG_LINES: Final = 20
-
-DEFAULT_CLIPS: Final = Path("/usr/share/pocketsphinx/test/data/librivox")
-"""Where Debian's package ``pocketsphinx-testdata`` has its recordings."""
-
 SHOWN_METRICS: Final = ("vau_energy_joules_total", "vau_frames_total", "vau_deadline_misses")
 
 
@@ -71,7 +58,8 @@ class Demo:
         request = Request(interim_results=True, posteriors="log")
         with closing(open_backend(self.options.backend, find_model(self.options.model))):
             pass  # what is wrong with them is told better here than by the server's end
-        with local_server(self.options.model, self.options.backend) as server:
+        arguments = ("--model", self.options.model, "--backend", self.options.backend)
+        with local_server(*arguments) as server:
             with Client(server.grpc) as client:
                 listen(client, source, request, self.monitor)
             self._metrics_url = f"http://{server.metrics}/metrics"
@@ -123,105 +111,6 @@ def _is_total(line: str) -> bool:
     """Tell whether a line is of the whole latency, and more than one of many buckets."""
     wanted = "_bucket" not in line or f'le="{FRAME_BUDGET_S:g}"' in line
     return line.startswith("vau_frame_latency_seconds") and 'stage="total"' in line and wanted
-
-
-def default_clip() -> Path:
-    """Return a recording that came with the system. Raises AudioError if none did."""
-    clips = sorted(DEFAULT_CLIPS.rglob("*.wav"))
-    if not clips:
-        raise AudioError(
-            "file: no recording was named and none is installed; name one, or "
-            "apt install pocketsphinx-testdata",
-            field="file",
-        )
-    return clips[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a server listens, ``host:port``."""
-
-    grpc: str
-    metrics: str
-
-
-@contextmanager
-def local_server(model: str, backend: str) -> Iterator[Addresses]:
-    """Run ``vau serve`` on free ports of the loopback for as long as the block lasts.
-
-    Raises Unreachable, with what the server said last, if it does not come up.
-    """
-    command = [sys.executable, "-m", "vau.cli", "serve", "--model", model, "--backend", backend]
-    command += ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
-    process = None
-    try:
-        with signals_held_back():  # within Popen they would lose what it has started
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
-            )
-        if process.stderr is None:
-            raise ValueError("the server was started without a pipe for its log")
-        yield _Log(process.stderr).addresses()
-    finally:
-        if process is not None:
-            _stop(process)
-
-
-class _Log:
-    """Reads a server's log so that it never blocks, and keeps the end of it."""
-
-    def __init__(self, lines: IO[str]) -> None:
-        self._lines = lines
-        self._kept: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        self._found: Addresses | None = None
-        self._news = threading.Event()
-        threading.Thread(target=self._read, daemon=True, name="server-log").start()
-
-    def addresses(self) -> Addresses:
-        """Wait until the server says where it listens."""
-        in_time = self._news.wait(START_TIMEOUT_S)
-        if self._found is not None:
-            return self._found
-        said = self._kept[-1].removeprefix("vau: error: ") if self._kept else "nothing"
-        reason = f"it ended, saying: {said}" if in_time else f"silent for {START_TIMEOUT_S:g} s"
-        raise Unreachable(f"the server of the demonstration did not start: {reason}")
-
-    def _read(self) -> None:
-        for line in self._lines:
-            if line.strip():
-                self._kept.append(line.strip())
-            if self._found is None:
-                self._found = _addresses_in(line)
-                if self._found is not None:
-                    self._news.set()
-        self._news.set()
-
-
-def _addresses_in(line: str) -> Addresses | None:
-    try:
-        entry = json.loads(line)
-        return Addresses(entry["grpc"], entry["metrics"])
-    except (ValueError, KeyError, TypeError):  # another line of the log
-        return None
-
-
-def _stop(process: "subprocess.Popen[str]") -> None:
-    """Ask the server to stop, and insist after a while."""
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    except BaseException:  # an interrupt while waiting: nothing may stay behind
-        process.kill()
-        process.wait()
-        raise
 
 
 def scrape(url: str) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.backend import Backend, Cost, Result, Slot, Work
+from vau.comparison import Posteriors, diverge
 from vau.errors import BackendBusy
-from vau.shadow.difference import any_bit_differs, best_class_differs, total_variation
 from vau.shadow.messages import DIVERGENCE_EDGES, Piece, Pieces, Primary, Report, Tally
 
 ROUND_STEPS: Final = 200  # about so many of an utterance in one round, and then we report
@@ -151,17 +151,16 @@ class _Counts:
 
         Steps that answer no frame come first in an utterance, so the frames are the last ones.
         """
-        theirs = turn.joined
         frames = slice(len(ours.log_prob) - turn.frames, None)
-        pair = ours.log_prob[frames], theirs.log_prob[frames]
-        self.divergences.append(total_variation(*pair))
-        self.disagreements += int(best_class_differs(*pair).sum())
+        found = diverge(
+            _posteriors(turn.joined, frames),
+            _posteriors(ours, frames),
+            same_arithmetic=self.promises_bits,
+        )
+        self.divergences.append(found.total_variation)
+        self.disagreements += int(found.is_other_best.sum())
         if self.promises_bits:
-            if ours.logits is not None and theirs.logits is not None:
-                differing = any_bit_differs(ours.logits[frames], theirs.logits[frames])
-            else:
-                differing = any_bit_differs(*pair)
-            self.mismatches += int(differing.sum())
+            self.mismatches += int(found.is_different.sum())
         self.cost += ours.cost
 
     def tally(self, primary: int) -> Tally:
@@ -183,3 +182,8 @@ class _Counts:
             ),
             cycles=None if cost.cycles is None else (cost.device_origin, cost.cycles),
         )
+
+
+def _posteriors(said: Pieces | Result, frames: slice) -> Posteriors:
+    logits = None if said.logits is None else said.logits[frames]
+    return Posteriors(said.log_prob[frames], logits)
