@@ -7,7 +7,8 @@ from tests.models import tiny_model
 from vau.backend import BackendOptions, Work
 from vau.errors import BackendNotFound, BadSnapshot, ConfigInvalid
 from vau.model import Model, find_model
-from vau_backends.rpu.backend import CHUNK_FRAMES, FACTORY
+from vau_backends.rpu.backend import FACTORY
+from vau_backends.rpu.cycles import CHUNK_FRAMES
 from vau_backends.rpu.fixedpoint import to_s16
 
 TINY = tiny_model()

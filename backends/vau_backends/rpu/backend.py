@@ -1,11 +1,9 @@
 """The port of ``vau.backend`` over the integer model of the PIM RPU.
 
-An id says how the chip is used: where its weights are, and in which order it works if not in
-the expanded one: ``rpu:streamed``, ``rpu:resident+schedule=serial``. The host's share is here
-too: normalising and quantising before the chip, the softmax after it.
-
-A model of the published design point: throughput, power and efficiency reproduce the abstract
-by construction; the bits are those of ``rpu-spec-0``, which is ours.
+An id says how the chip is used: where its weights are, and by which schedule if not the hybrid
+one: ``rpu:streamed``, ``rpu:resident+schedule=serial``. The host's share is here too:
+normalising and quantising before the chip, the softmax after it. The bits are those of
+``rpu-spec-0``, which is ours; what is published, and what is not, is in its first section.
 Ref: doi:10.1109/SiPS.2017.8110011.
 """
 
@@ -27,6 +25,7 @@ from vau.model import Model
 from vau_backends.host import log_posteriors, normalise_all
 from vau_backends.inprocess import InProcess, results_of
 from vau_backends.rpu.cost import CostModel
+from vau_backends.rpu.cycles import CHUNK_FRAMES
 from vau_backends.rpu.fixedpoint import LOGIT_FRACTION_BITS, to_s16
 from vau_backends.rpu.form import INPUT_FRACTION_BITS, Form
 from vau_backends.rpu.network import TIERS, States, open_network
@@ -34,9 +33,6 @@ from vau_backends.rpu.weights import SPEC, from_model
 from vau_backends.snapshot import Seal, digest
 
 KIND: Final = "rpu"
-CHUNK_FRAMES: Final = 16
-"""The most frames of a stream that are expanded over time at once. Their sums wait on the
-chip, which has no room for more; what comes in longer calls is several chunks."""
 
 
 class Rpu(InProcess):
@@ -72,7 +68,7 @@ class Rpu(InProcess):
         super().__init__(info, [self._states.h, self._states.c], seal)
 
     def run(self, work: Sequence[Work]) -> list[Result]:
-        """Take the frames of all slots through the chip as one chunk."""
+        """Take the frames of all slots through the chip together."""
         rows = self._slots.rows([item.slot for item in work])
         if not work:
             return []

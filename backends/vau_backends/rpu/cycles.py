@@ -29,6 +29,11 @@ DRAIN_CYCLES: Final = 4  # from the last product to a sum with its bias
 TILE_ISSUE_CYCLES: Final = UNITS_PER_TILE // ELEMENT_LANES  # allotted to every tile
 TAIL_CYCLES: Final = DRAIN_CYCLES + TILE_ISSUE_CYCLES + ELEMENT_STAGES  # 20
 
+CHUNK_FRAMES: Final = 16
+"""The most frames of a stream that are expanded over time at once; a longer call is several
+chunks. It is our choice: beyond it W is no longer what costs. Whether the chip has room for the
+sums that wait is reported, not enforced."""
+
 OPERATIONS_PER_MAC: Final = 2  # a multiplication and an addition, and nothing else is counted
 SUM_BYTES: Final = 6  # 48 bits
 ROW_BYTES: Final = 8  # 64 bits of a bank: four weights
