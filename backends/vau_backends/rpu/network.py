@@ -1,7 +1,7 @@
-"""The network over chunks of frames and streams: two ways to the same bits.
+"""The network over the frames and streams of a call: two ways to the same bits.
 
 ``numpy`` is the fast one. It lets float64 carry whole numbers: no sum of ``rpu-spec-0`` leaves
-48 bits, so none is ever rounded, in whatever order BLAS adds. A chunk goes through one layer
+48 bits, so none is ever rounded, in whatever order BLAS adds. A call goes through one layer
 after the other: W x of all frames and streams is one matrix product, which reads W once, and
 U h one product a frame for all streams. ``reference`` takes frame by frame through ``cell.py``.
 """
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 class Answer(NamedTuple):
-    """What a chunk came to."""
+    """What a call came to."""
 
     logits: NDArray[np.int32]
     """Shape (frames of all streams, classes)."""
@@ -55,8 +55,8 @@ class States:
         return cls(np.zeros(shape, np.int16), np.zeros(shape, np.int16))
 
 
-class Network(Protocol):
-    """The weights of one network, and a way to compute with them."""
+class Tier(Protocol):
+    """One way to compute with the weights of a network."""
 
     def run(
         self,
@@ -73,7 +73,7 @@ class Network(Protocol):
         """
 
 
-def open_network(weights: NetworkWeights, tier: str) -> Network:
+def open_network(weights: NetworkWeights, tier: str) -> Tier:
     """Prepare ``weights`` for a tier of ``TIERS``."""
     return Reference(weights) if tier == "reference" else Products(weights)
 
@@ -91,7 +91,7 @@ class Reference:
         states: States,
         rows: Sequence[int],
     ) -> Answer:
-        """Take each stream through its frames, as ``Network`` says."""
+        """Take each stream through its frames, as ``Tier`` says."""
         layers = self._weights.layers
         logits = np.zeros((len(inputs), len(self._weights.b_out)), np.int32)
         saturations = np.zeros((len(lengths), len(layers)), np.int64)
@@ -125,19 +125,19 @@ class Products:
         states: States,
         rows: Sequence[int],
     ) -> Answer:
-        """Take all streams through one layer after the other, as ``Network`` says."""
-        chunk = _Chunk.of(lengths, rows)
+        """Take all streams through one layer after the other, as ``Tier`` says."""
+        call = _Call.of(lengths, rows)
         x = inputs.astype(np.float64)
         saturations = np.zeros((len(lengths), len(self._layers)), np.int64)
         for n, layer in enumerate(self._layers):
-            x, clamps = layer.run(x, chunk, states.h[:, n], states.c[:, n])
-            saturations[chunk.order, n] = clamps
+            x, clamps = layer.run(x, call, states.h[:, n], states.c[:, n])
+            saturations[call.order, n] = clamps
         exact = np.rint(x @ self._w_out.T + self._b_out)
         return Answer(exact.clip(S32_MIN, S32_MAX).astype(np.int32), saturations)
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Call:
     """Streams of unequal length, the longest first: at each step a leading part is live."""
 
     order: NDArray[np.intp]
@@ -153,7 +153,7 @@ class _Chunk:
     """By step: how many of them still have a frame."""
 
     @classmethod
-    def of(cls, lengths: Sequence[int], rows: Sequence[int]) -> "_Chunk":
+    def of(cls, lengths: Sequence[int], rows: Sequence[int]) -> "_Call":
         frames = np.array(lengths, np.intp)
         order = np.argsort(-frames, kind="stable")
         first = np.cumsum(frames) - frames
@@ -180,24 +180,24 @@ class _LayerProducts:
         )
 
     def run(
-        self, x: Floats, chunk: _Chunk, h: NDArray[np.int16], c: NDArray[np.int16]
+        self, x: Floats, call: _Call, h: NDArray[np.int16], c: NDArray[np.int16]
     ) -> tuple[Floats, NDArray[np.int64]]:
         """Take all streams through the layer; h and c are its part of the pool.
 
-        Returns h of every frame, and the clamps of each stream in the order of the chunk.
+        Returns h of every frame, and the clamps of each stream in the order of the call.
         """
         sums = x @ self.w_x.T
         sums += self.bias
         found = np.empty((len(x), len(self.w_h) // 4))
-        clamps = np.zeros(len(chunk.rows), np.int64)
-        now_h, now_c = h[chunk.rows].astype(np.float64), c[chunk.rows].astype(np.float64)
-        for step, live in enumerate(chunk.live):
-            frames = chunk.first[:live] + step
+        clamps = np.zeros(len(call.rows), np.int64)
+        now_h, now_c = h[call.rows].astype(np.float64), c[call.rows].astype(np.float64)
+        for step, live in enumerate(call.live):
+            frames = call.first[:live] + step
             exact = np.rint(sums[frames] + now_h[:live] @ self.w_h.T)
             now_h[:live], now_c[:live], clamped = _cell(exact, now_c[:live])
             clamps[:live] += clamped
             found[frames] = now_h[:live]
-        h[chunk.rows], c[chunk.rows] = now_h, now_c
+        h[call.rows], c[call.rows] = now_h, now_c
         return found, clamps
 
 
