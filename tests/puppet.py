@@ -1,6 +1,7 @@
 """A backend of which a test holds the strings, in whatever process it runs.
 
-It is a plug-in wherever ``write_plug_in`` has put it on the path. A string is a file.
+It is a plug-in wherever ``write_plug_in`` has put it on the path. A string is a file,
+and so is what tells that one of them works: "held".
 """
 
 import os
@@ -14,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.backend import Backend, BackendInfo, BackendOptions, Result, Work
+from vau.errors import BackendFault
 from vau.model import Model
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 KIND: Final = "puppet"
 FOLDER: Final = "VAU_TEST_PUPPET"  # names the folder of the strings
+
+
+class StringFault(BackendFault):
+    """As plug-ins have them: what it says cannot be made into it again."""
+
+    def __init__(self, string: str, number: int) -> None:
+        super().__init__(f"string {string} broke {number} times", number=number)
 
 
 class Puppet:
@@ -36,9 +45,12 @@ class Puppet:
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         while is_pulled("hold"):
+            pull("held")
             sleep(0.005)
         if is_pulled("break"):
             raise RuntimeError("a string broke")
+        if is_pulled("fault"):
+            raise StringFault("E", 2)
         if is_pulled("die"):
             os._exit(3)
         results = self.backend.run(work)

@@ -119,15 +119,15 @@ class Shadowing:
     """Shadows that a server is to have."""
 
     backends: Sequence[str]
-    source: str
-    """The folder of its one model: the processes of the shadows load it themselves."""
+    sources: Sequence[str]
+    """The folders of its models: the processes of the shadows load them themselves."""
 
     limits: Limits | None = None
 
     def open(self, lanes: Sequence[Lane], metrics: Metrics, config: ServerConfig) -> Shadows:
         return shadows_of(
             self.backends,
-            [self.source],
+            self.sources,
             lanes=lanes,
             metrics=metrics,
             config=config,
@@ -149,7 +149,7 @@ def serving(
         Lane(model, backend, metrics.of(backend.info.id).on_round)
         for model, backend in backends or ((MODEL, muntaniala()),)
     ]
-    shadowing = shadows or Shadowing((), "")
+    shadowing = shadows or Shadowing((), ())
     with event_loop() as loop:
 
         async def started() -> tuple[Server, str, str]:

@@ -20,7 +20,7 @@ FLOORS: Final = (
     {"vau.cli"},
     {"vau.commands"},
     {  # a verb of the command line each
-        "vau.commands.bench_serve",
+        "vau.commands.bench",
         "vau.commands.compare",
         "vau.commands.demo",
         "vau.commands.estimate",
@@ -32,32 +32,10 @@ FLOORS: Final = (
         "vau.commands.transcribe",
         "vau.commands.verify",
     },
-    {
-        "vau.commands.bench_report",
-        "vau.commands.bench_text",
-        "vau.commands.compare_plots",
-        "vau.commands.compare_report",
-        "vau.commands.compare_table",
-        "vau.commands.display",
-        "vau.commands.estimate_constants",
-        "vau.commands.estimate_plots",
-        "vau.commands.verify_difference",
-    },
-    {
-        "vau.commands.compare_result",
-        "vau.commands.estimate_report",
-        "vau.commands.estimate_sweep",
-        "vau.commands.monitor",
-        "vau.commands.verify_claim",
-    },
-    {
-        "vau.commands.bench_plan",
-        "vau.commands.clip",
-        "vau.commands.compare_file",
-        "vau.commands.live_audio",
-        "vau.commands.local_server",
-    },
-    {"vau.commands.compare_hearing", "vau.evaluation", "vau.client.paced"},
+    {"vau.commands.display"},
+    {"vau.commands.monitor"},
+    {"vau.commands.clip", "vau.commands.live_audio", "vau.commands.local_server"},
+    {"vau.evaluation", "vau.client.paced"},
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
@@ -77,7 +55,7 @@ FLOORS: Final = (
         "vau.pictures",
         "vau.wire.status",  # shared by both ends of a wire
     },
-    {"vau.errors", "vau.v1", "vau.conditions"},
+    {"vau.errors", "vau.v1", "vau.conditions", "vau.percentiles"},
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""
 

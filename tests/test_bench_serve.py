@@ -7,19 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pytest
 
 from tests.audio import recording
 from tests.commands import PATIENCE_S, children, is_running, started, vau
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import Served, Talk, eventually, muntaniala, serving
-from vau.commands.bench_plan import Bench, BenchPlan, Engine
-from vau.commands.bench_report import report
-from vau.commands.bench_text import text
+from vau.commands.bench.plan import BenchPlan
 from vau.errors import ConfigInvalid
-from vau.load.figures import CpuSeconds, Run
-from vau.load.page import MetricsPage
 
 SHORT: Final = ("--duration", 1, "--chunk-ms", 20)
 """Two runs of half a second, with as many chunks as there have to be."""
@@ -98,7 +93,8 @@ def test_streams_without_room_are_counted(served: Served, clip: Path) -> None:
 def test_shadows_are_compared_with_a_server_that_has_none(model: Path, clip: Path) -> None:
     figures = bench(
         *("--model", model, "--file", clip, "--streams", 2, "--shadow", "float"),
-        VAU_SHADOW="rpu",  # which is for servers that are not ours
+        VAU_SHADOW="rpu",  # which are for servers that are not ours
+        VAU_SHADOW_SHARE="0",
     )
     assert [run["side"] for run in figures["runs"]] == ["off", "on", "on", "off"]
     for side in ("off", "on"):
@@ -108,51 +104,11 @@ def test_shadows_are_compared_with_a_server_that_has_none(model: Path, clip: Pat
     low, high = figures["p99_ratio_range"]
     assert low <= figures["p99_ratio"] <= high
     assert 0 <= figures["quiet_pairs"] <= 2
-    assert figures["within_10_percent"] is (figures["p99_ratio"] <= 1.1)
+    assert figures["verdict"] == "undecided"  # two pairs never decide
+    assert figures["within_10_percent"] is None
     shadow = figures["shadow"]
     assert [each["id"] for each in shadow["backends"]] == ["float"]
     assert shadow["frames"] + shadow["shed_frames"] > 0
-
-
-def test_a_target_that_was_missed_is_said_so_and_is_no_failure() -> None:
-    side: dict[str, Any] = {
-        **dict.fromkeys(("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms"), 1.0),
-        "final": {},
-        "energy_per_frame": [],
-        "is_carried": True,
-        "refused_streams": 0,
-        "held_back_chunks": 0,
-        "deadline_misses": 0,
-        "frames": 1,
-        "send_lateness_p99_ms": 30.0,
-        "client_cpu_s": 1.0,
-        "server_cpu_s": None,
-        "server_helpers_cpu_s": None,
-        "others_cpu_s": None,
-    }
-    figures = {
-        "model": "m",
-        "backend": "b",
-        "tier": "",
-        "streams": 1,
-        "capacity": None,
-        "chunk_ms": 100,
-        "runs_per_side": 2,
-        "run_s": 8.0,
-        "off": side,
-        "on": side | {"is_carried": False},
-        "p99_ratio": 1.2,
-        "p99_ratio_range": [1.1, 1.3],
-        "quiet_pairs": 1,
-        "p99_ratio_of_quiet_pairs": 1.15,
-        "within_10_percent": False,
-        "shadow": {"backends": []},
-    }
-    shown = text(figures)
-    assert "MISSED" in shown
-    assert "NOT CARRIED" in shown
-    assert "TOO LATE: much of each time is this side's own delay" in shown
-    assert "MISSED" not in text({**figures, "within_10_percent": True})
 
 
 @pytest.mark.parametrize(
@@ -204,54 +160,6 @@ def test_an_interrupted_bench_leaves_no_server(model: Path, clip: Path) -> None:
     assert process.returncode == 130
     assert len(servers) == 2
     eventually(lambda: not any(map(is_running, [*servers, *helpers])))
-
-
-def test_pairs_that_other_work_disturbed_are_told_from_quiet_ones() -> None:
-    def run(p99_s: float, others_s: float) -> Run:
-        return Run(
-            streams=1,
-            refused_streams=0,
-            chunk_s=0.1,
-            latencies_s=np.array([p99_s]),
-            final_latencies_s=np.array([0.1]),
-            lag_growth_s=0.0,
-            send_lateness_s=np.array([0.0]),
-            held_back_chunks=0,
-            frames=100,
-            deadline_misses=0,
-            energies=(),
-            cpu=CpuSeconds(client=0.1, server=0.1, helpers=0.0, others=others_s),
-        )
-
-    plan = BenchPlan(
-        file=Path("clip"),
-        server="",
-        model="m",
-        backend="b",
-        streams=1,
-        chunk_ms=100,
-        duration_s=12.0,
-        seed=0,
-        shadows=("float",),
-    )
-    found = report(
-        Bench(
-            plan=plan,
-            engine=Engine(model="m", backend="b", tier="", version="0"),
-            capacity=None,
-            streams=1,
-            runs=(
-                *(("off", run(0.010, 0.0)), ("on", run(0.012, 0.1))),
-                *(("on", run(0.090, 0.0)), ("off", run(0.010, 3.0))),
-                *(("off", run(0.010, 0.2)), ("on", run(0.011, 0.3))),
-            ),
-            shadow_page=MetricsPage(()),
-        )
-    )
-    assert found["p99_ratio"] == 1.2
-    assert found["p99_ratio_range"] == [1.1, 9.0]
-    assert (found["quiet_pairs"], found["p99_ratio_of_quiet_pairs"]) == (2, 1.15)
-    assert not found["within_10_percent"]
 
 
 def test_a_run_too_short_for_its_chunks_is_refused(clip: Path) -> None:

@@ -15,14 +15,15 @@ from vau.errors import VauError
 from vau.load.capacity import most_sustained
 from vau.load.chunks import (
     Ending,
-    Heard,
     Played,
+    Response,
     Sent,
     chunk_latencies_s,
     computable_sample,
+    was_held_back,
 )
-from vau.load.figures import CpuSeconds, Percentiles, Run, lag_growth_s, run_of
-from vau.load.page import MetricsPage
+from vau.load.figures import CpuSeconds, LoadRun, Percentiles, lag_growth_s, run_of
+from vau.load.page import Scrape
 from vau.load.shadows import ShadowEnergy, shadows_on
 
 LOOK_AHEAD: Final = 6
@@ -39,9 +40,9 @@ def sent(chunks: int, late_s: float = 0.0) -> tuple[Sent, ...]:
     )
 
 
-def heard(at_s: float, chunks: int) -> Heard:
+def heard(at_s: float, chunks: int) -> Response:
     """Return the response that answers so many chunks in full."""
-    return Heard(at_s, chunks * CHUNK, computable_sample(chunks * CHUNK, LOOK_AHEAD))
+    return Response(at_s, chunks * CHUNK, computable_sample(chunks * CHUNK, LOOK_AHEAD))
 
 
 def ending(chunks: int, at_s: float = 0.0) -> Ending:
@@ -50,7 +51,7 @@ def ending(chunks: int, at_s: float = 0.0) -> Ending:
     return Ending(at_s=at_s, frames=frames, deadline_misses=1, energies=(energy,))
 
 
-def played(chunks: tuple[Sent, ...], responses: list[Heard]) -> Played:
+def played(chunks: tuple[Sent, ...], responses: list[Response]) -> Played:
     return Played(
         look_ahead_frames=LOOK_AHEAD,
         sent=chunks,
@@ -67,7 +68,7 @@ def prompt(chunks: int, latency_s: float = 0.01) -> Played:
     )
 
 
-def run(*streams: Played, refused_streams: int = 0) -> Run:
+def run(*streams: Played, refused_streams: int = 0) -> LoadRun:
     return run_of(
         streams, refused_streams=refused_streams, chunk_s=CHUNK_S, cpu=CpuSeconds(client=0.0)
     )
@@ -103,7 +104,7 @@ def test_a_chunk_is_answered_by_the_first_response_that_has_all_of_it(
         ]
     )
     responses = [
-        Heard(5.0 + at, int(one), int(other))
+        Response(5.0 + at, int(one), int(other))
         for at, (one, other) in enumerate(zip(reached, answered, strict=True))
     ]
     expected = [
@@ -145,12 +146,40 @@ def test_audio_that_was_only_received_is_not_answered() -> None:
 
 def test_frames_that_still_lack_their_look_ahead_are_not_waited_for() -> None:
     short = (Sent(FRAME_SAMPLES, 0.1, 0.1, was_held_back=False),)
-    stream = played(short, [Heard(0.11, FRAME_SAMPLES, 0)])
+    stream = played(short, [Response(0.11, FRAME_SAMPLES, 0)])
     np.testing.assert_allclose(chunk_latencies_s(stream), [0.01])
 
 
 def test_what_is_never_answered_takes_for_ever() -> None:
     assert chunk_latencies_s(played(sent(2), [heard(0.15, 1)])).tolist()[1] == inf
+
+
+def spoken(asleep_until_s: float, first_write_s: float) -> list[bool]:
+    """Return which of five chunks, due at 1 to 5 s, count as held back.
+
+    asleep_until_s: from the first chunk's moment until then the sender does nothing at all.
+    first_write_s:  how long the first write takes; the others take no time.
+    """
+    notes: list[Sent] = []
+    free_s = 0.0
+    for due_s in (1.0, 2.0, 3.0, 4.0, 5.0):
+        begun_s = max(due_s, free_s, asleep_until_s)
+        held = was_held_back(due_s, notes[-1] if notes else None, free_s)
+        free_s = begun_s + (0.0 if notes else first_write_s)
+        notes.append(Sent(0, due_s, begun_s, held))
+    return [each.was_held_back for each in notes]
+
+
+def test_all_that_waits_behind_a_write_that_lasts_is_held_back() -> None:
+    assert spoken(0.0, first_write_s=2.5) == [False, True, True, False, False]
+
+
+def test_what_a_sender_that_slept_sends_late_is_not_held_back() -> None:
+    assert spoken(3.5, first_write_s=0.0) == [False] * 5
+
+
+def test_a_write_that_lasts_less_than_a_chunk_holds_nothing_back() -> None:
+    assert spoken(0.0, first_write_s=1.0) == [False] * 5
 
 
 def test_a_server_that_stalls_is_charged_for_what_it_kept_the_sender_from_sending() -> None:
@@ -185,7 +214,7 @@ def test_percentiles_rise_and_were_all_measured(measured: list[float]) -> None:
 
 def test_a_hundredth_of_the_times_is_longer_than_the_99th_percentile() -> None:
     found = Percentiles.of(np.arange(1, 1001) / 1e3)
-    assert (found.p50_ms, found.p99_ms, found.max_ms) == (501, 991, 1000)
+    assert (found.p50_ms, found.p99_ms, found.max_ms) == (500, 990, 1000)
 
 
 def test_an_answer_that_never_came_is_in_the_percentiles() -> None:
@@ -298,17 +327,17 @@ vau_shadow_energy_joules_total{backend="munt",boundary="core",origin="x",shadow=
 
 
 def test_a_shadow_is_summed_over_the_backends_that_it_shadows() -> None:
-    (shadow,) = shadows_on(MetricsPage.parse(PAGE))
+    (shadow,) = shadows_on(Scrape.parse(PAGE))
     assert (shadow.id, shadow.frames, shadow.shed_frames) == ("rpu", 250, 8)
     assert shadow.disagreements == 3
     assert shadow.energies == (ShadowEnergy("x", "core", 2.0),)
 
 
 def test_a_page_without_shadows_has_none() -> None:
-    assert shadows_on(MetricsPage.parse("vau_frames_total 2.0\n")) == ()
+    assert shadows_on(Scrape.parse("vau_frames_total 2.0\n")) == ()
 
 
 def test_of_what_a_page_does_not_say_there_is_no_total() -> None:
-    page = MetricsPage.parse("vau_frames_total 2.0\n")
+    page = Scrape.parse("vau_frames_total 2.0\n")
     assert page.total("vau_frames_total") == 2.0
     assert page.total("vau_frames_total", backend="float") is None

@@ -16,16 +16,20 @@ from tests.lively import LIVELY, write_lively_bundle
 from tests.manifests import manifest
 from tests.serving import muntaniala
 from vau.audio import HOP_S, frame_count
-from vau.backend import Backend, BackendOptions, Result, Slot, Work
+from vau.backend import Backend, BackendOptions, Cost, Result, Slot, Work
 from vau.batch import Batch, BatchOptions
-from vau.commands.compare import ComparePlan, compare
-from vau.commands.compare_report import SCHEMA, report
-from vau.commands.compare_result import Comparison
-from vau.commands.compare_table import WIDTH, table
+from vau.commands.compare.hearing import call_device_s
+from vau.commands.compare.plan import ComparePlan, compare
+from vau.commands.compare.report import SCHEMA, report
+from vau.commands.compare.result import Comparison
+from vau.commands.compare.table import WIDTH, table
+from vau.commands.compare.table.layout import LABEL
+from vau.commands.compare.table.phones import phone_lines
 from vau.errors import AudioError, BackendFault
 from vau.evaluation.edits import Edits
 from vau.model import Model
 from vau.registry import GROUP
+from vau.session import Phone
 from vau.transcript import Transcription
 from vau_backends.muntaniala.backend import FACTORY
 
@@ -198,6 +202,79 @@ def test_costs_are_those_of_the_frames_and_have_their_origin(folder: Path) -> No
     unknown = ("device_s", "device_s_per_frame", "device_origin", "cycles", "saturations")
     assert [floating[name] for name in unknown] == [None] * 5
     assert floating["energy"] == []
+
+
+def test_a_call_whose_frames_share_it_keeps_the_device_as_long_as_one_of_them() -> None:
+    shared = Cost(device_s=5.0, unshared=Cost(device_s=9.0))
+    assert call_device_s(shared, 5) == 1.0
+    assert call_device_s(Cost(device_s=5.0), 5) == 5.0  # they take turns
+    assert call_device_s(Cost(), 5) is None
+    assert call_device_s(replace(shared, device_s=0.0), 0) == 0.0
+
+
+def test_time_of_calls_over_their_frames_is_less_only_where_frames_share_a_call(
+    folder: Path,
+) -> None:
+    ours, sharing, floating = report(compared(folder, backends="muntaniala,rpu,float"))[
+        "backends"
+    ]
+    name = "calls_device_s_per_frame"
+    assert ours[name] == pytest.approx(ours["device_s_per_frame"])
+    assert sharing[name] < 0.3 * sharing["device_s_per_frame"]  # ten frames in most calls
+    assert floating[name] is None
+
+
+def test_energy_one_by_one_stands_below_that_of_calls_where_anybody_gains(folder: Path) -> None:
+    found = compared(folder, backends="muntaniala,rpu:streamed")
+    rows = table(found)
+    at = next(at for at, row in enumerate(rows) if row.startswith("system, µJ a frame"))
+    assert rows[at + 1].startswith("  one by one, µJ a frame")
+    (together, alone) = (
+        [float(cell.strip("*").replace(",", "")) for cell in row[LABEL:].split()]
+        for row in rows[at : at + 2]
+    )
+    assert alone[0] == together[0]
+    assert alone[1] > together[1]
+    without = table(compared(folder, backends="muntaniala,float"))
+    assert not any("one by one" in row for row in without)
+
+
+def spoken(symbols: str) -> tuple[Phone, ...]:
+    """Return phones of these names; where they lie does not matter here."""
+    return tuple(
+        Phone(symbol=each, class_id=1, start_sample=0, end_sample=1, confidence=1.0)
+        for each in symbols.split()
+    )
+
+
+def with_phones(found: Comparison, *symbols: str) -> Comparison:
+    """Return a comparison of one file in which the backends heard just these."""
+    (file,) = found.files
+    heard = tuple(
+        replace(each, phones=spoken(its)) for each, its in zip(file.heard, symbols, strict=True)
+    )
+    return replace(found, files=(replace(file, heard=heard),))
+
+
+def test_phones_of_each_file_are_listed_with_marks_where_the_reference_differs(
+    folder: Path,
+) -> None:
+    found = compared(folder, "a.flac", backends="muntaniala,float")
+    lines = list(phone_lines(with_phones(found, "AA B T S", "AA D T S IY")))
+    assert [line.split() for line in lines[-2:]] == [
+        ["muntaniala:1x1", "AA", "B", "T", "S"],
+        ["float", "AA", "[D]", "T", "S", "[IY]"],
+    ]
+    lines = list(phone_lines(with_phones(found, "AA B T S", "")))
+    assert lines[-1].split() == ["float", *["[-]"] * 4]
+
+
+def test_many_phones_are_wrapped_below_each_other(folder: Path) -> None:
+    found = compared(folder, "a.flac", backends="muntaniala,float")
+    lines = list(phone_lines(with_phones(found, "AA " * 100, "AA " * 99)))
+    assert max(map(len, lines)) <= max(WIDTH, len(str(folder / "a.flac")))
+    listed = " ".join(line[LABEL:] for line in lines[2:]).split()
+    assert Counter(listed) == {"AA": 199, "[-]": 1}
 
 
 # --- labels ---------------------------------------------------------------------------------

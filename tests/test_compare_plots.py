@@ -13,12 +13,12 @@ from tests.audio import recording
 from tests.commands import vau
 from tests.lively import write_lively_bundle
 from tests.manifests import manifest
-from vau.commands.compare import ComparePlan, compare, draw_and_write
-from vau.commands.compare_file import most_divergent
-from vau.commands.compare_plots import comparison_figure
-from vau.commands.compare_plots.posteriors import overlay
-from vau.commands.compare_plots.window import WINDOW_S, window_of
-from vau.commands.compare_result import Comparison
+from vau.commands.compare.file import most_divergent
+from vau.commands.compare.plan import ComparePlan, compare, draw_and_write
+from vau.commands.compare.plots import comparison_figure
+from vau.commands.compare.plots.posteriors import overlay
+from vau.commands.compare.plots.window import WINDOW_S, window_of
+from vau.commands.compare.result import Comparison
 from vau.errors import AudioError, ConfigInvalid
 from vau.evaluation.manifest import LABELS
 
@@ -90,7 +90,9 @@ def test_each_bar_says_boundary_and_origin_and_what_is_not_stated_has_none(
         == ["system, estimated, extrapolated", "accelerator, estimated, extrapolated"] * 2
     )
     times = [text.partition(":")[0] for text in texts(panel(figure, "time of a frame"))]
-    assert times == ["device, estimated", "this host, measured"] * 2 + ["this host, measured"]
+    host = "this host, measured"
+    stated = ["in the device, estimated", "device time of a call / frames, estimated", host]
+    assert times == [*stated, *stated, host]
 
 
 def test_phones_stand_in_a_row_for_each_backend_and_the_labels_above(folder: Path) -> None:
@@ -192,6 +194,16 @@ def test_a_picture_in_no_folder_is_refused_before_the_work(
     done = vau(*command, tmp_path / "no/x.png", "--backends", "muntaniala,float")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no folder" in done.stderr
+
+
+def test_a_picture_of_another_format_than_png_is_refused_before_the_work(
+    folder: Path, tmp_path: Path
+) -> None:
+    command = ("compare", folder / "0.flac", "--model", folder / "model", "--plot")
+    done = vau(*command, tmp_path / "x.pdf", "--backends", "muntaniala,float")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "end it in .png" in done.stderr
+    assert not (tmp_path / "x.pdf").exists()
 
 
 def test_without_matplotlib_it_says_how_to_install_it_before_the_work(

@@ -56,6 +56,20 @@ def test_frames_past_the_budget_are_counted_with_the_likely_reason() -> None:
     assert line == "late     7 of 107 frames late: the server's host was busy, or is too slow"
 
 
+@pytest.mark.parametrize(("frames", "is_advised"), [(2, False), (3, True), (10, True)])
+def test_late_frames_of_long_messages_come_with_the_advice_to_send_shorter_ones(
+    frames: int, is_advised: bool
+) -> None:
+    monitor = Monitor()
+    for _ in range(3):
+        monitor.take(update(frames=frames, latency_s=0.011))
+    monitor.take(update(frames=30, latency_s=0.011))  # the last answers, when the audio ends
+    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
+    advice = f"a message of {10 * frames} ms is {frames} frames of one call, "
+    assert (advice in line, "--chunk-ms 20" in line) == (is_advised, is_advised)
+    assert "the server's host was busy, or is too slow" in line
+
+
 def test_frames_that_waited_for_each_other_have_no_latency_worth_showing() -> None:
     monitor = watched()
     monitor.take(FINISHED)

@@ -8,14 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vau.commands.estimate.report import table
 from vau.errors import BackendNotFound, ConfigInvalid, ModelTooLarge
-from vau.estimate import GROUP, Ask, Estimator, KernelAsk, find_estimator, hour_j, mean_w
+from vau.estimate import (
+    GROUP,
+    RATES,
+    Ask,
+    Estimator,
+    KernelAsk,
+    find_estimator,
+    hour_j,
+    mean_w,
+    megahertz,
+    refuse_what_is_foreign,
+)
 from vau.model import Network
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.cost import CostModel
-from vau_backends.muntaniala.estimate.estimator import MuntanialaEstimator
 from vau_backends.muntaniala.estimate.laid_out import LaidOut, frames_to_keep_up
 from vau_backends.muntaniala.estimate.layout import lay_out
+from vau_backends.muntaniala.estimate.neighbours import instances
 
 ESTIMATOR: Estimator = find_estimator("muntaniala")
 BOARD = Network(layers=1, hidden=192, inputs=123, classes=40)
@@ -62,10 +74,10 @@ def test_three_layers_of_384_lie_on_48_dies_and_their_energy_has_three_readings(
 def test_streams_fill_the_time_until_the_last_frame_is_late() -> None:
     most = estimated(STACK).streams_in_time
     assert most == 21  # 1234 µs, and 20 intervals of 437.4 µs
-    assert estimated(STACK, streams=most).is_in_time
+    assert estimated(STACK, streams=most).verdict.is_in_time
     one_more = estimated(STACK, streams=most + 1)
     assert one_more.keeps_up
-    assert not one_more.is_in_time
+    assert not one_more.verdict.is_in_time
     assert not estimated(STACK, streams=one_more.streams_by_pace + 1).keeps_up
 
 
@@ -84,9 +96,13 @@ def test_streams_keep_up_if_their_cycles_fit_into_those_of_a_hop(
     slowest = max(stage.cycles for stage in found.stages)
     last_cycles = found.cycles + (streams - 1) * slowest
     assert found.keeps_up == (streams * slowest <= hop_cycles)
-    assert found.is_in_time == (last_cycles <= hop_cycles)
-    assert found.keeps_up == (streams <= found.streams_by_pace) == (found.ready_s is not None)
-    assert found.is_in_time == (streams <= found.streams_in_time)
+    assert found.verdict.is_in_time == (last_cycles <= hop_cycles)
+    assert (
+        found.keeps_up
+        == (streams <= found.streams_by_pace)
+        == (found.verdict.ready_s is not None)
+    )
+    assert found.verdict.is_in_time == (streams <= found.streams_in_time)
 
 
 @pytest.mark.parametrize(("clock_hz", "streams"), [(0.99e6, 3), (7.92e6, 24), (16.17e6, 49)])
@@ -96,11 +112,11 @@ def test_a_clock_that_is_just_fast_enough_loses_no_stream(
     full = estimated(BOARD, instance="2x2", clock_hz=clock_hz, streams=streams)
     assert (full.streams_by_pace, full.streams_in_time) == (streams, streams)
     assert full.keeps_up
-    assert full.is_in_time
+    assert full.verdict.is_in_time
     assert full.duty == 1.0
     one_more = estimated(BOARD, instance="2x2", clock_hz=clock_hz, streams=streams + 1)
     assert not one_more.keeps_up
-    assert not one_more.is_in_time
+    assert not one_more.verdict.is_in_time
 
 
 def test_duty_and_mean_power_are_those_of_all_streams() -> None:
@@ -151,7 +167,7 @@ def test_sixteen_dies_keep_up_in_passes(
     assert found.reloading.frames_per_pass == frames
     assert (found.dies, found.tiles) == (16, 48)
     assert found.keeps_up
-    assert found.is_in_time == (frames == 1)
+    assert found.verdict.is_in_time == (frames == 1)
 
 
 def frames_of(pass_cycles: int, frame_cycles: int) -> int | None:
@@ -206,7 +222,7 @@ def test_loading_weights_costs_energy_that_a_pass_spreads_over_its_frames() -> N
 def test_dies_that_frames_alone_keep_busy_never_keep_up() -> None:
     found = estimated(STACK, dies=16, streams=9)
     assert not found.keeps_up
-    assert found.ready_s is None
+    assert found.verdict.ready_s is None
     assert found.duty > 1.0
     assert any("never keeps up" in note for note in found.notes)
 
@@ -220,6 +236,26 @@ def test_as_many_dies_as_tiles_or_more_load_nothing() -> None:
 def test_a_board_whose_layers_take_turns_is_not_the_published_one() -> None:
     two = Network(layers=2, hidden=192, inputs=123, classes=40)
     assert estimated(two, dies=4).time_status == "extrapolated"
+
+
+def test_the_age_of_an_answer_includes_all_streams_and_the_loading_of_weights() -> None:
+    for asked, microseconds in (
+        ({"clock_hz": FASTEST_HZ}, 77.61),  # 12,340 cycles
+        ({"clock_hz": FASTEST_HZ, "streams": 20}, 600.3),  # and 19 x 4,374
+        ({"clock_hz": FASTEST_HZ, "dies": 16}, 2560.3),  # 394,752 and 12,340
+        ({"dies": 16}, 40_000 + 39_475.2 + 5 * 1234),  # 5 frames a pass at 10 MHz
+    ):
+        delay_us = ESTIMATOR.estimate(Ask(network=STACK, **asked)).delay_s * 1e6
+        assert delay_us == pytest.approx(microseconds, rel=1e-4)
+
+
+@pytest.mark.parametrize("asked", [{}, {"streams": 20}, {"dies": 16}])
+def test_where_streams_are_kept_up_with_an_answer_is_as_old_as_the_verdict_says(
+    asked: dict[str, object],
+) -> None:
+    found = estimated(STACK, **asked)
+    assert found.verdict.keeps_up
+    assert found.delay_s == found.verdict.ready_s
 
 
 # --- impossible asks ---------------------------------------------------------------------
@@ -238,6 +274,47 @@ def test_what_an_accelerator_cannot_be_asked_is_refused_by_name_with_a_remedy() 
         assert all(word in str(refused.value) for word in (f"{name}=", "muntaniala", flag))
 
 
+def test_what_an_accelerator_does_not_list_as_known_is_refused_without_a_remedy_too() -> None:
+    ask = Ask(network=BOARD, streams=2, chunk_frames=3)
+    refuse_what_is_foreign(ask, "toy", ("network", "streams", "chunk_frames"), {})
+    with pytest.raises(ConfigInvalid, match="chunk_frames=3: toy does not know that"):
+        refuse_what_is_foreign(ask, "toy", ("network", "streams"), {})
+
+
+@pytest.mark.parametrize("field", RATES)
+def test_rates_beyond_any_hardware_are_refused_on_either_side(field: str) -> None:
+    least, most, _, _ = RATES[field]
+    for value in (least, most):
+        Ask(network=BOARD, **{field: value})  # type: ignore[arg-type]
+    for value in (0.999 * least, 1.001 * most, 1e-310, -least):
+        with pytest.raises(ConfigInvalid, match=f"{field}="):
+            Ask(network=BOARD, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["muntaniala", "rpu"])
+@pytest.mark.parametrize("clock_hz", RATES["clock_hz"][:2])
+def test_the_slowest_and_the_fastest_clock_can_be_estimated_and_shown(
+    kind: str, clock_hz: float
+) -> None:
+    network = Network(layers=2, hidden=8, inputs=8, classes=40)
+    estimator = find_estimator(kind)
+    ask = Ask(network=network, clock_hz=clock_hz)
+    assert max(map(len, table(estimator.estimate(ask)))) <= 96
+    assert all(estimator.estimate(each) for each in estimator.around(ask))
+
+
+def test_a_clock_is_written_with_six_digits_or_as_many_as_tell_it_from_another() -> None:
+    assert megahertz(498_503_906.25) == "498.504 MHz"
+    assert megahertz(10e6, beside_hz=10e6) == "10 MHz"
+    assert megahertz(498_504_000.0, beside_hz=498_503_906.25) == "498.504 MHz"
+    assert megahertz(498_503_906.25, beside_hz=498_504_000.0) == "498.5039 MHz"
+
+
+def test_a_clock_next_to_the_boards_is_told_from_it_in_the_notes() -> None:
+    (note,) = (n for n in estimated(BOARD, clock_hz=10_000_001.0).notes if "calibrated" in n)
+    assert "calibrated at 10 MHz. At 10.000001 MHz" in note
+
+
 def test_a_kernel_is_refused_with_the_network_that_serves_instead() -> None:
     with pytest.raises(ConfigInvalid, match=r"kernel='dense'.*--hidden 192"):
         ESTIMATOR.kernel(KernelAsk(kernel="dense"))
@@ -252,8 +329,9 @@ def test_a_kernel_is_refused_with_the_network_that_serves_instead() -> None:
         ({"streams": 0}, ["streams=0"]),
         ({"chunk_frames": 0}, ["chunk_frames=0"]),
         ({"streams": 1_000_000}, ["more than 100,000"]),
-        ({"dram_bytes_per_s": 0.0}, ["dram_bytes_per_s=0", "bandwidth"]),
-        ({"clock_hz": 0.0}, ["clock_hz=0", "positive"]),
+        ({"dram_bytes_per_s": 0.0}, ["dram_bytes_per_s=0", "bandwidths"]),
+        ({"frame_hz": 0.0}, ["frame_hz=0", "frame rates"]),
+        ({"clock_hz": 0.0}, ["clock_hz=0", "outside 1 to 1e+12 Hz"]),
         ({"clock_hz": float("nan")}, ["clock_hz=nan"]),
         ({"clock_hz": float("inf")}, ["clock_hz=inf"]),
         ({"instance": "4by4"}, ["'4by4'", "4x4"]),
@@ -314,7 +392,7 @@ def test_slices_that_are_rounded_up_may_need_a_larger_square() -> None:
 @given(hidden=st.integers(1, 400), inputs=st.integers(1, 400))
 def test_every_form_worth_comparing_fits(hidden: int, inputs: int) -> None:
     network = Network(layers=2, hidden=hidden, inputs=inputs, classes=40)
-    forms = MuntanialaEstimator().instances(network)
+    forms = instances(network)
     assert estimated(network).accelerator.partition(":")[2] in forms
     for form in forms:
         assert estimated(network, instance=form).memory_bytes <= 84_480
@@ -327,6 +405,12 @@ def test_a_timeline_takes_the_cycles_of_the_estimate(dies: int | None) -> None:
     loaded = 0 if found.reloading is None else found.reloading.pass_cycles
     ends = [ESTIMATOR.timeline(ask, frames).end_cycle for frames in (1, 2)]
     assert ends == [loaded + found.cycles, loaded + found.cycles + found.interval_cycles]
+
+
+def test_a_timeline_of_too_many_dies_is_refused_before_it_is_made() -> None:
+    large = Network(layers=1000, hidden=2000, inputs=123, classes=40)
+    with pytest.raises(ConfigInvalid, match=r"frames=1: .* shows 20,000 at most"):
+        ESTIMATOR.timeline(Ask(network=large), 1)
 
 
 def test_an_estimate_agrees_with_what_the_backend_reports() -> None:

@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,19 @@ import pytest
 
 from tests.commands import vau
 from vau.cli import main
-from vau.commands.estimate_constants import constants_table, engineering
-from vau.commands.estimate_report import table
-from vau.commands.estimate_sweep import sweep
-from vau.estimate import THREE_DIGITS, Ask, find_estimator
+from vau.commands.estimate.constants import constants_table
+from vau.commands.estimate.report import table
+from vau.commands.estimate.sweep import sweep
+from vau.estimate import (
+    THREE_DIGITS,
+    Ask,
+    Estimate,
+    Figure,
+    engineering,
+    find_estimator,
+)
 from vau.model import Network
+from vau_backends.muntaniala.estimate.estimator import MuntanialaEstimator
 
 BOARD = "--layers 1 --hidden 192 --inputs 123 --array 2x2 --clock-mhz 10".split()
 STACK = "--layers 3 --hidden 384 --inputs 123".split()
@@ -260,6 +269,28 @@ def test_constants_take_the_prefix_of_their_unit_if_it_has_one() -> None:
     assert engineering(84_480, "bytes") == "84,480 bytes"
 
 
+@pytest.mark.parametrize("letters", [47, 48, 60])
+def test_a_text_that_fills_its_column_does_not_run_into_its_status(letters: int) -> None:
+    found = ESTIMATOR.estimate(Ask(network=Network(layers=1, hidden=8, inputs=8, classes=40)))
+    long = Figure("long_us", 1, "derived", "a label", "x" * letters)
+    words = [line.split() for line in table(replace(found, figures=(long,), point_keys=()))]
+    row = ["a", "label", "x" * letters]
+    assert [*row, "derived"] in words or words[words.index(row) + 1] == ["derived"]
+
+
+def test_the_widest_title_is_no_wider_than_96_columns() -> None:
+    network = Network(layers=1000, hidden=100_000, inputs=100_000, classes=40)
+    ask = Ask(network=network, instance="streamed+schedule=serial+fx=10")
+    assert max(map(len, table(find_estimator("rpu").estimate(ask)))) <= 96
+
+
+def test_a_rate_that_overflows_with_its_prefix_is_refused_as_it_was_typed(run: Run) -> None:
+    status, text, complaint = run(*STACK, "--dram-gbps", "1e300")
+    assert (status, text) == (2, "")
+    assert "1e+300" in complaint
+    assert "inf" not in complaint
+
+
 # --- sweeps and timelines ----------------------------------------------------------------
 
 
@@ -276,6 +307,7 @@ def test_a_front_is_what_no_point_of_its_network_and_clock_beats() -> None:
             (p.estimate.delay_s, p.estimate.joules, p.estimate.silicon.count) for p in points
         ]
         for point, price in zip(points, prices, strict=True):
+            assert point.estimate.verdict.keeps_up
             beaten = any(
                 other != price and all(a <= b for a, b in zip(other, price, strict=True))
                 for other in prices
@@ -305,6 +337,45 @@ def test_a_sweep_is_drawn_and_every_point_is_in_the_json(run: Run, tmp_path: Pat
         (3300, 2.95, 4)
     ]
     assert board[0]["in_front"]
+
+
+class OneIsOutrun(MuntanialaEstimator):
+    """Has two points that compete; the better one does not keep up with its streams."""
+
+    def around(self, ask: Ask) -> list[Ask]:
+        return [replace(ask, streams=1), replace(ask, streams=2)]
+
+    def estimate(self, ask: Ask) -> Estimate:
+        found = super().estimate(ask)
+        if ask.streams == 1:
+            return found
+        outrun = replace(found.verdict, ready_s=None, is_in_time=False)
+        return replace(found, delay_s=found.delay_s / 10, verdict=outrun)
+
+
+def test_a_point_that_does_not_keep_up_beats_nobody() -> None:
+    ask = Ask(network=Network(layers=1, hidden=192, inputs=123, classes=40))
+    kept_up, outrun = sweep([(OneIsOutrun(), ask)])
+    assert outrun.estimate.delay_s < kept_up.estimate.delay_s
+    assert (kept_up.is_front, outrun.is_front) == (True, False)
+
+
+def test_a_point_that_does_not_keep_up_is_never_in_front() -> None:
+    network = Network(layers=3, hidden=384, inputs=123, classes=40)
+    points = sweep([(find_estimator("rpu"), Ask(network=network, streams=400))])
+    outrun = [point for point in points if not point.estimate.verdict.keeps_up]
+    assert outrun
+    assert not any(point.is_front for point in outrun)
+    contests = {point.estimate.contest for point in points if point.estimate.verdict.keeps_up}
+    assert {point.estimate.contest for point in points if point.is_front} == contests
+
+
+def test_a_point_in_the_json_says_whether_it_keeps_up(run: Run, tmp_path: Path) -> None:
+    picture = tmp_path / "sweep.png"
+    asked = ("--backend", "rpu", *STACK, "--streams", 400)
+    found = json.loads(run(*asked, "--sweep", picture, "--json")[1])
+    assert {point["keeps_up"] for point in found["sweep"]} == {True, False}
+    assert not any(point["in_front"] > point["keeps_up"] for point in found["sweep"])
 
 
 @pytest.mark.parametrize(

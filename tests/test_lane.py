@@ -194,6 +194,26 @@ def test_an_observer_that_fails_is_told_to_the_log_and_costs_no_answer(
     assert {record.message for record in caplog.records} == {"an observer failed"}
 
 
+def test_an_observer_that_fails_when_it_is_let_go_keeps_no_slot(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no ears")
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=1)))
+        session = await opened(lane)
+        observer = Observer(fail)
+        observer.left = fail  # type: ignore[method-assign]
+        session.observer = observer
+        lane.close(session)
+        await opened(lane)  # the only slot
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert [record.message for record in caplog.records] == ["an observer failed"]
+
+
 def test_an_observer_is_let_go_behind_what_its_stream_left_running() -> None:
     gated, told = Gated(), list[str]()
 

@@ -105,6 +105,14 @@ def test_a_monitor_adds_up_frames_energy_and_phonemes() -> None:
     assert monitor.energy_per_frame_uj == pytest.approx(0.5)
 
 
+def test_a_monitor_knows_how_many_frames_most_messages_bring() -> None:
+    monitor = Monitor()
+    assert monitor.frames_at_once == 0
+    for frames in (0, 0, 0, 7, 10, 10, 13):
+        monitor.take(update(frames=frames))
+    assert monitor.frames_at_once == 10
+
+
 def test_notices_are_passed_on() -> None:
     noticed: list[str] = []
     monitor = Monitor(on_notice=noticed.append)

@@ -145,7 +145,16 @@ def test_a_cost_names_its_method_and_boundary_and_is_an_estimate() -> None:
     assert not energy.extrapolated
 
 
-@pytest.mark.parametrize("clock_hz", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_clock_that_is_no_frequency_is_refused(clock_hz: float) -> None:
-    with pytest.raises(ValueError, match="clock_hz"):
+@pytest.mark.parametrize(
+    "clock_hz", [0.0, -1.0, 1e-320, 0.99, 1.01e12, float("nan"), float("inf")]
+)
+def test_a_clock_that_is_none_is_refused(clock_hz: float) -> None:
+    with pytest.raises(ValueError, match=r"clock_hz=.* is outside 1 to 1e\+12 Hz, the clocks"):
         cost_model(1, 192, clock_hz=clock_hz)
+
+
+@pytest.mark.parametrize("clock_hz", [1.0, 1e12])
+def test_a_clock_at_its_bounds_gives_finite_figures(clock_hz: float) -> None:
+    board = cost_model(1, 192, clock_hz=clock_hz)
+    assert board.latency_s == 3300 / clock_hz
+    assert 0.0 < board.active_w < float("inf")

@@ -1,4 +1,4 @@
-"""What a call costs, shared among its works; and what it would have cost unshared."""
+"""What a chunk costs, shared among its works; and what it would have cost unshared."""
 
 from functools import reduce
 from itertools import pairwise
@@ -155,7 +155,7 @@ def test_the_systems_parts_are_the_cores_and_the_dram() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "extrapolated"),
+    ("model", "is_beyond"),
     [
         (CostModel(SMALL, Form(residency="resident")), False),
         (CostModel(SMALL, Form(residency="resident"), reuse_energy_credit=True), True),
@@ -165,16 +165,27 @@ def test_the_systems_parts_are_the_cores_and_the_dram() -> None:
     ],
     ids=["one-chip", "credit", "other-clock", "streamed", "more-than-a-chip-holds"],
 )
-def test_what_the_published_chip_could_not_do_is_extrapolated(
-    model: CostModel, extrapolated: bool
+def test_what_the_published_chip_could_not_do_is_beyond_the_publication(
+    model: CostModel, is_beyond: bool
 ) -> None:
-    assert {energy.extrapolated for energy in model.of([3])[0].energies} == {extrapolated}
+    assert model.is_beyond_publication == is_beyond
 
 
-@pytest.mark.parametrize("clock_hz", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_clock_that_is_no_frequency_is_refused(clock_hz: float) -> None:
-    with pytest.raises(ValueError, match="clock_hz"):
-        CostModel(SMALL, Form(residency="resident"), clock_hz)
+@given(any_model, any_lengths)
+def test_the_energies_of_every_network_are_extrapolated(
+    model: CostModel, lengths: list[int]
+) -> None:
+    for cost in model.of(lengths):
+        energies = (*cost.energies, *cost.apart.energies)
+        assert all(energy.extrapolated for energy in energies)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e-320, 1e16, float("nan"), float("inf")])
+def test_a_clock_or_bandwidth_that_is_none_is_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match=r"clock_hz=.* is outside 1 to"):
+        CostModel(SMALL, Form(residency="resident"), rate)
+    with pytest.raises(ValueError, match=r"dram_bytes_per_s=.* is outside 1 to"):
+        CostModel(SMALL, Form(residency="streamed"), dram_bytes_per_s=rate)
 
 
 def test_half_the_clock_takes_twice_the_time_and_the_same_active_energy() -> None:

@@ -1,5 +1,6 @@
 """What the chip does for a chunk: the closed forms, counted by hand and held to their laws."""
 
+from collections.abc import Iterator
 from dataclasses import fields
 
 import pytest
@@ -86,8 +87,33 @@ def test_in_a_ragged_chunk_only_streams_that_still_have_frames_take_part() -> No
 
 
 def test_a_stream_with_less_than_no_frames_is_refused() -> None:
-    with pytest.raises(ValueError, match="no fewer frames than none"):
+    with pytest.raises(ValueError, match="-1 frames of a stream are no chunk"):
         Chunk((1, -1))
+
+
+def test_a_stream_has_sixteen_frames_in_a_chunk_and_not_one_more() -> None:
+    assert Chunk((1, 16)).steps == 16
+    with pytest.raises(ValueError, match=r"17 frames of a stream are no chunk, .* 0 to 16"):
+        Chunk((1, 17))
+
+
+class Watched(tuple[int, ...]):
+    """Lengths that know how often somebody went through all of them."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_frames_and_steps_of_a_chunk_are_counted_once_for_all_layers() -> None:
+    lengths = Watched((3, 0, 1))
+    chunk = Chunk(lengths)
+    assert (chunk.frames, chunk.steps) == (4, 3)
+    counted = lengths.passes
+    Actions.of(REFERENCE, STREAMED, chunk)
+    assert lengths.passes == counted
 
 
 @given(any_network, any_form)

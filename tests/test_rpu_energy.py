@@ -1,17 +1,19 @@
 """Seconds and joules: the published point, the specification's table, and their laws."""
 
+import math
 from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vau.estimate import Residency
 from vau.model import Network
 from vau_backends.rpu import constants
 from vau_backends.rpu.cost import CostModel
 from vau_backends.rpu.cycles import Actions, Chunk
-from vau_backends.rpu.energy import ROWS, Account, Rates, active_parts, element_wise_parts
-from vau_backends.rpu.form import Form, Residency, Schedule
+from vau_backends.rpu.energy import ROWS, Account, Rates, active_parts
+from vau_backends.rpu.form import Form, Schedule
 
 REFERENCE = Network(layers=3, hidden=384, inputs=123, classes=62)
 HOP_S = 0.010
@@ -73,8 +75,8 @@ def test_the_fitted_number_and_the_sum_of_the_element_wise_work_are_the_specific
     assert f"{constants.CONTROL.value * 1e12:.3f}" == "307.931"
     assert Rates().control_j == constants.CONTROL.value
     assert constants.NEURON_STEP.value == pytest.approx(19.15e-12)
-    parts = {kind: round(joules * 1e12, 2) for kind, joules in element_wise_parts(2)}
-    assert parts == {"look_up": 12.5, "product": 4.8, "sum": 1.0, "state": 10.0, "bias": 10.0}
+    parts = {kind: round(joules * 1e12, 2) for kind, joules in constants.ELEMENT_WISE}
+    assert parts == {"look_up": 6.25, "product": 2.4, "sum": 0.5, "state": 5.0, "bias": 5.0}
 
 
 @given(
@@ -166,7 +168,7 @@ def test_the_table_of_the_specification_comes_out_to_its_printed_digits(row: Row
         "system_uj": printed(account.system_j * frame_uj, row.system_uj),
     }
     assert found == {name: getattr(row, name) for name in found}
-    assert model.is_extrapolated == (row.residency == "resident")
+    assert model.is_beyond_publication == (row.residency == "resident")
 
 
 @pytest.mark.parametrize(
@@ -221,14 +223,14 @@ def test_nothing_exceeds_the_published_throughput_or_efficiency(
     assert account.operations_per_j <= 309e9 * (1 + 1e-12)
 
 
-def test_what_exceeds_them_is_called_extrapolated() -> None:
+def test_what_exceeds_them_is_beyond_publication() -> None:
     form = Form(residency="resident")
     credited = CostModel(REFERENCE, form, reuse_energy_credit=True)
     faster = CostModel(REFERENCE, form, 997e6)
     assert credited.account(Chunk((8,))).operations_per_j > 309e9
     assert faster.account(Chunk((8,))).operations_per_s > 127.617e9
-    assert credited.is_extrapolated
-    assert faster.is_extrapolated
+    assert credited.is_beyond_publication
+    assert faster.is_beyond_publication
 
 
 @given(any_model, any_chunk)
@@ -286,12 +288,31 @@ def test_an_action_that_no_row_is_charged_for_is_an_error() -> None:
         active_parts((*counts, ("refreshes", 0)), Rates())
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-320, 0.99, float("nan"), float("inf")])
 def test_a_clock_or_bandwidth_that_is_none_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="clock_hz"):
+    with pytest.raises(ValueError, match=r"clock_hz=.* is outside 1 to 1e\+12 Hz, the clocks"):
         Account(actions=Actions(), clock_hz=value)
-    with pytest.raises(ValueError, match="dram_bytes_per_s"):
+    with pytest.raises(ValueError, match=r"dram_bytes_per_s=.* is outside 1 to 1e\+15 B/s"):
         Account(actions=Actions(), dram_bytes_per_s=value)
+
+
+def test_a_clock_or_bandwidth_at_its_bounds_gives_finite_figures() -> None:
+    actions = Actions.of(REFERENCE, Form(residency="streamed"), Chunk((1,)))
+    for clock_hz in (1.0, 1e12):
+        for dram_bytes_per_s in (1.0, 1e15):
+            account = Account(
+                actions=actions, clock_hz=clock_hz, dram_bytes_per_s=dram_bytes_per_s
+            )
+            assert 0.0 < account.core_w < math.inf
+            assert 0.0 < account.operations_per_s < math.inf
+
+
+@pytest.mark.parametrize("mean", ["core_w", "operations_per_s", "operations_per_j"])
+def test_of_no_actions_there_is_no_mean(mean: str) -> None:
+    nothing = Account(actions=Actions())
+    assert nothing.core_j == nothing.latency_s == 0.0
+    with pytest.raises(ZeroDivisionError):
+        getattr(nothing, mean)
 
 
 # --- the constants -----------------------------------------------------------------------
@@ -336,7 +357,16 @@ def test_derived_figures_are_what_follows_from_the_abstract() -> None:
     assert constants.BASELINE.value == 309e9 / 1.7
 
 
-def test_the_one_operating_point_has_its_clock_by_derivation() -> None:
+def test_the_clock_is_assumed_as_the_lanes_are_and_not_the_abstracts() -> None:
+    lanes = next(each for each in constants.CONSTANTS if each.name == "chip: lanes")
+    assert constants.CLOCK in constants.CONSTANTS
+    assert constants.CLOCK.status == lanes.status == "assumed"
+    assert constants.CLOCK.source == lanes.source == constants.CYCLES
+
+
+def test_the_one_operating_point_has_an_assumed_clock_and_published_figures() -> None:
     (point,) = constants.OPERATING_POINTS
     assert (point.power_w, point.operations_per_j) == (0.413, 309e9)
-    assert (point.clock_hz, point.status) == (constants.CLOCK.value, "derived")
+    assert (point.name, point.clock_hz) == ("design-point", constants.CLOCK.value)
+    assert point.status == "assumed"
+    assert point.source == f"{constants.PAPER}; its clock: {constants.CYCLES}"

@@ -4,28 +4,36 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from functools import reduce
 from itertools import combinations
+from operator import add
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.models import tiny_model
+from vau.backend import BackendOptions, Work
 from vau.cli import main
-from vau.commands.estimate_constants import constants_table
-from vau.commands.estimate_plots import sweep_figure
-from vau.commands.estimate_report import kernel_table, table
-from vau.commands.estimate_sweep import sweep
+from vau.commands.estimate.constants import constants_table
+from vau.commands.estimate.plots import sweep_figure
+from vau.commands.estimate.report import kernel_table, table
+from vau.commands.estimate.sweep import sweep
 from vau.errors import ConfigInvalid, ModelIncompatible
 from vau.estimate import Ask, Estimate, Estimator, KernelAsk, Value, find_estimator
 from vau.model import Network
+from vau_backends.rpu import constants
+from vau_backends.rpu.backend import FACTORY
 from vau_backends.rpu.cycles import Chunk
-from vau_backends.rpu.estimate.layout import load_of
-from vau_backends.rpu.estimate.load import Load
+from vau_backends.rpu.estimate.laid_out import LaidOut
+from vau_backends.rpu.estimate.layout import lay_out
 
 ESTIMATOR: Estimator = find_estimator("rpu")
 NETWORK = Network(layers=3, hidden=384, inputs=123, classes=62)
+SMALL = Network(layers=2, hidden=64, inputs=40, classes=40)
 STACK = "--backend rpu --layers 3 --hidden 384 --inputs 123".split()
 
 Run = Callable[..., tuple[int, str, str]]
@@ -44,8 +52,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     signal.signal(signal.SIGTERM, before)
 
 
-def load(network: Network = NETWORK, **asked: object) -> Load:
-    return load_of(Ask(network=network, **asked))  # type: ignore[arg-type]
+def laid_out(network: Network = NETWORK, **asked: object) -> LaidOut:
+    return lay_out(Ask(network=network, **asked))  # type: ignore[arg-type]
 
 
 def estimated(**asked: object) -> Estimate:
@@ -129,9 +137,9 @@ def test_the_cases_of_the_reference_come_out_to_their_printed_digits(
     both_uj: str,
 ) -> None:
     found = json.loads(run(*STACK, *flags.split(), "--json")[1])
-    call, frames = found["chunk"], found["T"] * found["S"]
+    call, frames = found["chunk"], found["chunk_frames"] * found["streams"]
     for key, value, printed in (
-        ("latency_us", call["time_s"] / found["T"] * 1e6, us),
+        ("latency_us", call["time_s"] / found["chunk_frames"] * 1e6, us),
         ("energy_core_uj", call["energy_core_j"] / frames * 1e6, core_uj),
         ("energy_fill_uj", call["energy_fill_j"] / frames * 1e6, fill_uj),
         ("power_core_mw", call["power_core_w"] * 1e3, core_mw),
@@ -150,7 +158,7 @@ def test_the_cases_of_the_reference_come_out_to_their_printed_digits(
 def test_a_chunk_takes_what_its_frames_take_together(
     frames: int, streams: int, milliseconds: str
 ) -> None:
-    found = load(chunk_frames=frames, streams=streams)
+    found = laid_out(chunk_frames=frames, streams=streams)
     assert as_printed(found.account.latency_s * 1e3, milliseconds) == milliseconds
     assert values(chunk_frames=frames, streams=streams)["chunk_us"] == pytest.approx(
         found.account.latency_s * 1e6, rel=0.5e-3
@@ -173,6 +181,90 @@ def test_shared_reads_give_the_extrapolated_figures_of_the_reference(run: Run) -
     assert any("beyond the publication" in note for note in found["notes"])
 
 
+@pytest.mark.parametrize("instance", ["resident", "streamed", "streamed+schedule=serial"])
+@pytest.mark.parametrize(("frames", "streams"), [(1, 1), (1, 3), (7, 2), (16, 1)])
+def test_an_estimate_agrees_with_what_the_backend_reports(
+    instance: str, frames: int, streams: int
+) -> None:
+    model = tiny_model()
+    backend = FACTORY.open(model, BackendOptions(instance=instance))
+    features = np.zeros((frames, model.network.inputs), np.float32)
+    results = backend.run([Work(backend.open(), features) for _ in range(streams)])
+    total = reduce(add, (result.cost for result in results))
+    found = laid_out(model.network, instance=instance, chunk_frames=frames, streams=streams)
+    assert total.cycles == found.account.actions.cycles
+    assert total.memory_bytes == found.account.actions.dram_bytes
+    assert total.device_s == pytest.approx(found.account.latency_s * frames * streams)
+    reported = {each.boundary: each.joules / (frames * streams) for each in total.energies}
+    estimates = ESTIMATOR.estimate(found.ask).readings
+    assert reported == pytest.approx({each.boundary: each.joules for each in estimates})
+
+
+# --- on what figures rest ----------------------------------------------------------------
+
+
+def test_the_clock_is_among_the_assumptions(run: Run) -> None:
+    found = json.loads(run(*STACK, "--json")[1])
+    assert "chip: clock: 498.504 MHz" in found["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "status"), [("--resident", "extrapolated"), ("--streamed", "assumed")]
+)
+def test_whatever_waits_for_dram_is_assumed_and_not_extrapolated(
+    run: Run, flag: str, status: str
+) -> None:
+    found = json.loads(run(*STACK, flag, "--json")[1])
+    keys = ("energy_core_uj", "energy_uj", "power_core_mw", "power_mw", "gops_per_w_core")
+    assert {found["status"][key] for key in keys} == {status}
+    assert {each["status"] for each in found["energies"].values()} == {status}
+
+
+def test_every_network_is_extrapolated_and_the_dense_kernel_is_not(run: Run) -> None:
+    for flag in ("--resident", "--streamed"):
+        assert json.loads(run(*STACK, flag, "--json")[1])["extrapolated"] is True
+    kernel = ("--backend", "rpu", "--kernel", "dense", "--json")
+    assert json.loads(run(*kernel)[1])["extrapolated"] is False
+    assert json.loads(run(*kernel, "--clock-mhz", 250)[1])["extrapolated"] is True
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_beyond"),
+    [
+        ("--streamed", False),
+        ("--resident", True),  # 24 chips' memory on one
+        ("--streamed --clock-mhz 250", True),
+        ("--streamed --reuse-credit", True),
+    ],
+)
+def test_what_the_published_chip_could_not_do_is_beyond_the_publication(
+    run: Run, flags: str, is_beyond: bool
+) -> None:
+    found = json.loads(run(*STACK, *flags.split(), "--json")[1])
+    assert found["beyond_publication"] is is_beyond
+
+
+def test_a_clock_next_to_the_fitted_one_is_told_from_it(run: Run) -> None:
+    for clock, words in (
+        ("498.5", "The fit was made at 498.504 MHz. At 498.5 MHz"),
+        ("498.504", "The fit was made at 498.5039 MHz. At 498.504 MHz"),
+    ):
+        found = json.loads(run(*STACK, "--clock-mhz", clock, "--json")[1])
+        assert any(note.startswith(words) for note in found["notes"])
+    assert json.loads(run(*STACK, "--json")[1])["clock_mhz"] == 498.504
+
+
+def test_sums_that_do_not_fit_beside_resident_weights_are_said() -> None:
+    def says_so(hidden: int) -> bool:
+        network = Network(layers=1, hidden=hidden, inputs=128, classes=40)
+        found = ESTIMATOR.estimate(Ask(network=network))
+        assert found.values["residency"] == "resident"
+        return any("do not fit the chip's memory" in note for note in found.notes)
+
+    assert says_so(128)  # weights of 262,144 bytes fill it, and 3,072 of sums are over
+    assert not says_so(126)
+
+
 # --- boundaries, idling and what a report carries ----------------------------------------
 
 
@@ -184,7 +276,7 @@ def test_idle_energy_stands_beside_that_of_a_frame_and_not_in_it() -> None:
 
 def test_idling_lasts_until_the_next_chunk_and_its_frames_share_it() -> None:
     for frames, streams, chunk_s in ((8, 1, 4.851e-3), (1, 20, 983.7e-6), (8, 16, 6.30e-3)):
-        found = load(chunk_frames=frames, streams=streams)
+        found = laid_out(chunk_frames=frames, streams=streams)
         idle_j = 41.3e-3 * (frames * 10e-3 - chunk_s) / (frames * streams)
         assert found.idle_j() == pytest.approx(idle_j, rel=1e-3)
 
@@ -220,16 +312,17 @@ def test_a_report_carries_the_call_in_si_units_beside_the_frame(run: Run) -> Non
 def test_a_report_says_what_it_rests_on(run: Run) -> None:
     found = json.loads(run(*STACK, "--json")[1])
     assert (found["origin"], found["spec"]) == ("estimated", "rpu-spec-0")
-    assert (found["T"], found["S"], found["residency"]) == (1, 1, "streamed")
+    assert (found["chunk_frames"], found["streams"], found["residency"]) == (1, 1, "streamed")
     assert any("leakage" in each for each in found["assumptions"])
     assert any("by construction (one fitted scalar)" in note for note in found["notes"])
 
 
 def test_every_figure_of_the_chip_has_a_status(run: Run) -> None:
     found = json.loads(run(*STACK, "--json")[1])
-    settings = {"in_time", "keeps_up", "streams", "T", "S", "dram_gbps", "extrapolated"}
+    settings = {"in_time", "keeps_up", "streams", "dram_gbps", "extrapolated"}
+    settings |= {"beyond_publication", "clock_mhz"}
     numbers = {name for name, value in found.items() if isinstance(value, int | float)}
-    assert numbers - settings - {"clock_mhz"} <= set(found["status"])
+    assert numbers - settings <= set(found["status"])
     assert set(found["status"].values()) <= {"derived", "extrapolated", "assumed"}
 
 
@@ -277,8 +370,8 @@ shapes = st.builds(
 def test_one_stream_more_than_fit_would_not_keep_up(
     network: Network, frames: int, instance: str
 ) -> None:
-    most = load(network, chunk_frames=frames, instance=instance).streams_by_pace
-    costs = load(network, instance=instance).costs
+    most = laid_out(network, chunk_frames=frames, instance=instance).streams_by_pace
+    costs = laid_out(network, instance=instance).costs
     longest_s = [costs.account(Chunk.even(frames, most + n)).latency_s for n in (0, 1)]
     assert longest_s[0] * (most > 0) <= frames * 10e-3 < longest_s[1]
 
@@ -287,7 +380,7 @@ def test_one_stream_more_than_fit_would_not_keep_up(
 def test_a_chunk_is_in_time_if_gathering_and_working_take_10_ms(
     network: Network, streams: int, frames: int
 ) -> None:
-    found = load(network, streams=streams, chunk_frames=frames, instance="streamed")
+    found = laid_out(network, streams=streams, chunk_frames=frames, instance="streamed")
     age_s = (frames - 1) * 10e-3 + found.account.latency_s
     assert found.verdict.is_in_time == (age_s <= 10e-3) == (streams <= found.streams_in_time)
     assert found.verdict.keeps_up == (streams <= found.streams_by_pace)
@@ -311,9 +404,9 @@ def test_a_memory_that_is_just_fast_enough_loses_no_stream() -> None:
 
 def test_the_form_decides_where_weights_are_unless_it_is_asked_for() -> None:
     small = Network(layers=1, hidden=64, inputs=123, classes=40)
-    assert load().form.residency == "streamed"
-    assert load(small).form.residency == "resident"
-    assert load(small, residency="streamed").form.residency == "streamed"
+    assert laid_out().form.residency == "streamed"
+    assert laid_out(small).form.residency == "resident"
+    assert laid_out(small, residency="streamed").form.residency == "streamed"
 
 
 @pytest.mark.parametrize(
@@ -321,14 +414,18 @@ def test_the_form_decides_where_weights_are_unless_it_is_asked_for() -> None:
     [
         ("--dies 16", "dies=16: rpu has no dies; leave --dies out"),
         ("--reload serial", "reload=serial: rpu has no dies"),
-        ("--array 4x4", "'4x4' is neither"),
+        ("--array 4x4", "array=4x4: rpu has no array; leave --array out"),
+        ("--array two", "'two' is neither"),
         ("--backend rpu:resident --streamed", "residency=streamed: rpu:resident says resident"),
         ("--resident --dram-gbps 12.8", "resident weights are never fetched"),
         ("--dram-gbps 0", "dram_bytes_per_s=0"),
         ("--chunk-frames 0", "chunk_frames=0"),
-        ("--operating-point fast", "not one of the RPU's; there are paper"),
+        (
+            "--operating-point fast",
+            f"not one of the RPU's: {constants.OPERATING_POINTS[0].name};",
+        ),
         ("--kernel dense", "--kernel is no network, and --"),
-        ("--timeline x.txt --streams 101", "a timeline shows 100 frames at most"),
+        ("--chunk-frames 17", "chunk_frames=17: rpu takes 16 frames of a stream at most"),
         ("--backend rpu --backend rpu:resident --timeline x.txt", "timeline: it is one"),
     ],
 )
@@ -344,7 +441,7 @@ def test_what_an_rpu_cannot_be_asked_is_refused_with_a_remedy(
 
 def test_peepholes_are_refused() -> None:
     with pytest.raises(ModelIncompatible, match="does not know peepholes"):
-        load(Network(layers=1, hidden=32, inputs=32, classes=40, peephole=True))
+        laid_out(Network(layers=1, hidden=32, inputs=32, classes=40, peephole=True))
 
 
 def test_a_kernel_knows_no_schedule() -> None:
@@ -359,7 +456,7 @@ def test_a_flag_of_the_environment_is_no_reason_to_refuse_a_kernel(
     assert run("--backend", "rpu", "--kernel", "dense")[0] == 0
 
 
-# --- constants, timelines, sweeps --------------------------------------------------------
+# --- constants and sweeps ----------------------------------------------------------------
 
 
 def test_constants_of_the_chip_name_the_one_that_was_fitted(run: Run) -> None:
@@ -378,25 +475,14 @@ def test_no_line_of_the_chips_constants_is_cut_off() -> None:
         assert any(line.endswith(each.source) for line in lines)
 
 
-@pytest.mark.parametrize(("frames", "streams"), [(1, 1), (2, 1), (1, 2)])
-def test_a_timeline_of_the_chip_takes_the_cycles_of_the_estimate(
-    frames: int, streams: int
-) -> None:
-    small = Network(layers=2, hidden=64, inputs=40, classes=40)
-    ask = Ask(network=small, residency="resident", streams=streams)
-    played = ESTIMATOR.timeline(ask, frames)
-    chunk = load(small, residency="resident", streams=streams, chunk_frames=frames)
-    assert played.end_cycle == chunk.account.actions.cycles
-
-
 def test_a_sweep_goes_over_chunks_streams_residency_bandwidth_and_clock() -> None:
     points = [point.estimate for point in sweep([(ESTIMATOR, Ask(network=NETWORK))])]
     swept: dict[str, set[Value]] = {
         key: {point.values[key] for point in points}
-        for key in ("T", "S", "residency", "dram_gbps")
+        for key in ("chunk_frames", "streams", "residency", "dram_gbps")
     }
-    assert swept["T"] == {1, 4, 8, 16}
-    assert swept["S"] == {1, 4, 8, 20, 32}
+    assert swept["chunk_frames"] == {1, 4, 8, 16}
+    assert swept["streams"] == {1, 4, 8, 20, 32}
     assert swept["residency"] == {"resident", "streamed"}
     assert swept["dram_gbps"] == {None, 3.2, 6.4, 12.8, 25.6}
     assert len({point.clock_hz for point in points}) == 2
@@ -443,6 +529,30 @@ def test_the_picture_tells_accelerators_apart_and_names_boundary_and_origin() ->
     assert not colours["muntaniala"] & colours["rpu"]
     assert not shapes_of["muntaniala"] & shapes_of["rpu"]
     assert len(colours["rpu"]) == 5  # resident, and four bandwidths
+
+
+def test_forms_of_one_accelerator_share_their_points_and_their_colours() -> None:
+    def asked(*instances: str) -> list[tuple[Estimator, Ask]]:
+        return [(ESTIMATOR, Ask(network=NETWORK, instance=each)) for each in instances]
+
+    one, both = asked("streamed"), asked("streamed", "resident")
+    assert len(sweep(both)) == len(sweep(one)) == len({p.estimate.ask for p in sweep(both)})
+    drawn = [
+        sweep_figure(sweep(each), [ESTIMATOR.estimate(ask) for _, ask in each]).axes[0]
+        for each in (one, both)
+    ]
+    labels = [
+        [it.get_label() for it in axes.collections if not it.get_label().startswith("asked")]
+        for axes in drawn
+    ]
+    assert labels[0] == labels[1]
+
+
+def test_a_sweep_at_the_edge_of_what_is_estimated_leaves_out_what_is_beyond() -> None:
+    ask = Ask(network=SMALL, residency="streamed", clock_hz=1.0, dram_bytes_per_s=1e15)
+    points = sweep([(ESTIMATOR, ask)])
+    assert {point.estimate.clock_hz for point in points} == {1.0}
+    assert max(point.estimate.values["dram_gbps"] or 0 for point in points) == 1e6  # type: ignore[type-var]
 
 
 def test_labels_of_the_picture_do_not_cover_each_other() -> None:

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from vau.errors import BackendNotFound
 from vau.model import Network
-from vau_backends.rpu.form import Form, chips_for_residency, layer_inputs, weight_bytes
+from vau_backends.rpu.form import (
+    Form,
+    ceil_div,
+    chips_for_residency,
+    layer_inputs,
+    weight_bytes,
+)
 
 SMALL = Network(layers=1, hidden=64, inputs=123, classes=40)
 LARGE = Network(layers=3, hidden=384, inputs=123, classes=40)
@@ -52,6 +58,14 @@ def test_the_reference_network_needs_24_chips_to_be_resident() -> None:
     assert list(layer_inputs(LARGE)) == [123, 384, 384]
     assert weight_bytes(LARGE) == 6_276_096
     assert chips_for_residency(LARGE) == 24
+
+
+@given(st.integers(0, 10**18), st.integers(1, 10**9))
+def test_as_many_pieces_as_it_takes_hold_a_total_and_one_less_does_not(
+    total: int, size: int
+) -> None:
+    pieces = ceil_div(total, size)
+    assert (pieces - 1) * size < total <= pieces * size
 
 
 @pytest.mark.parametrize(

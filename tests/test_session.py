@@ -21,7 +21,6 @@ from vau.session import (
     Session,
     advance,
     close_session,
-    leave,
     open_session,
 )
 from vau_backends.muntaniala.backend import FACTORY
@@ -192,13 +191,12 @@ class Notes:
 
     def __init__(self) -> None:
         self.heard_so_far: list[Heard] = []
-        self.has_left = False
 
     def heard(self, heard: Heard) -> None:
         self.heard_so_far.append(heard)
 
     def left(self) -> None:
-        self.has_left = True
+        """Nothing in a session says so."""
 
 
 def observed(told: Sequence[Told]) -> list[Heard]:
@@ -237,16 +235,6 @@ def test_of_a_round_that_failed_there_is_nothing_to_hear() -> None:
     open_session(session, engine)
     nan = np.array([np.nan], "<f4").tobytes()
     assert advance(FRONTEND, engine, [Push(session, nan)]).heard == []
-
-
-def test_who_leaves_gives_the_slot_back_and_lets_the_observer_go() -> None:
-    engine, session, notes = backend(), Session(MODEL), Notes()
-    session.observer = notes
-    open_session(session, engine)
-    leave(session, engine)
-    assert notes.has_left
-    assert session.slot is None
-    assert session.observer is None
 
 
 def test_a_stream_without_a_sample_is_an_error_that_says_so() -> None:

@@ -1,71 +1,53 @@
-"""The parts of a shadow without its process: backlog, ears, and the worker on real backends."""
+"""The parts of a shadow's process without a process: the worker on real backends, its words."""
 
+import pickle
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from queue import Empty
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from prometheus_client import CollectorRegistry
 
-from tests.models import tiny_model
+from tests.stretches import CLASSES, MODEL, PRIMARIES, features, stretch
 from vau.backend import Backend, BackendOptions, Result, Work
-from vau.session import Heard
-from vau.shadow.backlog import Backlog
-from vau.shadow.ear import Ear
-from vau.shadow.messages import DIVERGENCE_EDGES, Piece, Pieces, Primary, Tally
+from vau.errors import BackendFault, BackendNotFound, VauError
+from vau.shadow import child
+from vau.shadow.messages import (
+    DIVERGENCE_EDGES,
+    Done,
+    GaveUp,
+    Primary,
+    Stretch,
+    Stretches,
+    Tally,
+)
+from vau.shadow.meters import ShadowMeters, ShadowMetrics
 from vau.shadow.worker import ROUND_STEPS, Worker
 from vau_backends.float.backend import FACTORY as FLOAT
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
-
-MODEL = tiny_model()
-PRIMARIES = (Primary("a", "munt-spec-0/C1"), Primary("b", "float32"))
-DIM, CLASSES = MODEL.network.inputs, MODEL.network.classes
 
 
 def backend(slot_count: int = 8) -> Backend:
     return MUNTANIALA.open(MODEL, BackendOptions(slot_count=slot_count))
 
 
-def features(steps: int, seed: int = 0) -> NDArray[np.float32]:
-    noise = np.random.default_rng(seed).normal(size=(steps, DIM))
-    return (MODEL.mean + noise / MODEL.inv_std).astype(np.float32)
-
-
-def piece(
-    key: int = 1,
-    steps: int = 5,
-    *,
-    primary: int = 0,
-    frames: int | None = None,
-    ends: bool = False,
-) -> Piece:
-    """Return a piece that a primary answered with nothing but zeros."""
-    return Piece(
-        key=key,
-        primary=primary,
-        features=features(steps, key),
-        log_prob=np.zeros((steps, CLASSES), np.float32),
-        logits=np.zeros((steps, CLASSES), np.int32),
-        frames=steps if frames is None else frames,
-        ends=ends,
-    )
-
-
 def answered(
     rows: NDArray[np.float32], cuts: Sequence[int], key: int, by: Backend, silent: int = 0
-) -> list[Piece]:
-    """Return an utterance as ``by`` answers it, cut into pieces; the first steps are silent."""
-    slot, pieces, at = by.open(), [], 0
+) -> list[Stretch]:
+    """Return an utterance as ``by`` answers it, cut up; the first steps are silent."""
+    slot, stretches, at = by.open(), [], 0
     for part in np.split(rows, cuts):
         (result,) = by.run([Work(slot, part)])
         frames = len(part) - min(len(part), max(0, silent - at))
         at += len(part)
         ends = at == len(rows)
-        pieces.append(Piece(key, 0, part, result.log_prob, result.logits, frames, ends))
+        stretches.append(Stretch(key, 0, part, result.log_prob, result.logits, frames, ends))
     by.release(slot)
-    return pieces
+    return stretches
 
 
 def worked(worker: Worker) -> dict[int, Tally]:
@@ -77,9 +59,9 @@ def worked(worker: Worker) -> dict[int, Tally]:
 # --- messages ------------------------------------------------------------------------------
 
 
-def test_pieces_come_apart_as_they_were_joined() -> None:
-    given = [piece(1, 3), piece(2, 0, ends=True), piece(1, 4, frames=2, ends=True)]
-    for was, now in zip(given, Pieces.join(given).split(), strict=True):
+def test_stretches_come_apart_as_they_were_joined() -> None:
+    given = [stretch(1, 3), stretch(2, 0, ends=True), stretch(1, 4, frames=2, ends=True)]
+    for was, now in zip(given, Stretches.join(given).split(), strict=True):
         assert (was.key, was.primary, was.frames, was.ends) == (
             now.key,
             now.primary,
@@ -93,142 +75,47 @@ def test_pieces_come_apart_as_they_were_joined() -> None:
         np.testing.assert_array_equal(was.logits, now.logits)
 
 
-# --- backlog -------------------------------------------------------------------------------
+class BoardFault(BackendFault):
+    """As plug-ins have them: what it says cannot be made into it again."""
+
+    def __init__(self, board: str, register: int) -> None:
+        super().__init__(f"{board} broke at {register:#x}", board=board, register=register)
 
 
-def test_a_backlog_takes_no_more_frames_than_its_limit_until_some_are_done() -> None:
-    backlog = Backlog(PRIMARIES, limit_frames=10)
-    assert backlog.offer(piece(steps=6))
-    assert not backlog.offer(piece(steps=5))
-    assert backlog.offer(piece(steps=4, primary=1))
-    assert backlog.frames == 10
-    backlog.done(0, 6)
-    assert backlog.offer(piece(steps=5))
+class Mute(BackendFault):
+    def __init__(self) -> None:
+        self.args = ("it says nothing",)
 
 
-def test_what_is_gathered_comes_in_order() -> None:
-    backlog = Backlog(PRIMARIES)
-    for key in (1, 2, 3):
-        backlog.offer(piece(key))
-    assert [each.key for each in backlog.gather()] == [1, 2, 3]
-    assert backlog.rest() == []
+def crossed(error: VauError) -> VauError:
+    """Return what the server has of an error of the process."""
+    message = pickle.loads(pickle.dumps(GaveUp.for_want_of(error)))
+    assert isinstance(message, GaveUp)
+    return message.error
 
 
-def test_the_end_of_an_utterance_fits_into_a_full_backlog() -> None:
-    backlog = Backlog(PRIMARIES, limit_frames=5)
-    full = piece(steps=5)
-    backlog.offer(full)
-    backlog.forget(1, full)
-    last = backlog.gather()[-1]
-    assert (last.key, last.frames, last.ends, len(last.features)) == (1, 0, True, 0)
+def test_an_error_of_a_plug_in_crosses_the_pipe_in_a_class_of_ours() -> None:
+    found = crossed(BoardFault("left", 16))
+    assert type(found) is BackendFault
+    assert str(found) == "left broke at 0x10"
+    assert found.facts == {"board": "left", "register": 16}
 
 
-def test_a_closed_backlog_tells_what_was_lost_and_takes_nothing() -> None:
-    backlog = Backlog(PRIMARIES)
-    backlog.offer(piece(steps=5))
-    backlog.offer(piece(steps=7, primary=1))
-    backlog.done(0, 2)
-    assert backlog.close() == [3, 7]
-    assert backlog.close() == []
-    assert not backlog.offer(piece())
-    assert backlog.frames == 0
+def test_an_error_of_ours_crosses_the_pipe_as_it_is() -> None:
+    found = crossed(BackendNotFound("no such kind", field="shadow", name="nosuch"))
+    assert type(found) is BackendNotFound
+    assert (found.field, found.facts) == ("shadow", {"name": "nosuch"})
 
 
-def test_whoever_waits_for_a_piece_is_released_by_the_close() -> None:
-    backlog, found = Backlog(PRIMARIES), list[list[Piece]]()
-    waiting = threading.Thread(target=lambda: found.append(backlog.gather()))
-    waiting.start()
-    backlog.close()
-    waiting.join(30.0)
-    assert found == [[]]
+def test_an_error_that_was_never_made_properly_crosses_the_pipe() -> None:
+    found = crossed(Mute())
+    assert (str(found), found.field) == ("it says nothing", "")
 
 
-# --- ears ----------------------------------------------------------------------------------
-
-
-class Shadow:
-    """Where an ear puts what it hears."""
-
-    def __init__(self, backlog: Backlog | None) -> None:
-        self.backlog = backlog
-        self.shed_frames = self.shed_utterances = 0
-
-    def shed(self, _primary: int, frames: int, utterances: int) -> None:
-        self.shed_frames += frames
-        self.shed_utterances += utterances
-
-    def taken(self) -> list[tuple[int, int, bool]]:
-        """Return key, frames and end of each piece that got through."""
-        assert self.backlog is not None
-        return [(each.key, each.frames, each.ends) for each in self.backlog.rest()]
-
-
-def heard(frames: int, *, ends: bool = False) -> Heard:
-    result = Result(log_prob=np.zeros((frames, CLASSES), np.float32))
-    return Heard(features(frames), result, frames, ends)
-
-
-def test_utterances_follow_each_other_under_numbers_of_their_own() -> None:
-    shadow = Shadow(Backlog(PRIMARIES))
-    ear, other = (Ear(shadow, keys, 0) for keys in [count(1)] * 2)
-    ear.heard(heard(3))
-    other.heard(heard(4))
-    ear.heard(heard(2, ends=True))
-    ear.heard(heard(5))
-    assert shadow.taken() == [(1, 3, False), (2, 4, False), (1, 2, True), (3, 5, False)]
-
-
-def test_what_does_not_fit_costs_the_rest_of_its_utterance_and_no_more() -> None:
-    shadow = Shadow(Backlog(PRIMARIES, limit_frames=5))
-    ear = Ear(shadow, count(1), 0)
-    ear.heard(heard(4))
-    ear.heard(heard(4))
-    assert shadow.backlog is not None
-    shadow.backlog.done(0, 4)
-    ear.heard(heard(2))  # would fit, but the state of the shadow is not what it would need
-    ear.heard(heard(3, ends=True))
-    ear.heard(heard(5))
-    assert shadow.taken() == [(1, 4, False), (1, 0, True), (2, 5, False)]
-    assert (shadow.shed_frames, shadow.shed_utterances) == (9, 1)
-
-
-def test_a_stream_that_leaves_ends_its_utterance_in_the_shadow() -> None:
-    shadow = Shadow(Backlog(PRIMARIES))
-    ear = Ear(shadow, count(1), 0)
-    ear.heard(heard(3))
-    ear.left()
-    assert shadow.taken() == [(1, 3, False), (1, 0, True)]
-
-
-def test_an_utterance_without_audio_is_nothing_to_a_shadow() -> None:
-    shadow = Shadow(Backlog(PRIMARIES))
-    ear = Ear(shadow, count(1), 0)
-    ear.heard(heard(0, ends=True))
-    ear.left()
-    assert shadow.taken() == []
-    assert shadow.shed_utterances == 0
-
-
-def test_while_a_shadow_is_down_everything_is_counted_as_shed() -> None:
-    shadow = Shadow(None)
-    ear = Ear(shadow, count(1), 0)
-    ear.heard(heard(3))
-    ear.heard(heard(3, ends=True))
-    ear.heard(heard(2))
-    assert (shadow.shed_frames, shadow.shed_utterances) == (8, 2)
-
-
-def test_an_utterance_is_not_carried_over_into_another_life_of_the_shadow() -> None:
-    first, second = Backlog(PRIMARIES), Backlog(PRIMARIES)
-    shadow = Shadow(first)
-    ear = Ear(shadow, count(1), 0)
-    ear.heard(heard(3))
-    first.close()
-    shadow.backlog = second
-    ear.heard(heard(4, ends=True))
-    ear.heard(heard(5))
-    assert shadow.taken() == [(2, 5, False)]
-    assert shadow.shed_frames == 4
+def test_a_fact_that_is_no_plain_value_crosses_the_pipe_in_words() -> None:
+    odd = threading.Lock()
+    found = crossed(BackendFault("odd", what=odd))  # type: ignore[arg-type]
+    assert found.facts == {"what": str(odd)}
 
 
 # --- the worker ----------------------------------------------------------------------------
@@ -298,7 +185,7 @@ def test_of_unlike_arithmetics_no_mismatch_is_told() -> None:
 
 def test_all_that_wait_share_a_round_up_to_what_the_backend_gains_by() -> None:
     worker, watching = watched(max_batch=3)
-    worker.take(piece(key, steps=key) for key in range(1, 6))
+    worker.take(stretch(key, steps=key) for key in range(1, 6))
     worked(worker)
     assert watching.batches == [[1, 2, 3], [4, 5]]
 
@@ -306,24 +193,53 @@ def test_all_that_wait_share_a_round_up_to_what_the_backend_gains_by() -> None:
 def test_nobody_has_a_second_turn_before_all_have_had_one() -> None:
     worker, watching = watched(max_batch=1)
     half = ROUND_STEPS // 2
-    worker.take([*(piece(1, half) for _ in range(4)), piece(2, 5)])
+    worker.take([*(stretch(1, half) for _ in range(4)), stretch(2, 5)])
     worked(worker)
     assert watching.batches == [[ROUND_STEPS], [5], [ROUND_STEPS]]
 
 
 def test_an_utterance_that_finds_no_slot_is_counted_as_shed_and_the_next_is_not() -> None:
     worker, _ = watched(slot_count=1)
-    worker.take([piece(1, 5), piece(2, 6), piece(2, 7, ends=True), piece(1, 1, ends=True)])
+    worker.take([stretch(1, 5), stretch(2, 6), stretch(2, 7, ends=True)])
     (tally,) = worked(worker).values()
-    assert (tally.frames, tally.shed_frames, tally.shed_utterances) == (6, 13, 1)
-    worker.take([piece(3, 4)])
+    assert (tally.frames, tally.shed_frames, tally.without_slot) == (5, 13, (2,))
+    worker.take([stretch(1, 1, ends=True)])
+    worked(worker)
+    worker.take([stretch(3, 4)])
     (tally,) = worked(worker).values()
-    assert (tally.frames, tally.shed_frames, tally.shed_utterances) == (4, 0, 0)
+    assert (tally.frames, tally.shed_frames, tally.without_slot) == (4, 0, ())
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, 32])
+def test_the_next_utterances_of_a_stream_wait_for_the_slot_of_those_before(
+    max_batch: int,
+) -> None:
+    worker, _ = watched(max_batch, slot_count=1)
+    for key in range(1, 7):
+        worker.take(answered(features(2 * ROUND_STEPS, key), [150, 250], key, backend()))
+    (tally,) = worked(worker).values()
+    assert (tally.frames, tally.shed_frames, tally.without_slot) == (12 * ROUND_STEPS, 0, ())
+    assert tally.mismatches == 0
+
+
+def test_what_is_done_is_told_of_each_utterance_whether_it_was_computed_or_not() -> None:
+    worker, _ = watched(slot_count=1)
+    worker.take([stretch(1, 5, frames=3), stretch(2, 6, frames=4)])
+    (tally,) = worked(worker).values()
+    assert sorted(tally.done) == [Done(1, 5, 3), Done(2, 6, 4)]
+
+
+def test_floating_point_beside_itself_promises_no_bits() -> None:
+    shadow = FLOAT.open(MODEL, BackendOptions())
+    worker = Worker(shadow, (Primary("c", shadow.info.arithmetic_id, bit_exact=False),))
+    worker.take([stretch(1, 3)])
+    (tally,) = worked(worker).values()
+    assert tally.mismatches is None
 
 
 def test_each_primary_has_a_tally_of_its_own() -> None:
     worker, watching = watched()
-    worker.take([piece(1, 3), piece(2, 4, primary=1)])
+    worker.take([stretch(1, 3), stretch(2, 4, primary=1)])
     tallies = worked(worker)
     assert watching.batches == [[3, 4]]
     assert {at: tally.frames for at, tally in tallies.items()} == {0: 3, 1: 4}
@@ -333,9 +249,9 @@ def test_each_primary_has_a_tally_of_its_own() -> None:
 
 def test_what_the_shadow_spends_is_added_up_since_the_last_report() -> None:
     worker, _ = watched()
-    worker.take([piece(1, 3), piece(2, 4)])
+    worker.take([stretch(1, 3), stretch(2, 4)])
     (first,) = worked(worker).values()
-    worker.take([piece(1, 7)])
+    worker.take([stretch(1, 7)])
     (second,) = worked(worker).values()
     assert first.cycles == second.cycles
     assert first.cycles is not None
@@ -363,3 +279,76 @@ def test_an_edge_of_the_histogram_belongs_to_the_bucket_that_it_ends() -> None:
     (tally,) = worked(worker).values()
     assert tally.divergence_sum == pytest.approx(0.5)
     assert sum(tally.divergences[: 1 + DIVERGENCE_EDGES.index(0.5)]) == 1
+
+
+# --- the meters ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Let threads take turns as often as can be."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+def test_two_models_of_one_shadow_lose_no_frame_of_the_histogram(hasty_threads: None) -> None:
+    registry = CollectorRegistry()
+    metrics, info = ShadowMetrics(registry), backend().info
+    worker, _ = watched()
+    worker.take([stretch(1, 3)])
+    tally, reports = worked(worker)[0], 2000
+    meters = [
+        ShadowMeters(metrics, info, model=model, primaries=PRIMARIES) for model in ("a", "b")
+    ]
+
+    def report(ours: ShadowMeters) -> None:
+        for _ in range(reports):
+            ours.count(tally, 0)
+
+    threads = [threading.Thread(target=report, args=(ours,)) for ours in meters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    names = {"backend": "a", "shadow": info.id}
+    assert registry.get_sample_value("vau_shadow_divergence_count", names) == 6 * reports
+
+
+def test_floating_point_beside_itself_has_no_series_of_mismatches() -> None:
+    registry, info = CollectorRegistry(), FLOAT.open(MODEL, BackendOptions()).info
+    alike = Primary("c", info.arithmetic_id, bit_exact=False)
+    ShadowMeters(ShadowMetrics(registry), info, model="tiny", primaries=[alike])
+    names = {"backend": "c", "shadow": info.id}
+    assert registry.get_sample_value("vau_backend_mismatches_total", names) is None
+
+
+# --- the end of a process --------------------------------------------------------------------
+
+
+class Script:
+    """What a process is told: a message, nothing, or that it is to close."""
+
+    def __init__(self, *lines: Stretches | type[Empty] | None) -> None:
+        self.lines = list(lines)
+
+    def get(self, *, block: bool) -> Stretches | None:
+        line = self.lines.pop(0)
+        if isinstance(line, type):
+            assert not block
+            raise line
+        return line
+
+
+class Sent(list[tuple[Tally, ...]]):
+    """Where a process says something."""
+
+    send = list.append
+
+
+def test_what_was_computed_is_reported_before_a_process_closes() -> None:
+    worker, _ = watched(max_batch=1)
+    both, sent = Stretches.join([stretch(1, 3), stretch(2, 4)]), Sent()
+    child.work(sent, Script(both, Empty, None), worker)  # type: ignore[arg-type]
+    assert sum(tally.frames for report in sent for tally in report) == 3

@@ -1,10 +1,13 @@
 """Shadows of real servers: what they see, and that nobody notices them."""
 
+import errno
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +21,7 @@ from tests.models import write_tiny_bundle
 from tests.serving import (
     END_UTTERANCE,
     FREE,
+    MODEL,
     Served,
     Shadowing,
     Talk,
@@ -33,8 +37,9 @@ from tests.serving import eventually as wait_until
 from vau.audio import frame_count
 from vau.client import Client
 from vau.config import ServerConfig
-from vau.errors import BackendNotFound, CapabilityMissing, ConfigInvalid
+from vau.errors import BackendFault, BackendNotFound, CapabilityMissing, ConfigInvalid
 from vau.model import Model, load_model
+from vau.shadow import process as process_module
 from vau.shadow.process import Limits
 from vau.v1 import speech_pb2 as pb
 
@@ -44,7 +49,8 @@ SECOND = speech(16_000)
 FRAMES = frame_count(16_000)
 IDLE_S = 300.0  # for what a shadow is to do, while the tests of others take all the processor
 eventually = partial(wait_until, patience_s=IDLE_S)
-SMALL = Limits(backlog_frames=FRAMES, first_pause_s=0.01)
+STEPS = FRAMES + MODEL.output_delay
+SMALL = Limits(backlog_steps=STEPS, first_pause_s=0.01)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Bundle:
     model: Model
 
     def shadows(self, *backends: str, limits: Limits | None = None) -> Shadowing:
-        return Shadowing(backends, self.folder, limits)
+        return Shadowing(backends, [self.folder], limits)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,12 @@ def settle(served: Served) -> None:
         labels = {"shadow": shadow, "model": "tiny"}
         value = partial(served.value, "vau_shadow_backlog_frames", **labels)
         eventually(lambda: value() == 0)  # noqa: B023 - called before the loop goes on
+
+
+def naming(*shadows: str) -> pb.StreamingConfig:
+    config = streaming()
+    config.shadow_backends.extend(shadows)
+    return config
 
 
 def test_a_twin_of_equal_arithmetic_has_no_mismatch(served: Served) -> None:
@@ -139,14 +151,15 @@ def test_a_stream_is_told_its_shadows_and_the_server_lists_them(served: Served) 
 
 
 def test_a_client_that_names_a_shadow_gets_that_one_alone(served: Served) -> None:
-    config = streaming()
-    config.shadow_backends.append("float")
+    config = naming("float")
     settle(served)
     before = count(served, "frames", TWIN), count(served, "frames", "float")
     heard = hear(served.client, [SECOND], config)
     assert list(heard.responses[0].started.shadow_backends) == ["float"]
     eventually(lambda: count(served, "frames", "float") == before[1] + FRAMES)
-    assert count(served, "frames", TWIN) == before[0]
+    hear(served.client, [SECOND], naming(TWIN))  # behind whatever it may have been told before
+    settle(served)
+    assert count(served, "frames", TWIN) == before[0] + FRAMES
 
 
 def test_a_shadow_that_is_none_is_refused_by_name_with_those_there_are(
@@ -158,6 +171,25 @@ def test_a_shadow_that_is_none_is_refused_by_name_with_those_there_are(
         hear(served.client, [SECOND], config)
     assert refused.value.facts["name"] == "rpu:nowhere"
     assert refused.value.facts["available"] == f"{TWIN}, float"
+
+
+def test_a_kind_of_which_there_is_one_shadow_or_backend_names_it(served: Served) -> None:
+    config = naming("muntaniala")
+    config.recognition.backend = "muntaniala"
+    started = hear(served.client, [SECOND], config).responses[0].started
+    assert list(started.shadow_backends) == [TWIN]
+    assert started.resolved.backend == PRIMARY
+
+
+def test_a_kind_of_which_there_are_two_is_refused_with_those_there_are(bundle: Bundle) -> None:
+    with (
+        serving(
+            (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows(TWIN, PRIMARY)
+        ) as server,
+        pytest.raises(BackendNotFound, match="'muntaniala'") as refused,
+    ):
+        hear(server.client, [SECOND], naming("muntaniala"))
+    assert refused.value.facts["available"] == f"{TWIN}, {PRIMARY}"
 
 
 def test_a_server_without_shadows_says_that_it_has_none() -> None:
@@ -175,15 +207,14 @@ def test_a_recording_in_one_call_is_shadowed_too(served: Served) -> None:
     eventually(lambda: count(served, "frames", TWIN) == before + FRAMES)
 
 
-def test_the_share_is_that_of_the_streams(bundle: Bundle) -> None:
+def test_a_share_of_a_quarter_is_every_fourth_stream(bundle: Bundle) -> None:
     config = ServerConfig(listen=FREE, metrics_listen=FREE, shadow_share=0.25)
     with serving(
         (bundle.model, muntaniala(bundle.model)), config=config, shadows=bundle.shadows("float")
     ) as server:
         heard = [hear(server.client, [SECOND], streaming()) for _ in range(8)]
     told = [list(each.responses[0].started.shadow_backends) for each in heard]
-    assert told.count(["float"]) == 2
-    assert told.count([]) == 6
+    assert told == [[], [], [], ["float"]] * 2
 
 
 def test_with_a_share_of_nothing_only_who_asks_is_shadowed(bundle: Bundle) -> None:
@@ -199,6 +230,36 @@ def test_with_a_share_of_nothing_only_who_asks_is_shadowed(bundle: Bundle) -> No
     assert list(asked.responses[0].started.shadow_backends) == ["float"]
 
 
+def test_a_server_of_one_stream_compares_utterances_that_follow_at_once(
+    bundle: Bundle,
+) -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=1)
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), config=config, shadows=bundle.shadows(TWIN)
+    ) as server:
+        hear(server.client, [SECOND, END_UTTERANCE] * 6, streaming())
+        eventually(lambda: count(server, "frames", TWIN) == 6 * FRAMES)
+        assert count(server, "shed_frames", TWIN) == 0
+
+
+def test_two_models_on_one_shadow_count_together_and_are_up_each_for_itself(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    write_tiny_bundle(tmp_path, name="other", hidden=4)
+    models = bundle.model, load_model(tmp_path)
+    pair = {"backend": PRIMARY, "shadow": TWIN}
+    with serving(
+        *((model, muntaniala(model)) for model in models),
+        shadows=Shadowing([TWIN], [bundle.folder, str(tmp_path)]),
+    ) as server:
+        for model in models:
+            hear(server.client, [SECOND], streaming(model=model.name))
+        eventually(lambda: count(server, "frames", TWIN) == 2 * FRAMES)
+        assert server.value("vau_shadow_divergence_count", **pair) == 2 * FRAMES
+        names = {model.name for model in models}
+        assert all(server.value("vau_shadow_up", shadow=TWIN, model=name) for name in names)
+
+
 # --- a shadow in trouble -----------------------------------------------------------------
 
 
@@ -211,7 +272,7 @@ def test_one_that_falls_behind_misses_the_rest_of_an_utterance_and_nothing_else(
     ) as server:
         puppet.pull("hold")
         heard = hear(server.client, cut(SECOND * 3, 32_000, 64_000), streaming())
-        assert heard.finished.frames > SMALL.backlog_frames  # all answered while it is held
+        assert heard.finished.frames > SMALL.backlog_steps  # all answered while it is held
         eventually(lambda: count(server, "shed_utterances", "puppet") == 1)
         puppet.let_go("hold")
         eventually(
@@ -245,7 +306,11 @@ def test_a_bit_that_differs_is_counted(bundle: Bundle, strings: None) -> None:
 
 @pytest.mark.parametrize(
     ("string", "words"),
-    [("break", "RuntimeError: a string broke"), ("die", "exit status 3")],
+    [
+        ("break", "RuntimeError: a string broke"),
+        ("fault", "string E broke 2 times"),
+        ("die", "exit status 3"),
+    ],
 )
 def test_one_that_fails_is_told_to_the_log_and_started_again(
     bundle: Bundle,
@@ -257,7 +322,7 @@ def test_one_that_fails_is_told_to_the_log_and_started_again(
     names = {"shadow": "puppet", "model": "tiny"}
     slow = Limits(first_pause_s=0.2)
     with (
-        caplog.at_level(logging.WARNING),
+        caplog.at_level(logging.INFO),
         serving(
             (bundle.model, muntaniala(bundle.model)),
             shadows=bundle.shadows("puppet", limits=slow),
@@ -271,12 +336,15 @@ def test_one_that_fails_is_told_to_the_log_and_started_again(
         talk.say(SECOND)
         assert talk.half_close()[-1].finished.frames == frame_count(32_000)
         eventually(lambda: server.value("vau_shadow_up", **names) == 1)
+        pids = shadows_of_this_process()
         hear(server.client, [SECOND], streaming())
         eventually(lambda: count(server, "frames", "puppet") == FRAMES)
         assert count(server, "shed_frames", "puppet") == frame_count(32_000)
         assert served_mismatches(server) == 0
     first, *_ = [each for each in caplog.records if each.getMessage() == "shadow down"]
     assert words in vars(first)["vau_facts"]["text"]
+    (again,) = [each for each in caplog.records if each.getMessage() == "shadow up again"]
+    assert vars(again)["vau_facts"]["pid"] in pids
 
 
 def test_one_that_is_down_is_listed_as_at_fault_with_the_reason(
@@ -297,6 +365,170 @@ def test_one_that_is_down_is_listed_as_at_fault_with_the_reason(
         heard = hear(server.client, [SECOND], streaming())
         assert heard.finished.frames == FRAMES
         assert count(server, "shed_frames", "puppet") == 2 * FRAMES
+
+
+def test_the_traceback_of_a_defect_is_in_the_log(
+    bundle: Bundle, strings: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = {"shadow": "puppet", "model": "tiny"}
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("puppet")
+    ) as server:
+        puppet.pull("break")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: server.value("vau_shadow_losses_total", **names) == 1)
+    logged = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "{" in line]
+    (defect,) = [line for line in logged if line["event"] == "shadow failed"]
+    assert defect["shadow"] == "puppet"
+    assert "tests/puppet.py" in defect["traceback"]
+
+
+def test_an_utterance_that_dies_with_the_process_is_counted(
+    bundle: Bundle, strings: None
+) -> None:
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("puppet", limits=SMALL)
+    ) as server:
+        puppet.pull("hold")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: puppet.is_pulled("held"))
+        puppet.pull("die")
+        puppet.let_go("hold")
+        eventually(lambda: count(server, "shed_frames", "puppet") == FRAMES)
+        assert count(server, "shed_utterances", "puppet") == 1
+
+
+def test_one_that_is_stuck_is_killed_and_another_started(
+    bundle: Bundle, strings: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    impatient = Limits(silence_s=0.5, first_pause_s=0.01, longest_pause_s=0.01)
+    with serving(
+        (bundle.model, muntaniala(bundle.model)),
+        shadows=bundle.shadows("puppet", limits=impatient),
+    ) as server:
+        puppet.pull("hold")
+        hear(server.client, [SECOND], streaming())
+        names = {"shadow": "puppet", "model": "tiny"}
+        eventually(lambda: server.value("vau_shadow_losses_total", **names) >= 1)
+        puppet.let_go("hold")
+        eventually(lambda: heard_by_puppet(server) > 0)
+    first, *_ = [each for each in caplog.records if each.getMessage() == "shadow down"]
+    assert "has not reported for 0.5 s" in vars(first)["vau_facts"]["text"]
+
+
+def heard_by_puppet(server: Served) -> float:
+    hear(server.client, [SECOND], streaming())
+    return count(server, "frames", "puppet")
+
+
+def test_one_that_hangs_while_it_opens_again_is_tried_again(
+    bundle: Bundle, strings: None
+) -> None:
+    impatient = Limits(opening_s=0.001, first_pause_s=0.01, longest_pause_s=0.01)
+    names = {"shadow": "puppet", "model": "tiny"}
+    with serving(
+        (bundle.model, muntaniala(bundle.model)),
+        shadows=bundle.shadows("puppet", limits=impatient),
+    ) as server:
+        puppet.pull("break")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: server.value("vau_shadow_losses_total", **names) >= 3)
+        (shadow,) = server.client.backends(include_unavailable=True).shadows
+    assert "has not opened its backend for 0.001 s" in shadow.state_text
+
+
+def test_why_it_is_down_is_told_of_the_latest_attempt(
+    bundle: Bundle, strings: None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.folder, folder)
+    shadows = Shadowing(["puppet"], [str(folder)], SMALL)
+    with serving((bundle.model, muntaniala(bundle.model)), shadows=shadows) as server:
+        shutil.rmtree(folder)
+        puppet.pull("break")
+        hear(server.client, [SECOND], streaming())
+
+        def reasons() -> list[str]:
+            listed = server.client.backends(include_unavailable=True)
+            return [shadow.state_text for shadow in listed.shadows]
+
+        eventually(lambda: str(folder) in reasons()[0])
+
+
+def test_a_system_that_has_no_process_to_give_is_told_and_asked_again(
+    bundle: Bundle, strings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"shadow": "puppet", "model": "tiny"}
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("puppet", limits=SMALL)
+    ) as server:
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(process_module, "spawn", no_process)
+            puppet.pull("break")
+            hear(server.client, [SECOND], streaming())
+            eventually(lambda: server.value("vau_shadow_losses_total", **names) >= 2)
+            puppet.let_go("break")
+        eventually(lambda: server.value("vau_shadow_up", **names) == 1)
+
+
+def no_process(*_: object) -> None:
+    raise BlockingIOError(errno.EAGAIN, "no process to be had")
+
+
+def test_a_system_that_has_no_process_to_give_stops_the_server_from_starting(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "spawn", no_process)
+    with (
+        pytest.raises(BackendFault, match="no process to be had"),
+        serving((bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("float")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (signal.SIGKILL, "been killed by SIGKILL; is there enough memory?"),
+        (signal.SIGSEGV, "been ended by SIGSEGV"),
+    ],
+)
+def test_the_signal_that_ended_one_is_named_and_so_is_the_shadow_by_its_id(
+    bundle: Bundle,
+    caplog: pytest.LogCaptureFixture,
+    number: signal.Signals,
+    words: str,
+) -> None:
+    names = {"shadow": PRIMARY, "model": "tiny"}
+    never = Limits(first_pause_s=3600.0)
+    before = shadows_of_this_process()
+    with serving(
+        (bundle.model, muntaniala(bundle.model)),
+        shadows=bundle.shadows("muntaniala", limits=never),
+    ) as server:
+        (shadow,) = set(shadows_of_this_process()) - set(before)
+        os.kill(shadow, number)
+        eventually(lambda: server.value("vau_shadow_losses_total", **names) == 1)
+    (record,) = [each for each in caplog.records if each.getMessage() == "shadow down"]
+    text = vars(record)["vau_facts"]["text"]
+    assert text.startswith(f"backend {PRIMARY}: ")
+    assert words in text
+
+
+def test_what_waits_for_a_shadow_when_the_server_ends_is_counted_as_shed(
+    bundle: Bundle, strings: None
+) -> None:
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows("puppet")
+    ) as server:
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: count(server, "frames", "puppet") == FRAMES)
+        puppet.pull("hold")
+        hear(server.client, [SECOND], streaming())
+        eventually(lambda: puppet.is_pulled("held"))
+    assert count(server, "frames", "puppet") == FRAMES
+    assert count(server, "shed_frames", "puppet") == FRAMES
+    assert count(server, "shed_utterances", "puppet") == 1
 
 
 # --- a server that cannot have what it asks for --------------------------------------------
@@ -367,6 +599,7 @@ def process(bundle: Bundle, strings: None) -> Iterator[Process]:
             assert server.stderr is not None
             line = json.loads(server.stderr.readline())
             (shadow,) = [pid for pid in children(server.pid) if is_shadow(pid)]
+            assert line["shadow_pids"] == f"puppet/tiny={shadow}"
             yield Process(server, line["grpc"], shadow)
         finally:
             server.kill()
@@ -376,7 +609,6 @@ def is_shadow(pid: int) -> bool:
     return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has such a policy")
 def test_a_shadow_runs_only_when_nobody_else_wants_to(process: Process) -> None:
     threads = [int(each.name) for each in Path(f"/proc/{process.shadow}/task").iterdir()]
     assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_IDLE}
@@ -394,19 +626,19 @@ def test_no_shadow_survives_a_server_that_is_killed(process: Process, held: bool
         puppet.pull("hold")
         with Client(process.address) as client:
             hear(client, [SECOND], streaming())
+        eventually(lambda: puppet.is_pulled("held"))
     process.server.kill()
     eventually(lambda: not is_running(process.shadow))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_all_of_a_terminal_ends_server_and_shadow_without_a_word(
+def test_a_signal_to_all_of_a_service_ends_server_and_shadow_without_a_word(
     process: Process, number: signal.Signals
 ) -> None:
     with Client(process.address) as client:
-        hear(client, [SECOND], streaming())
-    os.kill(process.server.pid, number)
-    if number == signal.SIGINT:
         os.kill(process.shadow, number)
+        hear(client, [SECOND], streaming())  # while the shadow might have died of it
+    os.kill(process.server.pid, number)
     _, log = process.server.communicate(timeout=IDLE_S)
     assert process.server.returncode == 0
     assert [json.loads(line)["event"] for line in log.splitlines()][-2:] == [
@@ -421,9 +653,43 @@ def test_a_shadow_that_is_stuck_does_not_keep_a_server_from_ending(process: Proc
     puppet.pull("hold")
     with Client(process.address) as client:
         hear(client, [SECOND], streaming())
+    eventually(lambda: puppet.is_pulled("held"))
     process.server.terminate()
     assert process.server.wait(IDLE_S) == 0
     assert not is_running(process.shadow)
+
+
+FORGETFUL = """
+import sys
+from pathlib import Path
+from prometheus_client import CollectorRegistry
+from vau.model import load_model
+from vau.shadow.messages import Order
+from vau.shadow.meters import ShadowMetrics
+from vau.shadow.process import Limits, Shadow
+
+order = Order(
+    backend="float",
+    model=sys.argv[1],
+    model_digest=load_model(Path(sys.argv[1])).digest,
+    slots=1,
+    primaries=(),
+    is_first=True,
+)
+shadow = Shadow(order, "tiny", ShadowMetrics(CollectorRegistry()), Limits())
+shadow.start()
+print(shadow.opened.result().id)
+"""
+
+
+def test_whoever_forgets_to_close_a_shadow_does_not_wait_for_it_for_ever(
+    bundle: Bundle,
+) -> None:
+    command = [sys.executable, "-c", FORGETFUL, bundle.folder]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=IDLE_S, check=False
+    )
+    assert (done.stdout, done.returncode) == ("float\n", 0)
 
 
 def test_a_kind_of_shadow_that_is_not_installed_is_a_line_on_stderr(bundle: Bundle) -> None:

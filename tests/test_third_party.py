@@ -168,3 +168,31 @@ def test_the_suite_names_the_promise_that_a_copy_breaks(
     done = attempt(home / "bin/python", *SUITE, cwd=tmp_path, PYTHONPATH=str(folder))
     assert done.returncode == 1, done.stdout + done.stderr
     assert f"This promise of vau.backend is broken. {promise}" in done.stdout
+    assert_every_promise_is_listed_once(done.stdout)
+
+
+def test_a_run_that_raises_is_blamed_on_no_promise_but_that_it_answers(
+    home: Path, tmp_path: Path
+) -> None:
+    folder = copy_of_example(tmp_path / "broken")
+    text = (folder / MODULE).read_text(encoding="utf-8")
+    raising = text.replace(ROWS, f"raise KeyError('boom')\n        {ROWS}")
+    (folder / MODULE).write_text(raising, encoding="utf-8")
+    done = attempt(home / "bin/python", *SUITE, cwd=tmp_path, PYTHONPATH=str(folder))
+    (promise,) = promises_listed(done.stdout)
+    assert promise.startswith("Backend.run: “one result per work, in order”")
+    assert "bfloat16  KeyError: 'boom'" in done.stdout
+
+
+def promises_listed(said: str) -> list[str]:
+    """Return what stands below the last headline but the count of tests, one per promise."""
+    listed = said.partition("= broken promises of vau.backend =")[2]
+    listed = listed.partition("= errors in which")[0]
+    parts = listed.split("\nbfloat16  ")[1:]
+    return [" ".join(part.partition(" failure")[0].split()) for part in parts]
+
+
+def assert_every_promise_is_listed_once(said: str) -> None:
+    promises = [each.rpartition("”")[0] for each in promises_listed(said)]
+    assert promises
+    assert len(promises) == len(set(promises))

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from vau.errors import ConfigInvalid
 from vau.timeline import WAIT, Span, Timeline, draw, text, trace
+from vau.timeline.picture import timeline_figure
 
 CLOCK_HZ = 10e6
 
@@ -139,7 +141,31 @@ def test_the_text_is_never_wider_than_96_columns(any_timeline: Timeline) -> None
 def test_names_with_the_same_first_letter_get_different_characters() -> None:
     spans = [Span("core", name, at, 1) for at, name in enumerate(["add", "adder", "ad", "a"])]
     bar = text(timeline(*spans)).splitlines()[-1].partition("|")[2]
-    assert sorted(set(bar) - {"|"}) == ["0", "1", "a", "d"]
+    assert sorted(set(bar) - {"|"}) == ["0", "A", "a", "d"]
+
+
+def test_a_letter_is_an_initial_of_its_name_where_one_is_free_in_either_case() -> None:
+    names = ["sum and bias", "new c", "new h", "exposed", "stall", "W x", "_weights"]
+    spans = [Span("core", name, at, 1) for at, name in enumerate(names)]
+    lines = [line for line in text(timeline(*spans)).splitlines() if line]
+    letters = {line[2:].split("  ")[0]: line[0] for line in lines}
+    assert [letters[name] for name in names] == ["s", "n", "h", "e", "S", "W", "w"]
+
+
+def test_a_letter_that_stands_in_no_total_is_explained_beside_them() -> None:
+    spans = Span("core/all", "add", 0, 5), Span("core/lane", "multiply", 0, 5)
+    assert "also m multiply" in text(timeline(*spans)).splitlines()
+
+
+def test_a_part_that_works_too_little_for_a_per_cent_does_not_work_none() -> None:
+    spans = (
+        Span("core/all", "add", 0, 1000),
+        Span("core/busy", "add", 0, 5),
+        Span("core/rare", "add", 0, 4),
+        Span("core/never", WAIT, 0, 5),
+    )
+    shares = {line[2:7].strip(): line[24:28] for line in text(timeline(*spans)).split("\n")}
+    assert [shares[part] for part in ("busy", "rare", "never")] == ["  0%", " <1%", "  0%"]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +248,50 @@ def test_odd_frames_are_drawn_otherwise_than_even_ones(tmp_path: Path) -> None:
         spans = Span("core/all", "add", 0, 5), Span("core/one", "add", 0, 5, frame=frame)
         draw(timeline(*spans), tmp_path / f"{frame}.png")
     assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
+
+
+def bars(any_timeline: Timeline) -> list[Any]:
+    """Return what is drawn of each track, name and shade, an empty one per name behind them."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; of extra plots")
+    return list(timeline_figure(any_timeline).axes[0].collections)
+
+
+def test_every_track_is_drawn_within_the_picture_to_its_whole_height() -> None:
+    alone = Span("core/phases", "add", 0, 5), Span("memory/port", "fetch", 0, 5)
+    lowest = max(
+        path.vertices[:, 1].max() for bar in bars(timeline(*alone)) for path in bar.get_paths()
+    )
+    (axes,) = timeline_figure(timeline(*alone)).axes[:1]
+    assert lowest < axes.get_ylim()[0]
+
+
+def test_thirty_names_are_told_apart_by_colour_or_hatch() -> None:
+    spans = [Span("core", f"name {at}", at, 1) for at in range(30)]
+    drawn = bars(timeline(*spans, Span("core", WAIT, 30, 1)))[:31]
+    looks = {(tuple(bar.get_facecolor()[0]), bar.get_hatch()) for bar in drawn}
+    assert len(looks) == 31
+
+
+def test_ten_names_have_colours_of_their_own() -> None:
+    drawn = bars(timeline(*(Span("core", f"name {at}", at, 1) for at in range(10))))[:10]
+    assert len({tuple(bar.get_facecolor()[0]) for bar in drawn}) == 10
+
+
+def test_a_span_too_short_to_be_seen_is_drawn_longer_but_over_no_neighbour() -> None:
+    spans = (
+        Span("core", "rare", 0, 1),
+        Span("core", "add", 100_000, 1),
+        Span("core", "fill", 100_002, 900_000),
+    )
+    widths = [bar.get_paths()[0].get_extents().width for bar in bars(timeline(*spans))[:3]]
+    assert widths == pytest.approx([1_000_002 / 700, 2, 900_000])
+
+
+def test_the_axis_says_that_short_work_is_drawn_longer_only_if_it_is() -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed; of extra plots")
+    short = timeline_figure(timeline(Span("core", "add", 0, 1), Span("core", "add", 700, 700)))
+    assert "work of less than 2 is drawn so long" in short.axes[0].get_xlabel()
+    assert timeline_figure(timeline()).axes[0].get_xlabel() == "cycles"
 
 
 def test_a_picture_that_cannot_be_written_says_where_and_what_to_do(tmp_path: Path) -> None:

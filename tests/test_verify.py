@@ -15,8 +15,8 @@ from tests.commands import vau
 from tests.lively import LIVELY, write_lively_bundle
 from tests.models import write_tiny_bundle
 from tests.serving import END_UTTERANCE, Heard, hear, muntaniala, serving, streaming
-from vau.commands.verify import Verdict, VerifyPlan, verify
-from vau.commands.verify_claim import claim_of
+from vau.commands.verify.claim import claim_of
+from vau.commands.verify.plan import Verdict, VerifyPlan, verify
 from vau.errors import CapabilityMissing, ConfigInvalid, ModelNotFound, VauError
 from vau.session import EndReason, Segment
 from vau.transcript import Engine, Transcription, write

@@ -197,6 +197,23 @@ class BackendInfo:
     by ``BackendOptions.tier``. There may be others that a factory opens by name alone."""
 
 
+class Arithmetic(Protocol):
+    """Whatever says in which arithmetic a backend computes, such as a ``BackendInfo``."""
+
+    @property
+    def arithmetic_id(self) -> str:
+        """See ``BackendInfo``."""
+
+    @property
+    def bit_exact(self) -> bool:
+        """See ``BackendInfo``."""
+
+
+def promise_equal_bits(one: Arithmetic, other: Arithmetic) -> bool:
+    """Tell whether two backends owe each other equal logits for equal features."""
+    return one.bit_exact and other.bit_exact and one.arithmetic_id == other.arithmetic_id
+
+
 class State(Enum):
     """How a backend fares."""
 

@@ -372,8 +372,8 @@ def verify(
     input, and names the first that differs. An npz of --logits beside the transcript tells
     where.
     """
-    from vau.commands import verify as verb
-    from vau.commands.verify_claim import claim_of
+    from vau.commands.verify import plan as verb
+    from vau.commands.verify.claim import claim_of
 
     claim = claim_of(transcript, digest)
     given = {"model": model, "backend": backend}
@@ -411,9 +411,9 @@ def compare(
     Phones, error rates, posteriors frame by frame, and what a frame takes of time and energy.
     A file that cannot be read is reported, and the others go on.
     """
-    from vau.commands import compare as verb
-    from vau.commands.compare_report import report
-    from vau.commands.compare_table import table
+    from vau.commands.compare import plan as verb
+    from vau.commands.compare.report import report
+    from vau.commands.compare.table import table
     from vau.commands.display import progress
 
     plan = verb.ComparePlan(
@@ -474,7 +474,7 @@ def estimate(
     Silicon, memory, cycles, latency, energy, live streams and the 10 ms deadline; each figure
     says on what it rests. Without --layers and --hidden it takes the shape of a model.
     """
-    from vau.commands import estimate as verb
+    from vau.commands.estimate import plan as verb
     from vau.estimate import Ask, KernelAsk
 
     asked = [verb.named(each) for each in backend]
@@ -604,7 +604,7 @@ def bench_serve(
     backend: flags.Backend = "",
     streams: flags.LoadStreams = "auto",
     chunk_ms: flags.ChunkMs = 100,
-    duration: flags.Duration = 48.0,
+    duration: flags.Duration = 80.0,
     seed: flags.Seed = 0,
     as_json: flags.Json = False,
     _config: flags.Config = None,
@@ -614,10 +614,10 @@ def bench_serve(
     Latency counts from when a chunk was due to when all of it was answered. With --shadow it
     measures two servers in turns, of which one has shadows. Without a FILE as vau demo.
     """
-    from vau.commands import bench_serve as verb
-    from vau.commands.bench_plan import BenchPlan
-    from vau.commands.bench_report import report
-    from vau.commands.bench_text import text
+    from vau.commands.bench import serve as verb
+    from vau.commands.bench.plan import BenchPlan
+    from vau.commands.bench.report import report
+    from vau.commands.bench.text import text
     from vau.commands.clip import default_clip
 
     if ids and not shadow:

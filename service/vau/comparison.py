@@ -19,6 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vau.percentiles import nearest_ranks
+
 PERCENTILES: Final = (50, 99)
 
 Values = NDArray[np.float64]
@@ -150,7 +152,7 @@ def spread(values: Values) -> Spread | None:
     """Sum up the values of all frames; None of no frame."""
     if not len(values):
         return None
-    p50, p99 = np.percentile(values, PERCENTILES, method="inverted_cdf")
+    p50, p99 = nearest_ranks(values, PERCENTILES)
     return Spread(float(values.mean()), float(p50), float(p99), float(values.max()))
 
 

@@ -23,11 +23,12 @@ from vau.model import Model
 from vau.session import (
     Answer,
     EndReason,
+    Observer,
     Push,
     Round,
     Session,
     advance,
-    leave,
+    close_session,
     open_session,
 )
 
@@ -100,7 +101,7 @@ class Lane:
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        job = _CallJob(lambda: leave(session, self.backend))
+        job = _CallJob(lambda: self._leave(session))
         job.future.add_done_callback(_log_failure)  # nobody waits for it
         self._jobs.put(job)
 
@@ -125,6 +126,15 @@ class Lane:
     async def _end_thread(self) -> None:
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _leave(self, session: Session) -> None:
+        """Take the slot back for good, and let the observer go."""
+        try:
+            close_session(session, self.backend)
+        finally:
+            if session.observer is not None:
+                _dismiss(session.observer)
+                session.observer = None
 
     async def _call(self, call: Callable[[], None]) -> None:
         job = _CallJob(call)
@@ -187,6 +197,13 @@ def _tell(done: Round) -> None:
             observer.heard(heard)
         except Exception:  # an observer is no part of the service, whatever becomes of it
             logger.exception("an observer failed")
+
+
+def _dismiss(observer: Observer) -> None:
+    try:
+        observer.left()
+    except Exception:  # as above
+        logger.exception("an observer failed")
 
 
 def _log_failure(done: "Future[None]") -> None:

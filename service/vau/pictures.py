@@ -20,8 +20,25 @@ def new_figure(width_in: float, height_in: float) -> Any:  # noqa: ANN401 - an e
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
+def check_png(file: Path, field: str) -> None:
+    """Refuse now what could not be written, or under a name of another format, in the end.
+
+    field:  what asked for the picture; an error names it.
+    Raises  ConfigInvalid unless the file ends in .png and its folder exists.
+    """
+    if file.suffix.lower() != ".png":
+        raise ConfigInvalid(
+            f"{field}={file}: pictures are PNGs alone; end it in .png", field=field
+        )
+    if not file.absolute().parent.is_dir():
+        raise ConfigInvalid(
+            f"{field}={file}: there is no folder {file.parent}; make it, or choose another",
+            field=field,
+        )
+
+
 def save(figure: Any, file: Path, field: str) -> None:  # noqa: ANN401
-    """Write a figure as a PNG, whatever the file's name ends in.
+    """Write a figure as a PNG, whatever the file's name ends in; see ``check_png``.
 
     field:  what asked for it; an error names it.
     Raises  ConfigInvalid if the file cannot be written.

@@ -350,16 +350,6 @@ def close_session(session: Session, backend: Backend) -> None:
         session.slot = None
 
 
-def leave(session: Session, backend: Backend) -> None:
-    """Take the slot back for good, and let the observer go."""
-    try:
-        close_session(session, backend)
-    finally:
-        if session.observer is not None:
-            session.observer.left()
-            session.observer = None
-
-
 def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Round:
     """Take the next audio of several sessions through front end, backend and decoder.
 

@@ -13,7 +13,7 @@ from vau import backend as port
 from vau.testing.contract import BackendContract
 from vau.testing.contract.identity import Identity
 from vau.testing.contract.installed import TestInstalled as Installed
-from vau.testing.contract.promise import Promise, promised, promises_of
+from vau.testing.contract.promise import Promise, granted, promised, promises_of, refused
 from vau.testing.contract.subject import names_of_tests
 from vau_backends.float.backend import FACTORY
 
@@ -87,13 +87,35 @@ def test_every_member_of_the_port_has_a_test_or_a_reason_why_not() -> None:
 def test_a_failure_ends_with_the_words_of_the_promise() -> None:
     @promised("Backend.run", "one result per work, in order")
     def broken() -> None:
-        raise ValueError("boom")
+        raise AssertionError("boom")
 
-    with pytest.raises(ValueError, match="boom") as caught:
+    with pytest.raises(AssertionError, match="boom") as caught:
         broken()
     assert caught.value.__notes__ == [
         "This promise of vau.backend is broken. Backend.run: “one result per work, in order”"
     ]
+
+
+def test_an_error_that_is_no_assertion_is_blamed_on_no_promise() -> None:
+    @promised("Backend.run", "one result per work, in order")
+    def broken() -> None:
+        raise KeyError("boom")
+
+    with pytest.raises(KeyError) as caught:
+        broken()
+    assert not hasattr(caught.value, "__notes__")
+
+
+def test_an_error_from_what_must_be_granted_breaks_the_promise() -> None:
+    says = "a second release raises KeyError: 'boom'"
+    with pytest.raises(AssertionError, match=says), granted("a second release"):
+        raise KeyError("boom")
+
+
+def test_a_refusal_by_another_error_breaks_the_promise() -> None:
+    says = "raises KeyError: 'boom'; it should be ValueError"
+    with pytest.raises(AssertionError, match=says), refused(ValueError):
+        raise KeyError("boom")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +149,8 @@ def run_suite(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]
         ((), "no backend is named; 'vau backends' lists what is installed"),
         (("nonsense",), "no kind 'nonsense' is installed"),
         (("float", "--network=sizes=3"), "'sizes=3' is not FIELD=N, with a field of layers,"),
+        (("float:nonsense",), "float:nonsense cannot be opened. BackendNotFound: "),
+        (("float", "--network=inputs=13"), "network.inputs=13 is no multiple of 3"),
         (("float", "--network=hidden=0"), "network.hidden=0 is not a positive whole number"),
         (("float", "--does-not-apply=test_x=y"), "no test 'test_x'"),
     ],
@@ -137,6 +161,14 @@ def test_what_cannot_be_tried_is_refused_before_any_test(
     done = run_suite(*arguments, folder=tmp_path)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert says in done.stderr
+    assert len(done.stderr.splitlines()) <= 2  # pytest leaves a line empty
+
+
+def test_help_names_every_option_of_the_command(tmp_path: Path) -> None:
+    done = run_suite("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for option in ("KIND[:INSTANCE]", "--network", "--does-not-apply", "-k"):
+        assert option in done.stdout
 
 
 def test_the_command_takes_another_network_and_exceptions(tmp_path: Path) -> None:
@@ -147,6 +179,13 @@ def test_the_command_takes_another_network_and_exceptions(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout
     assert "1 passed, 1 skipped" in done.stdout
     assert "because" in done.stdout
+
+
+def test_without_pytest_the_command_says_in_one_line_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "pytest.py").write_text("raise ImportError('hidden')", encoding="utf-8")
+    done = run_suite("float", folder=tmp_path)
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("not installed; pip install 'vau[testing]'")
 
 
 def test_without_pytest_the_contract_says_how_to_get_it() -> None:

@@ -16,11 +16,11 @@ energy as linear in dies and cycles, with no share that runs while a layer is ga
 constants with their sources are in ``constants.py``.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from vau.backend import Cost, Energy
+from vau.estimate import RATES, is_rate
 from vau_backends.muntaniala import constants
 from vau_backends.muntaniala.array import Tiling
 from vau_backends.muntaniala.cycles import Actions, LayerCycles
@@ -34,9 +34,13 @@ class CostModel:
     """What a frame costs on one array of dies per layer, each gated while it has no work."""
 
     def __init__(self, tilings: Sequence[Tiling], clock_hz: float) -> None:
-        """Count the cycles. Raises ValueError if the clock is not a positive number."""
-        if not 0.0 < clock_hz < math.inf:
-            raise ValueError(f"clock_hz={clock_hz} is not a positive, finite number")
+        """Count the cycles. Raises ValueError for a clock outside ``vau.estimate.RATES``."""
+        if not is_rate("clock_hz", clock_hz):
+            least, most, unit, noun = RATES["clock_hz"]
+            raise ValueError(
+                f"clock_hz={clock_hz:g} is outside {least:g} to {most:g} {unit}, the {noun} "
+                "that can be estimated"
+            )
         self.clock_hz = clock_hz
         self.tilings = tuple(tilings)
         self.layers = tuple(LayerCycles.of(tiling) for tiling in tilings)

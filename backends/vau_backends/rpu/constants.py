@@ -3,14 +3,15 @@
 The abstract has five figures, and no clock, lane, width or memory size. What is derived is
 computed here from those five, so that a reader can follow; one number, the energy of control,
 is fitted so that power and efficiency come out (docs/rpu-spec-0.md, section 7); all else is
-assumed, and ours. Of the design that the abstract compares itself with nothing is known but
-the ratio.
+assumed, and ours. So is the clock: it follows from the five and the lanes, and these are ours.
+Of the design that the abstract compares itself with nothing is known but the ratio.
 """
 
 from typing import Final
 
 from vau.estimate import Constant, OperatingPoint
 from vau_backends.rpu.cycles import (
+    CHUNK_FRAMES,
     DRAIN_CYCLES,
     ELEMENT_LANES,
     ELEMENT_STAGES,
@@ -22,6 +23,7 @@ from vau_backends.rpu.form import BANK_BYTES, BANKS, CLUSTERS, LANES, SRAM_BYTES
 PAPER: Final = "doi:10.1109/SiPS.2017.8110011, abstract"
 CYCLES: Final = "docs/rpu-spec-0.md, section 6"
 ENERGY: Final = "docs/rpu-spec-0.md, section 7"
+HOROWITZ: Final = "the 45 nm table of Horowitz, ISSCC 2014"
 
 
 def _published(name: str, value: float, unit: str) -> Constant:
@@ -35,7 +37,7 @@ def _derived(name: str, value: float, unit: str, reasoning: str) -> Constant:
 
 
 def _assumed(
-    name: str, value: float, unit: str, reasoning: str = "", source: str = ENERGY
+    name: str, value: float, unit: str, *, reasoning: str = "", source: str = ENERGY
 ) -> Constant:
     return Constant(
         name=name, value=value, unit=unit, source=source, status="assumed", reasoning=reasoning
@@ -73,50 +75,71 @@ BASELINE: Final = _derived(
     "OP/s/W",
     "efficiency / gain; no more is claimed of it",
 )
-CLOCK: Final = _derived(
-    "chip: clock",
-    THROUGHPUT.value / (OPERATIONS_PER_MAC * LANES),
-    "Hz",
-    "throughput / (2 operations x 128 lanes). The lanes are assumed: the figures pin their "
-    "product with the clock and neither of the two",
-)
 
 # --- assumed -----------------------------------------------------------------------------
 
+CLOCK: Final = _assumed(
+    "chip: clock",
+    THROUGHPUT.value / (OPERATIONS_PER_MAC * LANES),
+    "Hz",
+    reasoning="throughput / (2 operations x 128 lanes). The lanes are assumed: the figures pin "
+    "their product with the clock and neither of the two",
+    source=CYCLES,
+)
 MULTIPLY: Final = _assumed(
     "energy: 16 x 16 bit product",
     0.8e-12,
     "J",
-    "four times that of 8 bits; tables have 0.8 to 3.2",
+    reasoning=f"four times the 0.2 pJ of 8 x 8 bits in {HOROWITZ}; 32 x 32 have 3.1 there",
 )
 ADD: Final = _assumed(
-    "energy: addition", 0.1e-12, "J", "of 32 bits; what 48 need more is in the control"
+    "energy: addition",
+    0.1e-12,
+    "J",
+    reasoning=f"of 32 bits, by {HOROWITZ}; what 48 need more is in the control",
 )
 BANK_ROW: Final = _assumed(
-    "energy: 64-bit row of an 8 KB bank, read or written", 10e-12, "J", "Horowitz, ISSCC 2014"
+    "energy: 64-bit row of an 8 KB bank, read or written",
+    10e-12,
+    "J",
+    reasoning=f"by {HOROWITZ}",
 )
 WEIGHT_READ: Final = _assumed(
-    "energy: read of a weight", BANK_ROW.value / 4, "J", "a row holds four; once for every MAC"
+    "energy: read of a weight",
+    BANK_ROW.value / 4,
+    "J",
+    reasoning="a row holds four; once for every MAC",
 )
 BROADCAST: Final = _assumed(
-    "energy: broadcast of an activation", BANK_ROW.value / 4, "J", "as the read of a weight"
+    "energy: broadcast of an activation",
+    BANK_ROW.value / 4,
+    "J",
+    reasoning="as the read of a weight",
 )
 SMALL_ACCESS: Final = _assumed(
     "energy: access to a table, a bias or c",
     BANK_ROW.value / 8,
     "J",
-    "16 bits of a memory of 2 KB: half of a weight's",
+    reasoning="16 bits of a memory of 2 KB: half of a weight's",
 )
-LEAKAGE_SHARE: Final = _assumed("leakage: share of the power", 0.1, "parts", "a free choice")
+LEAKAGE_SHARE: Final = _assumed(
+    "leakage: share of the power", 0.1, "parts", reasoning="a free choice"
+)
 LEAKAGE: Final = _assumed(
-    "leakage", LEAKAGE_SHARE.value * POWER.value, "W", "a tenth of the published power"
+    "leakage",
+    LEAKAGE_SHARE.value * POWER.value,
+    "W",
+    reasoning="a tenth of the published power",
 )
 GATED_LEAKAGE: Final = _assumed(
-    "leakage: share that is left with power gated", 0.1, "parts", "a free choice"
+    "leakage: share that is left with power gated", 0.1, "parts", reasoning="a free choice"
 )
 DRAM_BANDWIDTH: Final = _assumed("DRAM: bandwidth", 6.4e9, "B/s", source=CYCLES)
 DRAM_BIT: Final = _assumed(
-    "DRAM: energy of a bit", 20e-12, "J", "outside what was published: boundary system"
+    "DRAM: energy of a bit",
+    20e-12,
+    "J",
+    reasoning="outside what was published: boundary system",
 )
 
 TABLE_READS, PRODUCTS, SUMS, CELL_ACCESSES, HIDDEN_WRITES, BIAS_READS = 5, 3, 5, 2, 1, 4
@@ -136,7 +159,7 @@ NEURON_STEP: Final = _assumed(
     "energy: element-wise work of a neuron",
     sum(joules for _, joules in ELEMENT_WISE),
     "J",
-    "5 tables, 3 products, 5 sums, c read and written, h written, 4 biases",
+    reasoning="5 tables, 3 products, 5 sums, c read and written, h written, 4 biases",
 )
 
 # --- calibrated --------------------------------------------------------------------------
@@ -159,20 +182,42 @@ CONTROL: Final = Constant(
     unit="J",
     source=ENERGY,
     status="calibrated",
-    reasoning="what the published power leaves of a cycle in which all lanes multiply",
+    reasoning="what the published power leaves of a cycle in which all lanes multiply, at the "
+    "assumed clock and the assumed energy of all else",
 )
 
 CONSTANTS: Final = (
     *(TECHNOLOGY, AREA, POWER, EFFICIENCY, GAIN),
-    *(THROUGHPUT, OPERATION, MAC, DENSITY, BASELINE, CLOCK),
-    CONTROL,
-    _assumed("chip: lanes", LANES, "lanes", "a MAC of 6.5 pJ suits 16 bits", CYCLES),
-    _assumed("chip: clusters", CLUSTERS, "clusters", "one a gate", CYCLES),
+    *(THROUGHPUT, OPERATION, MAC, DENSITY, BASELINE),
+    *(CONTROL, CLOCK),
+    _assumed(
+        "chip: lanes",
+        LANES,
+        "lanes",
+        reasoning="64 or 256 with another clock would fit as well",
+        source=CYCLES,
+    ),
+    _assumed("chip: clusters", CLUSTERS, "clusters", reasoning="one a gate", source=CYCLES),
     _assumed("chip: banks", BANKS, "banks", source=CYCLES),
     _assumed("chip: memory of a bank", BANK_BYTES, "bytes", source=CYCLES),
-    _assumed("chip: memory", SRAM_BYTES, "bytes", "32 banks of 8 KB", CYCLES),
-    _assumed("chip: width of a weight", WEIGHT_BYTES, "bytes", "16 bits", CYCLES),
-    _assumed("chip: width of a waiting sum", SUM_BYTES, "bytes", "48 bits", CYCLES),
+    _assumed("chip: memory", SRAM_BYTES, "bytes", reasoning="32 banks of 8 KB", source=CYCLES),
+    _assumed(
+        "chip: width of a weight",
+        WEIGHT_BYTES,
+        "bytes",
+        reasoning="16 bits, which a multiply-accumulate of 6.5 pJ suits; 8 or 32 are far off",
+        source=CYCLES,
+    ),
+    _assumed(
+        "chip: width of a waiting sum", SUM_BYTES, "bytes", reasoning="48 bits", source=CYCLES
+    ),
+    _assumed(
+        "chunk: frames of a stream",
+        CHUNK_FRAMES,
+        "frames",
+        reasoning="at most; a longer call is several chunks",
+        source=CYCLES,
+    ),
     _assumed("element-wise: lanes", ELEMENT_LANES, "lanes", source=CYCLES),
     _assumed("element-wise: stages", ELEMENT_STAGES, "cycles", source=CYCLES),
     _assumed("adder trees: stages", DRAIN_CYCLES, "cycles", source=CYCLES),
@@ -182,12 +227,13 @@ CONSTANTS: Final = (
 
 OPERATING_POINTS: Final = (
     OperatingPoint(
-        name="paper",
+        name="design-point",
         clock_hz=CLOCK.value,
         power_w=POWER.value,
         operations_per_s=THROUGHPUT.value,
         operations_per_j=EFFICIENCY.value,
-        status="derived",
-        source=PAPER,
+        status="assumed",
+        source=f"{PAPER}; its clock: {CYCLES}",
     ),
 )
+"""The one design that the abstract describes. Its figures are published, its clock is not."""

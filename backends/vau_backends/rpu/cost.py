@@ -1,6 +1,8 @@
-"""What a call costs: all its frames go through the chip as one chunk, and share the price.
+"""What a chunk costs: its frames go through the chip together, and share the price.
 
-The closed forms are docs/rpu-spec-0.md, sections 6 and 7. All of it is estimated.
+A call of no more than ``CHUNK_FRAMES`` frames of each stream is one chunk; a longer one costs
+the sum of its chunks. The closed forms are docs/rpu-spec-0.md, sections 6 and 7. All of it is
+estimated.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,8 +39,8 @@ class CostModel:
         """Take what is carried and how; None stands for the numbers of ``constants.py``.
 
         reuse_energy_credit: charge a bank once for a weight that serves many frames, as one
-                             could hope for. No longer the published design: extrapolated.
-        Raises ValueError for a clock or bandwidth that is none.
+                             could hope for. It goes beyond the publication.
+        Raises ValueError for a clock or bandwidth outside ``vau.estimate.RATES``.
         """
         self.network = network
         self.form = form
@@ -52,11 +54,12 @@ class CostModel:
         self._alone = alone, self._energies(alone)
 
     @cached_property
-    def is_extrapolated(self) -> bool:
+    def is_beyond_publication(self) -> bool:
         """Whether the published design would have to be another one for these figures.
 
         That is another clock than the calibrated, reads that are shared, or more resident
-        weights than one chip has memory for.
+        weights than one chip has memory for. Energies are extrapolated without any of these:
+        they are calibrated for the dense kernel, which is no network.
         """
         chips = chips_for_residency(self.network) if self.form.residency == "resident" else 1
         off_the_clock = self.clock_hz != constants.CLOCK.value
@@ -77,11 +80,12 @@ class CostModel:
         return self._account(Actions.of_head(self.network, frames))
 
     def of(self, lengths: Sequence[int]) -> list[Cost]:
-        """Return the cost of each work of a call.
+        """Return the cost of each work of a chunk.
 
-        lengths: frames of each; a work without frames costs nothing.
+        lengths: frames of each, 0 to CHUNK_FRAMES; a work without frames costs nothing.
         Returns  equal shares for all frames, so that the works sum to the chunk; but a frame
                  is in the chip for as long as its chunk.
+        Raises   ValueError for other lengths.
         """
         chunk = Chunk(tuple(lengths))
         whole = self.account(chunk)
@@ -125,7 +129,7 @@ class CostModel:
             boundary="core",
             method=METHOD,
             parts=account.core_parts,
-            extrapolated=self.is_extrapolated,
+            extrapolated=True,  # calibrated is the dense kernel, which no network is
         )
         parts = account.system_parts
         return replace(core, joules=account.system_j, boundary="system", parts=parts), core

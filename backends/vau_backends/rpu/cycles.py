@@ -1,13 +1,14 @@
 """What the chip does for one chunk: cycles by phase, and actions by kind.
 
-A chunk is the frames of one call: some of each stream, of no stream more than its share. The
-closed forms are docs/rpu-spec-0.md, section 6. Energy is computed from the actions and from
-nothing else; see ``energy.py``. That the same cycles come out when every operation is given
-its place is the subject of ``schedule/``.
+A chunk is at most ``CHUNK_FRAMES`` frames of each stream of one call; a longer call is several
+chunks. The closed forms are docs/rpu-spec-0.md, section 6. Energy is computed from the actions
+and from nothing else; see ``energy.py``. That the same cycles come out when every operation is
+given its place is the subject of ``schedule/``.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Final, Self
 
 from vau.model import Network
@@ -19,6 +20,7 @@ from vau_backends.rpu.form import (
     UNITS_PER_TILE,
     WEIGHT_BYTES,
     Form,
+    ceil_div,
     layer_inputs,
     weight_bytes,
 )
@@ -30,37 +32,41 @@ TILE_ISSUE_CYCLES: Final = UNITS_PER_TILE // ELEMENT_LANES  # allotted to every 
 TAIL_CYCLES: Final = DRAIN_CYCLES + TILE_ISSUE_CYCLES + ELEMENT_STAGES  # 20
 
 CHUNK_FRAMES: Final = 16
-"""The most frames of a stream that are expanded over time at once; a longer call is several
-chunks. It is our choice: beyond it W is no longer what costs. Whether the chip has room for the
-sums that wait is reported, not enforced."""
+"""The most frames of a stream in a chunk, which are expanded over time at once. It is our
+choice: beyond it W is no longer what costs. Whether the chip has room for the sums that wait is
+reported, not enforced."""
 
 OPERATIONS_PER_MAC: Final = 2  # a multiplication and an addition, and nothing else is counted
 SUM_BYTES: Final = 6  # 48 bits
 ROW_BYTES: Final = 8  # 64 bits of a bank: four weights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: it keeps what it has counted
 class Chunk:
-    """The frames that go through the chip together."""
+    """The frames of one call that go through the chip together."""
 
     lengths: tuple[int, ...]
     """Frames of each stream. In step t all streams with more than t frames take part."""
 
     def __post_init__(self) -> None:
-        if any(length < 0 for length in self.lengths):
-            raise ValueError(f"lengths={self.lengths}: a stream has no fewer frames than none")
+        for length in (min(self.lengths, default=0), self.steps):
+            if not 0 <= length <= CHUNK_FRAMES:
+                raise ValueError(
+                    f"lengths: {length} frames of a stream are no chunk, which has 0 to "
+                    f"{CHUNK_FRAMES} of each; make several chunks of a longer call"
+                )
 
     @classmethod
     def even(cls, steps: int, streams: int) -> Self:
         """Take as many frames of each stream."""
         return cls((steps,) * streams)
 
-    @property
+    @cached_property
     def frames(self) -> int:
         """Frames of all streams."""
         return sum(self.lengths)
 
-    @property
+    @cached_property
     def steps(self) -> int:
         """Frames of the longest stream: how often the recurrent weights are needed."""
         return max(self.lengths, default=0)
@@ -89,7 +95,7 @@ class LayerCycles:
         tiles = _tiles(hidden, form) * chunk.frames
         exposed = chunk.steps * TAIL_CYCLES
         if form.schedule == "serial":
-            issue = _ceil_div(hidden, ELEMENT_LANES)
+            issue = ceil_div(hidden, ELEMENT_LANES)
             exposed = chunk.frames * (DRAIN_CYCLES + issue + ELEMENT_STAGES)
         return cls(input_mac=tiles * inputs, recurrent_mac=tiles * hidden, exposed=exposed)
 
@@ -169,7 +175,7 @@ class Actions:
     @classmethod
     def of_head(cls, network: Network, frames: int) -> Self:
         """Count the output layer, whose softmax is the host's; it is reported apart."""
-        rows = _ceil_div(network.classes, LANES)
+        rows = ceil_div(network.classes, LANES)
         macs = network.classes * network.hidden * frames
         return cls(
             cycles=(rows * network.hidden + DRAIN_CYCLES) * frames,
@@ -222,8 +228,8 @@ def peak_sram_bytes(network: Network, form: Form, chunk: Chunk) -> int:
 def _tiles(hidden: int, form: Form) -> int:
     """Return how often every input of a frame is broadcast."""
     if form.schedule == "serial":
-        return GATES * _ceil_div(hidden, CLUSTERS * UNITS_PER_TILE)
-    return _ceil_div(hidden, UNITS_PER_TILE)
+        return GATES * ceil_div(hidden, CLUSTERS * UNITS_PER_TILE)
+    return ceil_div(hidden, UNITS_PER_TILE)
 
 
 def _fetched_weights(hidden: int, inputs: int, form: Form, chunk: Chunk) -> int:
@@ -234,7 +240,3 @@ def _fetched_weights(hidden: int, inputs: int, form: Form, chunk: Chunk) -> int:
     if form.schedule == "serial":
         return GATES * hidden * (inputs + hidden) * chunk.frames
     return GATES * hidden * (inputs * min(chunk.steps, 1) + hidden * chunk.steps)
-
-
-def _ceil_div(total: int, parts: int) -> int:
-    return -(-total // parts)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from vau.estimate import RATES, is_rate
 from vau_backends.rpu import constants
 from vau_backends.rpu.cycles import Actions
 
@@ -79,7 +80,11 @@ def active_parts(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What some actions take, as one piece of work, once it has begun."""
+    """What some actions take, as one piece of work, once it has begun.
+
+    Its means, by the second or by the joule, are none if there is no action: asking for one
+    raises ZeroDivisionError.
+    """
 
     actions: Actions
     rates: Rates = Rates()
@@ -88,9 +93,12 @@ class Account:
 
     def __post_init__(self) -> None:
         for name in ("clock_hz", "dram_bytes_per_s"):
-            value = getattr(self, name)
-            if not 0.0 < value < math.inf:
-                raise ValueError(f"{name}={value} is not a positive, finite number")
+            value, (least, most, unit, noun) = getattr(self, name), RATES[name]
+            if not is_rate(name, value):
+                raise ValueError(
+                    f"{name}={value:g} is outside {least:g} to {most:g} {unit}, the {noun} "
+                    "that can be estimated"
+                )
 
     @property
     def compute_s(self) -> float:
@@ -171,8 +179,3 @@ class Account:
     def operations_per_j(self) -> float:
         """The same per joule of the chip."""
         return self.actions.operations / self.core_j
-
-
-def element_wise_parts(neuron_steps: int) -> tuple[tuple[str, float], ...]:
-    """Divide the energy of the element-wise work: (kind, joules)."""
-    return tuple((kind, neuron_steps * joules) for kind, joules in constants.ELEMENT_WISE)

@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self, get_args
 
 from vau.errors import BackendNotFound
+from vau.estimate import Residency
 from vau.model import Network
-
-Residency = Literal["resident", "streamed"]
-"""Where the weights are: in the chip for good, or read from DRAM for every chunk."""
 
 Schedule = Literal["hybrid", "serial"]
 """Gates side by side, chunk by chunk, element-wise work hidden; or one thing at a time."""
@@ -115,7 +113,12 @@ def weight_bytes(network: Network) -> int:
 
 def chips_for_residency(network: Network) -> int:
     """Return how many chips it takes to hold the LSTM weights, by their bytes alone."""
-    return -(-weight_bytes(network) // SRAM_BYTES)
+    return ceil_div(weight_bytes(network), SRAM_BYTES)
+
+
+def ceil_div(total: int, size: int) -> int:
+    """Return how many pieces of a size it takes for a total; the last may be smaller."""
+    return -(-total // size)
 
 
 def _default_residency(network: Network) -> Residency:

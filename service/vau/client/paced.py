@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.client.recognition import Request, finished_of
 from vau.errors import BackendBusy, SlotsExhausted, Unreachable, VauError
-from vau.load.chunks import Ending, Heard, Played, Sent
+from vau.load.chunks import Ending, Played, Response, Sent, was_held_back
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 from vau.wire.status import error_from
@@ -154,7 +154,7 @@ class _Stream:
     """None until the server has let it in."""
 
     sent: list[Sent] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
+    heard: list[Response] = field(default_factory=list)
     ending: Ending | None = None
 
     async def open(self) -> VauError | None:
@@ -203,7 +203,8 @@ class _Stream:
             begun_s = perf_counter()
             end_sample += len(chunk) // SAMPLE_BYTES[ENCODING]
             # Before it is written: what the transport never takes was due all the same.
-            self.sent.append(Sent(end_sample, due_s, begun_s, was_held_back=free_s > due_s))
+            is_held_back = was_held_back(due_s, self.sent[-1] if self.sent else None, free_s)
+            self.sent.append(Sent(end_sample, due_s, begun_s, is_held_back))
             try:
                 await self.call.write(pb.StreamingRecognizeRequest(audio=chunk))
             except (asyncio.InvalidStateError, grpc.RpcError):
@@ -214,7 +215,7 @@ class _Stream:
         while (response := await self._read()) is not None:
             at_s = perf_counter()
             received, answered = response.received_sample, response.answered_sample
-            self.heard.append(Heard(at_s, received, answered))
+            self.heard.append(Response(at_s, received, answered))
             if response.HasField("finished"):
                 self.ending = Ending(
                     at_s=at_s,

@@ -1,8 +1,6 @@
 """The whole service at once: a server of its own, a client, a voice, and the figures."""
 
-import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,14 +10,11 @@ from vau.client import Client
 from vau.client.recognition import Request
 from vau.commands.display import phone_line, summary_lines
 from vau.commands.live_audio import chunk_samples, from_file
-from vau.commands.local_server import local_server
+from vau.commands.local_server import check_engines, local_server
 from vau.commands.monitor import Monitor, listen
-from vau.errors import Unreachable
-from vau.model import find_model
-from vau.registry import open_backend
+from vau.load.page import fetch, page_url
 from vau.session import Phone
 
-SCRAPE_TIMEOUT_S: Final = 5.0
 SHOWN_METRICS: Final = ("vau_energy_joules_total", "vau_frames_total", "vau_deadline_misses")
 
 
@@ -56,14 +51,13 @@ class Demo:
         size = chunk_samples(self.options.chunk_ms)
         source = from_file(self.options.file, size, pace=self.options.pace)
         request = Request(interim_results=True, posteriors="log")
-        with closing(open_backend(self.options.backend, find_model(self.options.model))):
-            pass  # what is wrong with them is told better here than by the server's end
+        check_engines(self.options.model, self.options.backend)
         arguments = ("--model", self.options.model, "--backend", self.options.backend)
         with local_server(*arguments) as server:
             with Client(server.grpc) as client:
                 listen(client, source, request, self.monitor)
-            self._metrics_url = f"http://{server.metrics}/metrics"
-            self._page = scrape(self._metrics_url)
+            self._metrics_url = page_url(server.metrics)
+            self._page = fetch(server.metrics).splitlines()
 
     def report(self) -> dict[str, Any]:
         """Return all figures, for a machine. Raises ValueError before the end of ``run``."""
@@ -111,12 +105,3 @@ def _is_total(line: str) -> bool:
     """Tell whether a line is of the whole latency, and more than one of many buckets."""
     wanted = "_bucket" not in line or f'le="{FRAME_BUDGET_S:g}"' in line
     return line.startswith("vau_frame_latency_seconds") and 'stage="total"' in line and wanted
-
-
-def scrape(url: str) -> list[str]:
-    """Return a metrics page by line. Raises Unreachable if it cannot be had."""
-    try:
-        with urllib.request.urlopen(url, timeout=SCRAPE_TIMEOUT_S) as page:  # noqa: S310 - our own
-            return str(page.read(), "utf-8").splitlines()
-    except OSError as cause:
-        raise Unreachable(f"{url}: {cause}") from cause

@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, HOP_S, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Energy
 from vau.commands.monitor import Monitor
 from vau.session import Phone
@@ -27,6 +27,7 @@ from vau.session import Phone
 SHADES: Final = " ░▒▓█"
 ROWS: Final = 8  # of the posteriorgram
 SILENCE: Final = "·"
+SHORT_CHUNK_FRAMES: Final = 2  # of a message that a late stream may be advised to send
 CELL: Final = 7  # columns of a phoneme with its time below
 
 BOUNDARIES: Final[dict[Boundary, str]] = {
@@ -189,8 +190,18 @@ def _latency(monitor: Monitor) -> str:
 
 def _late(monitor: Monitor) -> str:
     late, frames = monitor.late_frames, len(monitor.frame_latencies_s)
-    reason = ": the server's host was busy, or is too slow" * bool(late)
-    return f"{late} of {frames} frames late{reason}"
+    if not late:
+        return f"0 of {frames} frames late"
+    at_once, reason = monitor.frames_at_once, "the server's host was busy, or is too slow"
+    if at_once > SHORT_CHUNK_FRAMES:
+        message_ms, short_ms = (
+            round(each * HOP_S * 1e3) for each in (at_once, SHORT_CHUNK_FRAMES)
+        )
+        reason = (
+            f"a message of {message_ms} ms is {at_once} frames of one call, and each waits for "
+            f"all; --chunk-ms {short_ms} would shorten it, unless {reason}"
+        )
+    return f"{late} of {frames} frames late: {reason}"
 
 
 def _joules(joules: float) -> str:

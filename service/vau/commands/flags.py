@@ -329,7 +329,11 @@ Tolerance = Annotated[
 Strict = Annotated[bool, flag("--strict", "Exit with 1 if a frame is beyond the tolerance.")]
 Plot = Annotated[
     Path | None,
-    flag("--plot", "Draw the file that differs most, with matplotlib.", metavar="PNG"),
+    flag(
+        "--plot",
+        "Draw the file that differs most, with matplotlib, into a .png.",
+        metavar="PNG",
+    ),
 ]
 PlotFile = Annotated[
     Path | None, flag("--plot-file", "Draw this one of the files.", metavar="FILE")
@@ -484,7 +488,7 @@ ClockMhz = Annotated[
         "--clock-mhz",
         "Clock of the accelerator.",
         metavar="MHZ",
-        show_default="10 of muntaniala, 498.5 of rpu",
+        show_default="10 of muntaniala, 498.504 of rpu",
     ),
 ]
 OperatingPoint = Annotated[
@@ -513,7 +517,8 @@ Reload = Annotated[
     flag("--reload", "Then weights reach all dies at once, or one after the other."),
 ]
 ChunkFrames = Annotated[
-    int, flag("--chunk-frames", "Frames of each stream in one call: rpu.", metavar="T")
+    int,
+    flag("--chunk-frames", "Frames of each stream in one call, 16 at most: rpu.", metavar="T"),
 ]
 Resident = Annotated[
     bool | None,
@@ -556,7 +561,9 @@ EstimatedBackends = Annotated[
         metavar="KIND[:INSTANCE]",
     ),
 ]
-Frames = Annotated[int, flag("--frames", "Frames of the timeline.", min=1, metavar="N")]
+Frames = Annotated[
+    int, flag("--frames", "Frames of the timeline; rpu plays whole calls.", min=1, metavar="N")
+]
 Sweep = Annotated[
     Path | None,
     flag(
@@ -642,7 +649,12 @@ LoadStreams = Annotated[
 ]
 Duration = Annotated[
     float,
-    flag("--duration", "Load on each side, in several runs.", min=1.0, metavar="SECONDS"),
+    flag(
+        "--duration",
+        "Load on each side, in several runs; with --shadow, half of it if that decides.",
+        min=1.0,
+        metavar="SECONDS",
+    ),
 ]
 Seed = Annotated[int, flag("--seed", "Of where each stream begins.", min=0, metavar="N")]
 CompareShadows = Annotated[

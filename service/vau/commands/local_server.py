@@ -8,21 +8,23 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Final
 
 from vau.commands.flags import variable
 from vau.errors import Unreachable
 from vau.load.processor import children_cpu_s, process_cpu_s
+from vau.model import find_model
 from vau.processes import signals_held_back
+from vau.registry import open_backend
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0
 KEPT_LOG_LINES: Final = 20
 FREE: Final = "127.0.0.1:0"
 
-OURS: Final = (variable("--config"), variable("--shadow"))
+OURS: Final = tuple(map(variable, ("--config", "--shadow", "--shadow-share")))
 """Variables that a server of ours does not inherit: its command line says what it is to do."""
 
 
@@ -49,6 +51,17 @@ class LocalServer:
     def helpers_cpu_s(self) -> float:
         """Return the same of the processes that the server started and that still run."""
         return children_cpu_s(self.pid)
+
+
+def check_engines(model: str, *backends: str) -> None:
+    """Open and close each backend here: what is wrong is told better than by a server's end.
+
+    Raises ModelError or BackendError for the first that a server could not have either.
+    """
+    found = find_model(model)
+    for backend in backends:
+        with closing(open_backend(backend, found)):
+            pass
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """One stream as it happens: its figures, and the phonemes that can no longer change."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -56,6 +56,9 @@ class Monitor:
     )
     """Log posteriors of the last second, by frame."""
 
+    frames_of_messages: Counter[int] = field(default_factory=Counter)
+    """How many messages brought so many frames, of those that brought any."""
+
     received_s: float = 0.0
     _cost: Cost = field(default_factory=Cost)
     _stable: StablePhones = field(default_factory=StablePhones)
@@ -86,6 +89,12 @@ class Monitor:
         """Frames that were answered later than the budget allows."""
         return sum(latency_s > FRAME_BUDGET_S for latency_s in self.frame_latencies_s)
 
+    @property
+    def frames_at_once(self) -> int:
+        """How many frames messages bring most often, of equals the least; 0 of no message."""
+        counts = self.frames_of_messages
+        return min(counts, key=lambda frames: (-counts[frames], frames), default=0)
+
     def latencies_ms(self) -> dict[str, float | None]:
         """Return median and 99th percentile over the frames; None before the first."""
         if not self.frame_latencies_s:
@@ -103,7 +112,10 @@ class Monitor:
 
     def _update(self, update: Update) -> None:
         if update.posteriors is not None:
-            self.frame_latencies_s += [update.frame_latency_s] * len(update.posteriors)
+            frames = len(update.posteriors)
+            self.frame_latencies_s += [update.frame_latency_s] * frames
+            if frames:
+                self.frames_of_messages[frames] += 1
             if update.posteriors.dtype == np.float32:
                 self.recent.extend(update.posteriors)
         self.received_s = update.received_sample / SAMPLE_RATE_HZ

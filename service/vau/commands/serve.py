@@ -77,7 +77,8 @@ def shadows_of(
 
 
 def _primary(lane: Lane) -> Primary:
-    return Primary(lane.backend.info.id, lane.backend.info.arithmetic_id)
+    info = lane.backend.info
+    return Primary(info.id, info.arithmetic_id, info.bit_exact)
 
 
 def _twice(field: str, asked: str, name: str) -> ConfigInvalid:

@@ -16,25 +16,38 @@ from vau.estimate.answer import (
     Value,
     Verdict,
 )
-from vau.estimate.ask import MOST, Ask, KernelAsk, Reload, Residency, refuse_what_is_foreign
-from vau.estimate.clock import clock_hz_of
+from vau.estimate.ask import (
+    MOST,
+    RATES,
+    Ask,
+    KernelAsk,
+    Reload,
+    Residency,
+    is_rate,
+    refuse_what_is_foreign,
+)
+from vau.estimate.clock import CLOCK_DIGITS, clock_hz_of, megahertz
 from vau.estimate.constants import Constant, OperatingPoint, Status
 from vau.estimate.estimator import GROUP, Estimator, find_estimator
-from vau.estimate.figures import THREE_DIGITS, Figure, Precision, plural
+from vau.estimate.figures import THREE_DIGITS, Figure, Precision, engineering, plural
 from vau.estimate.live import (
     budget_cycles,
     deadline,
+    duty,
     energy_of_live_audio,
     hop_cycles,
     hour_j,
     mean_w,
     streams_that_fit,
+    utilisation,
     verdict_of,
 )
 
 __all__ = [
+    "CLOCK_DIGITS",
     "GROUP",
     "MOST",
+    "RATES",
     "THREE_DIGITS",
     "Ask",
     "Constant",
@@ -56,13 +69,18 @@ __all__ = [
     "budget_cycles",
     "clock_hz_of",
     "deadline",
+    "duty",
     "energy_of_live_audio",
+    "engineering",
     "find_estimator",
     "hop_cycles",
     "hour_j",
+    "is_rate",
     "mean_w",
+    "megahertz",
     "plural",
     "refuse_what_is_foreign",
     "streams_that_fit",
+    "utilisation",
     "verdict_of",
 ]

@@ -91,8 +91,10 @@ class Estimate:
     clock_hz: float
     silicon: Silicon
     delay_s: float
-    """How long the oldest frame of a call waits for its answer, if nothing else is in the
-    way: until all frames of the call are there, and while they are worked on."""
+    """How long the oldest frame waits for the last answer of those that are worked on
+    together, all streams' among them, if nothing else is in the way: until all of these frames
+    are there, and while they are worked on. Where the streams are kept up with, that is
+    ``verdict.ready_s``."""
 
     readings: tuple[Reading, ...]
     """Energies of a frame. The first is what counts, at the boundary of the system; the
@@ -160,6 +162,9 @@ class KernelEstimate:
     accelerator: str
     method: str
     clock_hz: float
+    is_extrapolated: bool
+    """Whether it is away from the operating point that was published or calibrated."""
+
     figures: tuple[Figure, ...]
     precision: Precision
     counts: tuple[tuple[str, int], ...]

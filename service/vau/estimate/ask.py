@@ -1,9 +1,8 @@
 """What may be asked of an estimator."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from vau.audio import FRAMES_PER_S
 from vau.errors import ConfigInvalid
@@ -18,6 +17,23 @@ MOST: Final = {
 }
 """Beyond any network and any load: what is larger was mistyped, and would fill this machine's
 memory, or its numbers."""
+
+
+class Range(NamedTuple):
+    """The rates of one kind that can be estimated."""
+
+    least: float
+    most: float
+    unit: str
+    noun: str
+
+
+RATES: Final = {
+    "clock_hz": Range(1.0, 1e12, "Hz", "clocks"),
+    "frame_hz": Range(1.0, 1e12, "Hz", "frame rates"),
+    "dram_bytes_per_s": Range(1.0, 1e15, "B/s", "bandwidths"),
+}
+"""Beyond any hardware on either side: what is outside was mistyped, or in another unit."""
 
 Reload = Literal["parallel", "serial"]
 """How weights reach dies that take turns: all dies at once, or one after the other."""
@@ -82,14 +98,8 @@ class Ask:
                 "leave it out for as many as it needs",
                 field="dies",
             )
-        _check_rate("clock_hz", self.clock_hz, "nothing moves at that clock", "frequency")
-        _check_rate("frame_hz", self.frame_hz, "nothing moves at that clock", "frequency")
-        _check_rate(
-            "dram_bytes_per_s",
-            self.dram_bytes_per_s,
-            "no weight arrives at that pace",
-            "bandwidth",
-        )
+        for name in RATES:
+            _check_rate(name, getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,20 +113,30 @@ class KernelAsk:
     clock_hz: float | None = None
 
     def __post_init__(self) -> None:
-        _check_rate("clock_hz", self.clock_hz, "nothing moves at that clock", "frequency")
+        _check_rate("clock_hz", self.clock_hz)
 
 
-def refuse_what_is_foreign(ask: Ask, accelerator: str, remedies: Mapping[str, str]) -> None:
+def refuse_what_is_foreign(
+    ask: Ask, accelerator: str, known: Collection[str], remedies: Mapping[str, str]
+) -> None:
     """Refuse what an accelerator cannot be asked.
 
-    remedies:  by field of the ask that means nothing to it: why, and what to do instead.
-    Raises     ConfigInvalid for the first of them that was given a value.
+    known:     fields of the ask that mean something to it. Any other one may be there, also
+               one that the ask is given later, but must not say anything.
+    remedies:  by field that means nothing to it: why, and what to do instead; it need not
+               have all of them.
+    Raises     ConfigInvalid for the first field that is not known and was given a value.
     """
-    silent = {each.name: each.default for each in fields(ask)}
-    for name, remedy in remedies.items():
-        value = getattr(ask, name)
-        if value != silent[name]:
-            raise ConfigInvalid(f"{name}={value}: {accelerator} {remedy}", field=name)
+    for each in fields(ask):
+        value = getattr(ask, each.name)
+        if each.name not in known and value != each.default:
+            remedy = remedies.get(each.name, "does not know that; leave it out")
+            raise ConfigInvalid(f"{each.name}={value}: {accelerator} {remedy}", field=each.name)
+
+
+def is_rate(name: str, value: float) -> bool:
+    """Say whether a value of a field in RATES is one that can be estimated."""
+    return RATES[name].least <= value <= RATES[name].most
 
 
 def _refuse_more_than_most(name: str, value: int) -> None:
@@ -128,8 +148,11 @@ def _refuse_more_than_most(name: str, value: int) -> None:
         )
 
 
-def _check_rate(name: str, value: float | None, remark: str, noun: str) -> None:
-    if value is not None and not 0.0 < value < math.inf:
+def _check_rate(name: str, value: float | None) -> None:
+    if value is not None and not is_rate(name, value):
+        least, most, unit, noun = RATES[name]
         raise ConfigInvalid(
-            f"{name}={value:g}: {remark}; ask for a positive, finite {noun}", field=name
+            f"{name}={value:g} is outside {least:g} to {most:g} {unit}, the {noun} that are "
+            "estimated; ask for one of these",
+            field=name,
         )

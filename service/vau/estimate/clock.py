@@ -1,10 +1,28 @@
-"""The clock that an ask means."""
+"""The clock that an ask means, and how clocks are written."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from vau.errors import ConfigInvalid
 from vau.estimate.ask import Ask
 from vau.estimate.constants import OperatingPoint
+from vau.estimate.figures import Precision
+
+CLOCK_DIGITS: Final = Precision(significant=6, decimals=0)
+"""A clock is given and no estimate: what is printed should be enough to ask for it again."""
+
+
+def megahertz(clock_hz: float, *, beside_hz: float | None = None) -> str:
+    """Write a clock with six digits, or with as many as tell it from another.
+
+    beside_hz:  a clock that is written by the same rule, and is not this one.
+    """
+    digits = CLOCK_DIGITS.significant
+    if beside_hz is not None and beside_hz != clock_hz:
+        # 17 digits tell any two floats apart
+        while f"{clock_hz / 1e6:.{digits}g}" == f"{beside_hz / 1e6:.{digits}g}" and digits < 17:
+            digits += 1
+    return f"{clock_hz / 1e6:.{digits}g} MHz"
 
 
 def clock_hz_of(
@@ -21,8 +39,8 @@ def clock_hz_of(
     point = own.get(ask.operating_point)
     if point is None:
         raise ConfigInvalid(
-            f"operating_point={ask.operating_point!r} is not one of {accelerator}'s; there are "
-            f"{', '.join(own)}, or ask for a clock of your own",
+            f"operating_point={ask.operating_point!r} is not one of {accelerator}'s: "
+            f"{', '.join(own)}; take one of these, or ask for a clock of your own",
             field="operating_point",
         )
     if point.clock_hz is None and ask.clock_hz is None:

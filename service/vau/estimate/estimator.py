@@ -28,7 +28,11 @@ class Estimator(Protocol):
         """Estimate a loop without an end. Raises ConfigInvalid for one that it has not."""
 
     def timeline(self, ask: Ask, frames: int) -> Timeline:
-        """Say what each part does when, for so many frames. Raises as ``estimate``."""
+        """Say what each part does when, for so many frames at full load.
+
+        Where streams share calls of several frames, these are whole calls, until each stream
+        has so many. Raises as ``estimate``, and ConfigInvalid for more than can be shown.
+        """
 
     def around(self, ask: Ask) -> Sequence[Ask]:
         """List what is worth comparing with an ask, itself among it if it would be listed.

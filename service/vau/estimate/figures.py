@@ -53,8 +53,24 @@ class Precision:
         return max(self.decimals, self.significant - 1 - math.floor(math.log10(abs(value))))
 
 
+PREFIXES: Final = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p"}
+SI_UNITS: Final = frozenset({"Hz", "s", "m", "W", "V", "J", "OP/s", "OP/s/W", "OP/s/m2", "B/s"})
+"""Units that take a prefix; what is counted does not."""
+
 THREE_DIGITS: Final = Precision(significant=3, decimals=1)
 """No estimate that was fitted to three printed digits is better than these."""
+
+
+def engineering(value: float, unit: str) -> str:
+    """Write a constant with the prefix of its unit, if that takes one.
+
+    It has four digits, and a clock six: who asks for that clock again should get it.
+    """
+    if unit not in SI_UNITS or value == 0.0:
+        return f"{value:,.10g} {unit}"
+    power = min(12, max(-12, 3 * math.floor(math.log10(abs(value)) / 3)))
+    digits = 6 if unit == "Hz" else 4
+    return f"{value / 10.0**power:.{digits}g} {PREFIXES[power]}{unit}"
 
 
 def plural(count: int, noun: str) -> str:

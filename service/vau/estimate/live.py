@@ -50,6 +50,20 @@ def hour_j(ask: Ask, joules: float) -> float:
     return joules * ask.frame_hz * 3600
 
 
+def utilisation(share: float, status: Status, *, label: str, whole: str) -> Figure:
+    """Return how much of the hardware has something to multiply.
+
+    whole:  what it is a share of, in words.
+    """
+    return Figure("utilisation", round(share, 4), status, label, f"{share:.1%} of {whole}")
+
+
+def duty(ask: Ask, share: float, status: Status) -> Figure:
+    """Return how much of the time all live streams take; above 1 they are not kept up with."""
+    label = f"duty, {plural(ask.streams, 'stream')}"
+    return Figure("duty", round(share, 4), status, label, f"{share:.1%} of the time")
+
+
 def energy_of_live_audio(
     ask: Ask, joules: float, precision: Precision, milliwatts: Callable[[float], str]
 ) -> Iterator[Figure]:

@@ -34,7 +34,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Response:
     """How far a stream had come by a response."""
 
     at_s: float
@@ -63,9 +63,22 @@ class Played:
     """So many frames must follow a frame before it can be answered."""
 
     sent: tuple[Sent, ...]
-    heard: tuple[Heard, ...]
+    heard: tuple[Response, ...]
     ending: Ending | None
     """None if the server fell so far behind that it was not waited for."""
+
+
+def was_held_back(due_s: float, earlier: Sent | None, free_s: float) -> bool:
+    """Tell whether the transport kept a chunk from being sent when it was due.
+
+    earlier: the chunk before, None of the first one.
+    free_s:  when its write was over.
+    """
+    if earlier is None or free_s <= due_s:
+        return False
+    if earlier.begun_s <= due_s:
+        return True  # its write lasted past the moment
+    return earlier.was_held_back  # it began too late itself: what kept it keeps this one, too
 
 
 def computable_sample(received_sample: int, look_ahead_frames: int) -> int:

@@ -13,12 +13,14 @@ from vau.audio import frame_count
 from vau.backend import Cost, Energy
 from vau.errors import VauError
 from vau.load.chunks import Played, chunk_latencies_s
+from vau.percentiles import nearest_ranks
 
 Seconds = NDArray[np.float64]
 """Shape (measurements,); infinite where an answer never came."""
 
 WARM_UP_S: Final = 1.0
 WARM_UP_SHARE: Final = 0.2  # of a run that is too short for more
+RANKS: Final = (50, 90, 95, 99, 100)
 GROWTH_SHARE: Final = 0.25  # of a chunk: a lag that grows by more within a run goes on growing
 
 
@@ -35,16 +37,8 @@ class Percentiles:
     @classmethod
     def of(cls, times: Seconds) -> Self:
         """Sort ``times``. Raises ValueError if there are none."""
-        if not times.size:
-            raise ValueError("there are no percentiles of nothing")
-        p50, p90, p95, p99 = np.percentile(times, (50, 90, 95, 99), method="higher") * 1e3
-        return cls(
-            p50_ms=float(p50),
-            p90_ms=float(p90),
-            p95_ms=float(p95),
-            p99_ms=float(p99),
-            max_ms=float(times.max() * 1e3),
-        )
+        p50, p90, p95, p99, most = (1e3 * each for each in nearest_ranks(times, RANKS))
+        return cls(p50_ms=p50, p90_ms=p90, p95_ms=p95, p99_ms=p99, max_ms=most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +59,7 @@ class CpuSeconds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class LoadRun:
     """One load, and the times of its steady part.
 
     What came before it had warmed up, or after the first of its streams had ended, is left out.
@@ -116,7 +110,7 @@ def run_of(
     refused_streams: int,
     chunk_s: float,
     cpu: CpuSeconds,
-) -> Run:
+) -> LoadRun:
     """Sum up the streams of one load.
 
     Raises VauError if one that ended well lacks an answer: then the figures mean nothing.
@@ -131,7 +125,7 @@ def run_of(
     late_s = np.array([chunk.begun_s for chunk in sent]) - due_s
     took_s = np.concatenate(latencies_s)[is_steady]
     ended = [(each, each.ending) for each in streams if each.ending is not None]
-    return Run(
+    return LoadRun(
         streams=len(streams),
         refused_streams=refused_streams,
         chunk_s=chunk_s,

@@ -12,6 +12,21 @@ from vau.errors import Unreachable
 PAGE_TIMEOUT_S: Final = 5.0
 
 
+def page_url(address: str) -> str:
+    """Return where the server whose metrics are at ``host:port`` has its page."""
+    return f"http://{address}/metrics"
+
+
+def fetch(address: str) -> str:
+    """Return the page of ``host:port`` as text. Raises Unreachable if it cannot be had."""
+    url = page_url(address)
+    try:
+        with urllib.request.urlopen(url, timeout=PAGE_TIMEOUT_S) as page:  # noqa: S310 - http, above
+            return str(page.read(), "utf-8")
+    except (OSError, ValueError) as cause:  # nobody there, or text that is none
+        raise Unreachable(f"{url}: {cause}") from cause
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One line of the page."""
@@ -22,8 +37,8 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsPage:
-    """All samples of one scrape."""
+class Scrape:
+    """All samples of a page, as they were at one moment."""
 
     samples: tuple[Sample, ...]
 
@@ -39,14 +54,12 @@ class MetricsPage:
         )
 
     @classmethod
-    def scrape(cls, address: str) -> Self:
-        """Fetch the page of ``host:port``. Raises Unreachable if it cannot be had."""
-        url = f"http://{address}/metrics"
+    def of(cls, address: str) -> Self:
+        """Read the page of ``host:port``. Raises Unreachable if none can be had there."""
         try:
-            with urllib.request.urlopen(url, timeout=PAGE_TIMEOUT_S) as page:
-                return cls.parse(str(page.read(), "utf-8"))
-        except (OSError, ValueError) as cause:
-            raise Unreachable(f"{url}: {cause}") from cause
+            return cls.parse(fetch(address))
+        except ValueError as cause:
+            raise Unreachable(f"{page_url(address)}: {cause}") from cause
 
     def named(self, name: str, **labels: str) -> Iterable[Sample]:
         """Yield the samples of a name that have these labels, among others."""

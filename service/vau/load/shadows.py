@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from vau.load.page import MetricsPage
+from vau.load.page import Scrape
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class ShadowEnergy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shadow:
+class ShadowFigures:
     """One shadow since its server started."""
 
     id: str
@@ -30,14 +30,20 @@ class Shadow:
 
     energies: tuple[ShadowEnergy, ...]
 
+    @property
+    def heard_share(self) -> float | None:
+        """The part of its frames that it computed, 0 to 1; None if it was given none."""
+        given = self.frames + self.shed_frames
+        return self.frames / given if given else None
 
-def shadows_on(page: MetricsPage) -> tuple[Shadow, ...]:
+
+def shadows_on(page: Scrape) -> tuple[ShadowFigures, ...]:
     """Return all shadows of a page, sorted by id; none if it tells of none."""
     ids = {sample.labels["shadow"] for sample in page.named("vau_shadow_frames_total")}
     return tuple(_shadow(page, each) for each in sorted(ids))
 
 
-def _shadow(page: MetricsPage, shadow_id: str) -> Shadow:
+def _shadow(page: Scrape, shadow_id: str) -> ShadowFigures:
     def count(name: str) -> int:
         return round(page.total(f"vau_shadow_{name}_total", shadow=shadow_id) or 0)
 
@@ -45,7 +51,7 @@ def _shadow(page: MetricsPage, shadow_id: str) -> Shadow:
     for sample in page.named("vau_shadow_energy_joules_total", shadow=shadow_id):
         key = (sample.labels["origin"], sample.labels["boundary"])
         joules[key] = joules.get(key, 0.0) + sample.value
-    return Shadow(
+    return ShadowFigures(
         id=shadow_id,
         frames=count("frames"),
         shed_frames=count("shed_frames"),

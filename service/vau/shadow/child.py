@@ -16,19 +16,21 @@ from typing import Final
 
 from vau.backend import Backend, BackendOptions
 from vau.errors import BackendFault, ModelIncompatible, VauError
-from vau.logs import log_to
+from vau.logs import facts, log_to
 from vau.model import find_model
 from vau.processes import ENDING
 from vau.registry import open_backend
 from vau.selfcheck import self_check
-from vau.shadow.messages import Connection, Failed, Opened, Order, Pieces
+from vau.shadow.messages import Connection, GaveUp, Opened, Order, Stretches
 from vau.shadow.worker import Worker
 
 LOWEST_NICENESS: Final = 19
 FAILED: Final = 1
 REPORT_S: Final = 0.1  # while there is more to do; each report takes the server's time
 
-Told = SimpleQueue[Pieces | None]
+logger = logging.getLogger(__name__)
+
+Told = SimpleQueue[Stretches | None]
 
 
 def main(pipe: Connection, order: Order) -> None:
@@ -36,26 +38,35 @@ def main(pipe: Connection, order: Order) -> None:
     _take_signals()
     log_to(sys.stderr, logging.WARNING)
     with suppress(BrokenPipeError, ConnectionResetError):  # the server has gone
+        name = order.backend
         try:
             if not order.is_first:
                 stand_back()
             backend = _open(order)
+            name = backend.info.id
             if order.is_first:
                 stand_back()
-            pipe.send(Opened(backend.info))
-            told: Told = SimpleQueue()
-            Thread(target=_listen, args=(pipe, told), daemon=True).start()
-            _work(pipe, told, Worker(backend, order.primaries))
+            _serve(pipe, backend, order)
             backend.close()
         except VauError as error:
-            pipe.send(Failed(error))
+            pipe.send(GaveUp.for_want_of(error))
             sys.exit(FAILED)
         except (BrokenPipeError, ConnectionResetError):
             raise
-        except Exception as defect:  # noqa: BLE001 - a plug-in's: it may be anything
+        except Exception as defect:  # a plug-in's: it may be anything
+            logger.exception("shadow failed", extra=facts(shadow=name))
             text = f"{type(defect).__name__}: {defect}"
-            pipe.send(Failed(BackendFault(f"backend {order.backend}: {text}")))
+            fault = BackendFault(f"backend {name}: {text}; the log has the traceback")
+            pipe.send(GaveUp.for_want_of(fault))
             sys.exit(FAILED)
+
+
+def _serve(pipe: Connection, backend: Backend, order: Order) -> None:
+    """Hear what the server says, and report, until told to close."""
+    pipe.send(Opened(backend.info))
+    told: Told = SimpleQueue()
+    Thread(target=_listen, args=(pipe, told), daemon=True).start()
+    work(pipe, told, Worker(backend, order.primaries))
 
 
 def stand_back() -> None:
@@ -66,19 +77,22 @@ def stand_back() -> None:
     """
     cores = sorted(os.sched_getaffinity(0))
     ours = cores[len(cores) // 2 :]
-    for thread in [int(entry.name) for entry in Path("/proc/self/task").glob("*")] or [0]:
-        if hasattr(os, "SCHED_IDLE"):
-            with suppress(OSError):  # it has ended, or the system does not allow it
-                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+    for thread in [int(entry.name) for entry in Path("/proc/self/task").iterdir()]:
+        with suppress(OSError):  # it has ended, or the system does not allow it
+            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
         with suppress(OSError):
             os.sched_setaffinity(thread, ours)
             os.setpriority(os.PRIO_PROCESS, thread, LOWEST_NICENESS)
 
 
 def _take_signals() -> None:
-    """Leave Ctrl-C, which goes to all processes of a terminal, to the server."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """Leave it to the server when to end: it says so, or is gone and the pipe with it.
+
+    Ctrl-C goes to all processes of a terminal, and a service manager's SIGTERM to all of a
+    service, while the server goes on until its streams have ended.
+    """
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
@@ -105,7 +119,7 @@ def _listen(pipe: Connection, told: Told) -> None:
         os._exit(0)
 
 
-def _work(pipe: Connection, told: Told, worker: Worker) -> None:
+def work(pipe: Connection, told: Told, worker: Worker) -> None:
     """Take all there is, run a round, report now and then; until told to close."""
     reported_s = perf_counter()
     while True:
@@ -113,6 +127,7 @@ def _work(pipe: Connection, told: Told, worker: Worker) -> None:
             while True:
                 message = told.get(block=not worker.has_work)
                 if message is None:
+                    pipe.send(worker.report())
                     return
                 worker.take(message.split())
         except Empty:

@@ -1,11 +1,14 @@
 """The ear of a shadow in one stream: it hands on whole utterances, or gives them up."""
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from vau.session import Heard
 from vau.shadow.backlog import Backlog
-from vau.shadow.messages import Piece
+from vau.shadow.messages import Stretch
+
+logger = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -13,7 +16,7 @@ class Listener(Protocol):
 
     @property
     def backlog(self) -> Backlog | None:
-        """What takes pieces now; None while the shadow is down."""
+        """What takes stretches now; None while the shadow is down."""
 
     def shed(self, primary: int, frames: int, utterances: int) -> None:
         """Count what it is not asked to compute."""
@@ -22,7 +25,7 @@ class Listener(Protocol):
 class Ear:
     """One shadow's part in one stream. A recurrent state that missed a frame is worthless.
 
-    So when a piece finds no room, the rest of its utterance is not offered either; the next
+    So when a stretch finds no room, the rest of its utterance is not offered either; the next
     utterance is.
     """
 
@@ -33,14 +36,14 @@ class Ear:
         self._primary = primary
         self._backlog: Backlog | None = None  # where the present utterance began
         self._key = 0
-        self._last: Piece | None = None  # of the present utterance, if any was taken
+        self._last: Stretch | None = None  # of the present utterance, if any was taken
         self._is_shed = False
 
     def heard(self, heard: Heard) -> None:
         """Offer the next steps of the present utterance."""
         if self._last is None and not self._is_shed:
             self._backlog, self._key = self._listener.backlog, next(self._keys)
-        if len(heard.features) or self._last is not None:
+        if len(heard.features) or (heard.ends and self._last is not None):
             self._offer(heard)
         if heard.ends:
             self._last, self._is_shed = None, False
@@ -51,7 +54,7 @@ class Ear:
 
     def _offer(self, heard: Heard) -> None:
         result = heard.result
-        piece = Piece(
+        stretch = Stretch(
             self._key,
             self._primary,
             heard.features,
@@ -60,12 +63,18 @@ class Ear:
             heard.frames,
             heard.ends,
         )
-        if not self._is_shed and self._backlog is not None and self._backlog.offer(piece):
-            self._last = piece
+        if not self._is_shed and self._backlog is not None and self._backlog.offer(stretch):
+            self._last = stretch
             return
-        self._listener.shed(self._primary, heard.frames, 0 if self._is_shed else 1)
+        self._listener.shed(self._primary, heard.frames, int(self._is_news()))
         self._give_up()
         self._is_shed = True
+
+    def _is_news(self) -> bool:
+        """Tell whether this utterance misses a part only now: each is counted once."""
+        if self._is_shed:
+            return False
+        return self._backlog is None or self._backlog.lose(self._key)
 
     def _give_up(self) -> None:
         if self._last is not None and self._backlog is not None:
@@ -78,14 +87,29 @@ class Ears:
 
     def __init__(self, ears: Sequence[Ear]) -> None:
         """Listen with each of them."""
-        self._ears = ears
+        self._ears = list(ears)
 
     def heard(self, heard: Heard) -> None:
         """Pass it on."""
-        for ear in self._ears:
-            ear.heard(heard)
+        self._tell(lambda ear: ear.heard(heard))
 
     def left(self) -> None:
         """Pass it on."""
-        for ear in self._ears:
-            ear.left()
+        self._tell(Ear.left)
+
+    def _tell(self, say: Callable[[Ear], None]) -> None:
+        """Tell each ear. One that fails hears nothing more; that is nothing to the others."""
+        for ear in tuple(self._ears):
+            try:
+                say(ear)
+            except Exception:  # a defect of ours, and no client's
+                logger.exception("a shadow hears this stream no more")
+                self._ears.remove(ear)
+                _let_go(ear)
+
+
+def _let_go(ear: Ear) -> None:
+    try:
+        ear.left()
+    except Exception:
+        logger.exception("a shadow was not told of the end of an utterance")

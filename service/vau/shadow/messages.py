@@ -5,7 +5,7 @@ Both ends are ours and the same code, so the pipe carries pickles; no one else c
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ class Primary:
 
     id: str
     arithmetic_id: str
+    bit_exact: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Stretch:
     """The next steps of one utterance, and what its primary made of them."""
 
     key: int
@@ -69,36 +70,36 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
-    """Pieces of one primary, joined: to copy one array is much less work than a hundred."""
+class Stretches:
+    """Stretches of one primary, joined: to copy one array is much less work than a hundred."""
 
     primary: int
     table: NDArray[np.int64]
-    """A row for each piece: key, steps, frames, ends."""
+    """A row for each stretch: key, steps, frames, ends."""
 
     features: NDArray[np.float32]
     log_prob: NDArray[np.float32]
     logits: NDArray[np.int32] | None
 
     @classmethod
-    def join(cls, pieces: Sequence[Piece]) -> "Pieces":
-        """Join pieces, of which there is one at least, all of the same primary."""
-        rows = [(each.key, len(each.features), each.frames, each.ends) for each in pieces]
-        logits = [each.logits for each in pieces if each.logits is not None]
+    def join(cls, stretches: Sequence[Stretch]) -> "Stretches":
+        """Join stretches, of which there is one at least, all of the same primary."""
+        rows = [(each.key, len(each.features), each.frames, each.ends) for each in stretches]
+        logits = [each.logits for each in stretches if each.logits is not None]
         return cls(
-            primary=pieces[0].primary,
+            primary=stretches[0].primary,
             table=np.array(rows, np.int64),
-            features=np.concatenate([each.features for each in pieces]),
-            log_prob=np.concatenate([each.log_prob for each in pieces]),
+            features=np.concatenate([each.features for each in stretches]),
+            log_prob=np.concatenate([each.log_prob for each in stretches]),
             logits=np.concatenate(logits) if logits else None,
         )
 
-    def split(self) -> Iterator[Piece]:
-        """Yield the pieces again."""
+    def split(self) -> Iterator[Stretch]:
+        """Yield the stretches again."""
         first = 0
         for key, steps, frames, ends in self.table.tolist():
             part = slice(first, first + steps)
-            yield Piece(
+            yield Stretch(
                 key=key,
                 primary=self.primary,
                 features=self.features[part],
@@ -118,10 +119,33 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class GaveUp:
     """The process ends, and why. It says nothing more."""
 
     error: VauError
+
+    @classmethod
+    def for_want_of(cls, error: VauError) -> "GaveUp":
+        """Say ``error`` in a class of ours: one of a plug-in need not survive a pickle."""
+        ours = next(
+            kind for kind in type(error).__mro__ if kind.__module__ == VauError.__module__
+        )
+        values = vars(error)  # its class may not have called the constructor of ours
+        known = {str(name): _plain(value) for name, value in values.get("facts", {}).items()}
+        return cls(ours(str(error), field=str(values.get("field", "")), **known))
+
+
+def _plain(value: object) -> int | float | str:
+    return value if type(value) in (int, float, str) else str(value)  # type: ignore[return-value]
+
+
+class Done(NamedTuple):
+    """So much of an utterance need not be waited for any more."""
+
+    key: int
+    steps: int
+    frames: int
+    """Of these steps, so many answered a frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +159,11 @@ class Tally:
     shed_frames: int
     """Not computed, since the shadow had no slot for their utterance."""
 
-    shed_utterances: int
-    """For which there was no slot."""
+    without_slot: tuple[int, ...]
+    """Keys of the utterances for which there was no slot."""
+
+    done: tuple["Done", ...]
+    """All of that, computed or not, by utterance."""
 
     disagreements: int
     """Frames whose best class differs."""
@@ -160,8 +187,8 @@ class Tally:
 Report = tuple[Tally, ...]
 """One tally for each primary that had frames in these rounds."""
 
-Message = Opened | Failed | Report
-"""What a shadow's process says; ``Pieces`` is what it is told, and None to close."""
+Message = Opened | GaveUp | Report
+"""What a shadow's process says; ``Stretches`` is what it is told, and None to close."""
 
 Connection = Any
 """``multiprocessing.connection.Connection``: what goes through it is typed here."""

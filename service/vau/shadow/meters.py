@@ -1,5 +1,6 @@
 """What shadows say, on the page that Prometheus reads. Labels are as in ``vau.metrics``."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
@@ -7,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from vau.backend import BackendInfo, promise_equal_bits
 from vau.shadow.messages import DIVERGENCE_EDGES, Primary, Tally
 
 
@@ -72,16 +74,15 @@ class ShadowMeters:
     def __init__(
         self,
         metrics: ShadowMetrics,
-        names: tuple[str, str],
-        arithmetic_id: str,
+        info: BackendInfo,
+        *,
+        model: str,
         primaries: Sequence[Primary],
     ) -> None:
-        """Show zeros.
-
-        names: the shadow's id and the model's.
-        """
+        """Show zeros."""
+        names = (info.id, model)
         self._metrics = metrics
-        self._shadow, _model = names
+        self._shadow = info.id
         self._ids = [primary.id for primary in primaries]
         self._up = metrics.up.labels(*names)
         self._backlog = metrics.backlog.labels(*names)
@@ -89,7 +90,7 @@ class ShadowMeters:
         for primary in primaries:
             for family in metrics.always:
                 family.labels(primary.id, self._shadow)
-            if primary.arithmetic_id == arithmetic_id:
+            if promise_equal_bits(primary, info):
                 metrics.mismatches.labels(primary.id, self._shadow)
 
     def up(self, waiting_frames: Callable[[], int]) -> None:
@@ -112,12 +113,13 @@ class ShadowMeters:
         self._metrics.shed_frames.labels(*names).inc(frames)
         self._metrics.shed_utterances.labels(*names).inc(utterances)
 
-    def count(self, tally: Tally) -> None:
-        """Count what some rounds came to."""
+    def count(self, tally: Tally, shed_utterances: int) -> None:
+        """Count what some rounds came to.
+
+        shed_utterances: of those without a slot, so many were not counted before.
+        """
         metrics, names = self._metrics, (self._ids[tally.primary], self._shadow)
-        if tally.shed_frames or tally.shed_utterances:
-            self.shed(tally.primary, tally.shed_frames, tally.shed_utterances)
-        metrics.frames.labels(*names).inc(tally.frames)
+        self.shed(tally.primary, tally.shed_frames, shed_utterances)
         metrics.disagreements.labels(*names).inc(tally.disagreements)
         if tally.mismatches is not None:
             metrics.mismatches.labels(*names).inc(tally.mismatches)
@@ -127,19 +129,26 @@ class ShadowMeters:
         if tally.cycles is not None:
             origin, cycles = tally.cycles
             metrics.cycles.labels(*names, origin).inc(cycles)
+        metrics.frames.labels(*names).inc(tally.frames)  # last: whoever sees them sees the rest
 
 
 class _Divergence(Collector):
-    """A histogram that takes many frames at a time: the library's takes one."""
+    """A histogram that takes many frames at a time: the library's takes one.
+
+    As elsewhere the model is no label, so shadows of two models, each on a thread of its own,
+    count in one series.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # held for a few additions
         self._series: dict[tuple[str, str], tuple[list[int], float]] = {}
 
     def add(self, names: tuple[str, str], tally: Tally) -> None:
-        """Count frames in their buckets. Each pair of names belongs to one thread."""
-        counts, total = self._series.get(names, ([0] * len(tally.divergences), 0.0))
-        summed = [ours + more for ours, more in zip(counts, tally.divergences, strict=True)]
-        self._series[names] = (summed, total + tally.divergence_sum)
+        """Count frames in their buckets."""
+        with self._lock:
+            counts, total = self._series.get(names, ([0] * len(tally.divergences), 0.0))
+            summed = [ours + more for ours, more in zip(counts, tally.divergences, strict=True)]
+            self._series[names] = (summed, total + tally.divergence_sum)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Return the histogram as it is now."""
@@ -149,7 +158,9 @@ class _Divergence(Collector):
             labels=("backend", "shadow"),
         )
         edges = [*map(str, DIVERGENCE_EDGES), "+Inf"]
-        for names, (counts, total) in list(self._series.items()):
+        with self._lock:
+            series = list(self._series.items())
+        for names, (counts, total) in series:
             buckets = list(zip(edges, map(float, accumulate(counts)), strict=True))
             family.add_metric(names, buckets, total)
         yield family

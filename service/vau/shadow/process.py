@@ -4,52 +4,43 @@ The listener starts the process and hears its reports; when the process fails or
 so and starts another, each time after twice as long a pause. The feeder sends what gathers.
 """
 
+import atexit
 import logging
 import multiprocessing
-import signal
 import threading
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import groupby
-from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Final
 
 from vau.backend import BackendInfo, Health, State
 from vau.errors import BackendFault, VauError
 from vau.logs import facts
-from vau.processes import ENDING
-from vau.shadow import child
-from vau.shadow.backlog import LIMIT_FRAMES, Backlog
-from vau.shadow.messages import (
-    Connection,
-    Failed,
-    Message,
-    Opened,
-    Order,
-    Piece,
-    Pieces,
-)
+from vau.shadow.backlog import LIMIT_STEPS, Backlog
+from vau.shadow.birth_and_death import death_of, spawn
+from vau.shadow.feeder import feed
+from vau.shadow.messages import Connection, GaveUp, Message, Opened, Order
 from vau.shadow.meters import ShadowMeters, ShadowMetrics
 
 logger = logging.getLogger(__name__)
 
-# A shadow is not in a hurry, and each time its feeder wakes up it takes the interpreter from
-# those who are. Live streams send every 100 ms or more often: in twice that all of them gather,
-# and share one pass over the weights, which spares the caches of whoever answers.
-GATHER_S: Final = 0.2
-MESSAGE_PIECES: Final = 32  # joined and sent in one go: some hundred microseconds at most
 END_S: Final = 2.0  # to finish a round and close the backend; then it is killed
+LOOKS: Final = 4  # into the pipe of a process that is silent, before that is held against it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a shadow may take, and when it is given another try."""
 
-    backlog_frames: int = LIMIT_FRAMES
+    backlog_steps: int = LIMIT_STEPS
+    opening_s: float = 60.0
+    """For a process to open its backend when it is not the first, for which others wait."""
+
+    silence_s: float = 60.0
+    """A process that has something to do reports ten times a second. One that is silent for so
+    long is taken for stuck, and killed."""
+
     first_pause_s: float = 1.0
     longest_pause_s: float = 60.0
     """A process that lived longer than this is followed by another after the first pause."""
@@ -91,11 +82,21 @@ class Shadow:
         return self.opened.result(0.0)
 
     @property
+    def name(self) -> str:
+        """Its id, or until that is known, what was asked for."""
+        return self.info.id if self.opened.done() else self.asked
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last; 0 before that."""
+        process = self._process
+        return 0 if process is None else process.pid or 0
+
+    @property
     def health(self) -> Health:
         """How it fares."""
-        if self._backlog is not None:
-            return Health(State.READY)
-        return Health(State.FAULT, self._why_down)
+        why = self._why_down
+        return Health(State.FAULT, why) if why else Health(State.READY)
 
     def place_of(self, backend: str) -> int:
         """Return by which number the process knows a backend that answers clients."""
@@ -119,7 +120,7 @@ class Shadow:
         self.let_die()
         backlog = self._backlog
         if backlog is not None:
-            backlog.close()  # which the feeder passes on
+            backlog.close()  # which the feeder passes on; the listener counts what is left
 
     def close(self, patience_s: float = END_S) -> None:
         """End the process, by force if it takes long. Closing twice is harmless."""
@@ -136,7 +137,8 @@ class Shadow:
         pause_s = self._limits.first_pause_s
         while True:
             started_s = perf_counter()
-            error = self._live()
+            error = self._outcome()
+            self._why_down = str(error)
             if not self.opened.done():
                 self.opened.set_exception(error)
                 return
@@ -150,13 +152,27 @@ class Shadow:
             pause_s = min(2.0 * pause_s, self._limits.longest_pause_s)
             self._order = replace(self._order, is_first=False)
 
+    def _outcome(self) -> VauError:
+        """Have a process live; return what became of it, whatever it was."""
+        try:
+            return self._live()
+        except Exception as defect:  # of ours, or a system that has no process to give
+            logger.exception("shadow not served", extra=facts(shadow=self.name))
+            text = f"{type(defect).__name__}: {defect}"
+            return BackendFault(
+                f"backend {self.name}: the server cannot keep its process: {text}; "
+                "the log has the traceback",
+                backend=self.name,
+            )
+
     def _live(self) -> VauError:
         """Start a process and hear it out; return what it failed with."""
         pipe, theirs = multiprocessing.Pipe()
         with pipe:
-            process = _spawn(theirs, self._order)
-            theirs.close()  # or else its death would not end the pipe
+            with theirs:  # closed here, or else its death would not end the pipe
+                process = spawn(theirs, self._order)
             self._process = process
+            atexit.register(process.kill)  # or Python would wait for one that ignores SIGTERM
             if self._is_last.is_set():  # who closed us did not see it yet
                 process.kill()
             try:
@@ -164,45 +180,87 @@ class Shadow:
             finally:
                 process.kill()
                 process.join()
+                atexit.unregister(process.kill)
 
     def _hear(self, pipe: Connection, process: BaseProcess) -> VauError:
         """Listen to a process until it fails or dies."""
+        patience_s = None if self._order.is_first else self._limits.opening_s
         try:
+            if not pipe.poll(patience_s):
+                return self._stuck("has not opened its backend", self._limits.opening_s)
             first: Message = pipe.recv()
         except (EOFError, OSError):
-            return _death_of(process, self.asked)
-        if isinstance(first, Failed):
+            return death_of(process, self.name)
+        if isinstance(first, GaveUp):
             return first.error
-        assert isinstance(first, Opened), "a report before it has opened"
-        backlog = Backlog(self._order.primaries, self._limits.backlog_frames)
-        feeder = threading.Thread(target=_feed, args=(pipe, backlog), daemon=True)
+        assert isinstance(first, Opened)
+        backlog = Backlog(self._order.primaries, self._limits.backlog_steps)
+        feeder = threading.Thread(target=feed, args=(pipe, backlog), daemon=True)
         feeder.start()
-        meters = self._begin(first.info, backlog)
         try:
-            error = _count(pipe, meters, backlog) or _death_of(process, self.asked)
-            self._why_down = str(error)
+            meters = self._begin(first.info, backlog)
+            return self._count(pipe, meters, backlog) or death_of(process, self.name)
         finally:
-            self._backlog = None
-            meters.down()
-            for primary, frames in enumerate(backlog.close()):
-                meters.shed(primary, frames, 0)
+            self._end(backlog)
             process.kill()  # or the feeder might wait for it
             feeder.join()
-        return error
 
     def _begin(self, info: BackendInfo, backlog: Backlog) -> ShadowMeters:
         """Show that a process listens."""
         if self._meters is None:
             self._meters = ShadowMeters(
-                self._metrics, (info.id, self.model), info.arithmetic_id, self._order.primaries
+                self._metrics, info, model=self.model, primaries=self._order.primaries
             )
         self._meters.up(lambda: backlog.frames)
-        self._backlog = backlog
+        self._backlog, self._why_down = backlog, ""
         if self.opened.done():
-            logger.info("shadow up again", extra=facts(shadow=info.id, model=self.model))
+            what = facts(shadow=info.id, model=self.model, pid=self.pid)
+            logger.info("shadow up again", extra=what)
         else:
             self.opened.set_result(info)
         return self._meters
+
+    def _count(
+        self, pipe: Connection, meters: ShadowMeters, backlog: Backlog
+    ) -> VauError | None:
+        """Count what a process reports, until it ends.
+
+        Returns what it failed with, None if it died without a word.
+        """
+        silent_looks = 0
+        try:
+            while True:
+                if not pipe.poll(self._limits.silence_s / LOOKS):
+                    silent_looks = silent_looks + 1 if backlog.is_open and backlog.steps else 0
+                    if silent_looks > LOOKS:  # at the first it may just have got some work
+                        return self._stuck("has not reported", self._limits.silence_s)
+                    continue
+                silent_looks = 0
+                message: Message = pipe.recv()
+                if isinstance(message, GaveUp):
+                    return message.error
+                if isinstance(message, tuple):
+                    for tally in message:
+                        meters.count(tally, sum(map(backlog.lose, tally.without_slot)))
+                        backlog.done(tally.done)
+        except (EOFError, OSError):
+            return None
+
+    def _end(self, backlog: Backlog) -> None:
+        """Show that no process listens, and count what it leaves undone."""
+        self._backlog = None
+        backlog.close()
+        for primary, loss in enumerate(backlog.leftover()):
+            self.shed(primary, loss.frames, loss.utterances)
+        if self._meters is not None:
+            self._meters.down()
+
+    def _stuck(self, what: str, for_s: float) -> BackendFault:
+        return BackendFault(
+            f"backend {self.name}: the process of this shadow {what} for {for_s:g} s; "
+            "it is stuck, or the machine has no time for it",
+            backend=self.name,
+        )
 
     def _complain(self, error: VauError, pause_s: float) -> None:
         """Count and log a loss, in words."""
@@ -210,59 +268,3 @@ class Shadow:
             self._meters.lost()
         what = facts(shadow=self.info.id, model=self.model, text=str(error), again_s=pause_s)
         logger.warning("shadow down", extra=what)
-
-
-def _count(pipe: Connection, meters: ShadowMeters, backlog: Backlog) -> VauError | None:
-    """Count what a process reports; return what it failed with, None if it died without."""
-    try:
-        while True:
-            message: Message = pipe.recv()
-            if isinstance(message, Failed):
-                return message.error
-            if isinstance(message, tuple):
-                for tally in message:
-                    meters.count(tally)
-                    backlog.done(tally.primary, tally.frames + tally.shed_frames)
-    except (EOFError, OSError):
-        return None
-
-
-def _death_of(process: BaseProcess, asked: str) -> BackendFault:
-    process.join(END_S)
-    return BackendFault(
-        f"backend {asked}: the process of this shadow has ended, with exit status "
-        f"{process.exitcode}; is there enough memory?",
-        backend=asked,
-    )
-
-
-def _feed(pipe: Connection, backlog: Backlog) -> None:
-    """Send what gathers, a little at a time, until the backlog is closed."""
-    with suppress(OSError):  # the listener finds that out as well, and says so
-        while pieces := backlog.gather():
-            sleep(GATHER_S)
-            for message in _messages([*pieces, *backlog.rest()]):
-                pipe.send(message)
-        pipe.send(None)
-
-
-def _messages(pieces: Sequence[Piece]) -> Iterator[Pieces]:
-    """Join pieces of one primary; those of one utterance stay in order."""
-    by_primary = sorted(pieces, key=lambda piece: piece.primary)
-    for _, group in groupby(by_primary, key=lambda piece: piece.primary):
-        alike = list(group)
-        for first in range(0, len(alike), MESSAGE_PIECES):
-            yield Pieces.join(alike[first : first + MESSAGE_PIECES])
-
-
-def _spawn(pipe: Connection, order: Order) -> BaseProcess:
-    """Start a process that no signal interrupts before it can deal with one."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=child.main, args=(pipe, order), daemon=True)
-    resource_tracker.ensure_running()  # or it would start with the mask, and take it off
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return process

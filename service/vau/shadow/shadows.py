@@ -14,7 +14,11 @@ FIELD: Final = "config.shadow_backends"
 
 
 class Shadows:
-    """All of them, one for each backend and model. It belongs to one thread: the event loop."""
+    """All of them, one for each backend and model. It belongs to one thread: the event loop.
+
+    Only the numbers of utterances are drawn on the threads of the lanes, by the ears: to draw
+    one is a single call into C, which no other thread can interrupt.
+    """
 
     def __init__(self, shadows: Sequence[Shadow] = (), share: float = 1.0) -> None:
         """Start nothing yet.
@@ -63,7 +67,7 @@ class Shadows:
             shadow.close(max(0.0, end_s - perf_counter()))
 
     def named(self, ids: Sequence[str], model: str) -> tuple[str, ...]:
-        """Check the shadows that a client names for a stream with ``model``.
+        """Check the shadows that a client names for a stream with ``model``, by their ids.
 
         Raises CapabilityMissing if this server has none at all, BackendNotFound for one that
         it has not.

@@ -9,10 +9,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.backend import Backend, Cost, Result, Slot, Work
+from vau.backend import Backend, Cost, Result, Slot, Work, promise_equal_bits
 from vau.comparison import Posteriors, diverge
 from vau.errors import BackendBusy
-from vau.shadow.messages import DIVERGENCE_EDGES, Piece, Pieces, Primary, Report, Tally
+from vau.shadow.messages import (
+    DIVERGENCE_EDGES,
+    Done,
+    Primary,
+    Report,
+    Stretch,
+    Stretches,
+    Tally,
+)
 
 ROUND_STEPS: Final = 200  # about so many of an utterance in one round, and then we report
 
@@ -22,10 +30,13 @@ class _Utterance:
     """One utterance that is being shadowed."""
 
     primary: int
-    pieces: deque[Piece] = field(default_factory=deque)
+    stretches: deque[Stretch] = field(default_factory=deque)
     """Not computed yet."""
 
     slot: Slot | None = None
+    has_ended: bool = False
+    """Its last stretch is here, so its slot comes free in one of the next rounds."""
+
     is_lost: bool = False
     """There was no slot for it: its frames are counted, not computed."""
 
@@ -36,11 +47,15 @@ class _Turn:
 
     key: int
     utterance: _Utterance
-    joined: Pieces
+    joined: Stretches
 
     @property
     def frames(self) -> int:
         return int(self.joined.table[:, 2].sum())
+
+    @property
+    def done(self) -> Done:
+        return Done(self.key, len(self.joined.features), self.frames)
 
     @property
     def ends(self) -> bool:
@@ -54,10 +69,10 @@ class Worker:
         """Begin with none."""
         self._backend = backend
         self._promises_bits = [
-            primary.arithmetic_id == backend.info.arithmetic_id for primary in primaries
+            promise_equal_bits(primary, backend.info) for primary in primaries
         ]
         self._utterances: dict[int, _Utterance] = {}
-        self._waiting: dict[int, None] = {}  # keys of those with pieces, in order of arrival
+        self._waiting: dict[int, None] = {}  # keys of those with stretches, in order of arrival
         self._counts: dict[int, _Counts] = {}  # by primary, since the last report
 
     @property
@@ -65,12 +80,13 @@ class Worker:
         """Whether a round would do anything."""
         return bool(self._waiting)
 
-    def take(self, pieces: Iterable[Piece]) -> None:
-        """Put pieces in line."""
-        for piece in pieces:
-            utterance = self._utterances.setdefault(piece.key, _Utterance(piece.primary))
-            utterance.pieces.append(piece)
-            self._waiting.setdefault(piece.key)
+    def take(self, stretches: Iterable[Stretch]) -> None:
+        """Put stretches in line."""
+        for stretch in stretches:
+            utterance = self._utterances.setdefault(stretch.key, _Utterance(stretch.primary))
+            utterance.stretches.append(stretch)
+            utterance.has_ended = stretch.ends
+            self._waiting.setdefault(stretch.key)
 
     def report(self) -> Report:
         """Say what the rounds since the last report came to."""
@@ -83,16 +99,12 @@ class Worker:
 
         Raises whatever the backend raises: the states of its slots cannot be trusted then.
         """
-        turns: list[_Turn] = []
-        work: list[Work] = []
-        for turn in self._turns():
-            slot = self._slot(turn.utterance)
-            if slot is None:
-                self._counts_of(turn.utterance).shed_frames += turn.frames
-                self._end(turn)
-            else:
-                turns.append(turn)
-                work.append(Work(slot, turn.joined.features))
+        turns = [turn for turn in self._turns() if not self._is_shed(turn)]
+        work = [
+            Work(turn.utterance.slot, turn.joined.features)
+            for turn in turns
+            if turn.utterance.slot is not None
+        ]
         results = self._backend.run(work) if work else []
         for turn, result in zip(turns, results, strict=True):
             self._counts_of(turn.utterance).compare(turn, result)
@@ -106,25 +118,46 @@ class Worker:
 
     def _turns(self) -> Iterator[_Turn]:
         for key in list(islice(self._waiting, self._backend.info.max_batch)):
-            del self._waiting[key]
             utterance = self._utterances[key]
-            pieces, steps = [], 0
-            while utterance.pieces and steps < ROUND_STEPS:
-                pieces.append(utterance.pieces.popleft())
-                steps += len(pieces[-1].features)
-            if utterance.pieces:
-                self._waiting[key] = None  # behind all others
-            yield _Turn(key, utterance, Pieces.join(pieces))
+            del self._waiting[key]
+            if self._must_wait(utterance, key):
+                self._waiting[key] = None  # behind all others, among them who gives up a slot
+                continue
+            stretches, steps = [], 0
+            while utterance.stretches and steps < ROUND_STEPS:
+                stretches.append(utterance.stretches.popleft())
+                steps += len(stretches[-1].features)
+            if utterance.stretches:
+                self._waiting[key] = None
+            yield _Turn(key, utterance, Stretches.join(stretches))
 
-    def _slot(self, utterance: _Utterance) -> Slot | None:
-        """Return its slot; an utterance that finds none when it begins is lost as a whole."""
-        if utterance.slot is None and not utterance.is_lost:
-            try:
-                utterance.slot = self._backend.open()
-            except BackendBusy:
-                utterance.is_lost = True
-                self._counts_of(utterance).shed_utterances += 1
-        return utterance.slot
+    def _must_wait(self, utterance: _Utterance, key: int) -> bool:
+        """Give an utterance that begins a slot; return whether there will be one later.
+
+        The end of one utterance and the beginning of the next arrive together, so at times
+        there are more of them here than the server has streams. One for which no slot comes
+        free either is lost as a whole.
+        """
+        if utterance.slot is not None or utterance.is_lost:
+            return False
+        try:
+            utterance.slot = self._backend.open()
+        except BackendBusy:
+            if any(
+                each.slot is not None and each.has_ended for each in self._utterances.values()
+            ):
+                return True
+            utterance.is_lost = True
+            self._counts_of(utterance).without_slot.append(key)
+        return False
+
+    def _is_shed(self, turn: _Turn) -> bool:
+        """Count the frames of an utterance that has no slot; return whether it has none."""
+        if turn.utterance.slot is not None:
+            return False
+        self._counts_of(turn.utterance).shed(turn)
+        self._end(turn)
+        return True
 
     def _end(self, turn: _Turn) -> None:
         """Give the slot back if that was the last of the utterance."""
@@ -144,7 +177,13 @@ class _Counts:
     mismatches: int = 0
     cost: Cost = field(default_factory=Cost)
     shed_frames: int = 0
-    shed_utterances: int = 0
+    without_slot: list[int] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+
+    def shed(self, turn: _Turn) -> None:
+        """Count the frames of a turn that nobody computes."""
+        self.shed_frames += turn.frames
+        self.done.append(turn.done)
 
     def compare(self, turn: _Turn, ours: Result) -> None:
         """Count the frames of a turn, and what they cost us.
@@ -162,6 +201,7 @@ class _Counts:
         if self.promises_bits:
             self.mismatches += int(found.is_different.sum())
         self.cost += ours.cost
+        self.done.append(turn.done)
 
     def tally(self, primary: int) -> Tally:
         """Return what it all came to."""
@@ -172,7 +212,8 @@ class _Counts:
             primary=primary,
             frames=len(divergences),
             shed_frames=self.shed_frames,
-            shed_utterances=self.shed_utterances,
+            without_slot=tuple(self.without_slot),
+            done=tuple(self.done),
             disagreements=self.disagreements,
             mismatches=self.mismatches if self.promises_bits else None,
             divergences=tuple(np.bincount(at, minlength=len(DIVERGENCE_EDGES) + 1).tolist()),
@@ -184,6 +225,6 @@ class _Counts:
         )
 
 
-def _posteriors(said: Pieces | Result, frames: slice) -> Posteriors:
+def _posteriors(said: Stretches | Result, frames: slice) -> Posteriors:
     logits = None if said.logits is None else said.logits[frames]
     return Posteriors(said.log_prob[frames], logits)

@@ -1,5 +1,6 @@
 """A timeline for a terminal: a table of cycles, and a bar of characters per track."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from textwrap import wrap
@@ -28,17 +29,22 @@ def text(timeline: Timeline) -> str:
         for track in tracks:
             label = f"  {by_track[track][0].part}"[: LABEL_COLUMNS - 1]
             bar = _bar(by_track[track], timeline.end_cycle, letters)
-            lines.append(f"{label:{LABEL_COLUMNS}}{occupancy[track]:4.0%} |{bar}|")
+            lines.append(f"{label:{LABEL_COLUMNS}}{_share(occupancy[track])} |{bar}|")
     return "\n".join(lines) + "\n"
 
 
 def _letters(names: Iterable[str]) -> dict[str, str]:
-    """Give each name the first of its letters that is still free, or else a figure."""
+    """Give each name a letter: of those still free the one that tells most, or a figure.
+
+    An initial of a word tells most, then the same as a capital or small, then any letter.
+    """
     letters = {WAIT: "."}
     for name in names:
         if name != WAIT:
             taken = letters.values()
-            offers = [*filter(str.isalpha, name), *"0123456789"]
+            initials = re.findall(r"(?<![A-Za-z])[A-Za-z]", name)
+            others = [*map(str.swapcase, initials), *filter(str.isalpha, name)]
+            offers = [*initials, *others, *"0123456789"]
             letters[name] = next((one for one in offers if one not in taken), "?")
     return letters
 
@@ -58,7 +64,21 @@ def _totals(timeline: Timeline, letters: dict[str, str]) -> list[str]:
                 lines.append(f"{label:{LABEL_COLUMNS}}{figures}")
         sums = "".join(f"{cycles.total():11,}" for _, cycles in abreast)
         lines.append(f"{'  sum':{LABEL_COLUMNS}}{sums}")
-    return lines
+    counted = set().union(*(cycles for _, cycles in groups))
+    return lines + _others([name for name in timeline.names if name not in counted], letters)
+
+
+def _others(names: list[str], letters: dict[str, str]) -> list[str]:
+    """Say what letters stand for that no group's first track has; wait alone needs no word."""
+    if set(names) <= {WAIT}:
+        return []
+    told = "; ".join(f"{letters[name]} {name}" for name in names)
+    return ["", *wrap(f"also {told}", TEXT_COLUMNS)]
+
+
+def _share(occupancy: float) -> str:
+    """Write a share in four columns; what is too little for a per cent is not 0."""
+    return " <1%" if 0.0 < occupancy < 0.005 else f"{occupancy:4.0%}"
 
 
 def _bar(spans: Iterable[Span], end_cycle: int, letters: dict[str, str]) -> str:

@@ -1,8 +1,9 @@
 """Which lane serves a request: (backend id, model name) to lane."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from vau.backend import BackendInfo
 from vau.errors import BackendNotFound, ModelNotFound
 from vau.lane import Lane
 
@@ -35,11 +36,12 @@ class Lanes:
     def find(self, *, backend: str, model: str, path: str) -> Lane:
         """Return the first lane that fits; an empty name fits any.
 
-        backend: an id.
+        backend: an id, or a kind of which there is one here.
         model:   ``name`` or ``name@sha256:...``.
         path:    of the message whose fields ``backend`` and ``model`` are.
         Raises   BackendNotFound or ModelNotFound, listing what there is.
         """
+        backend = meant(backend, (lane.backend.info for lane in self.lanes))
         candidates = self.of(backend) if backend else list(self.lanes)
         if not candidates:
             available = ", ".join(self.backend_ids)
@@ -61,3 +63,14 @@ class Lanes:
             name=model,
             available=", ".join(names),
         )
+
+
+def meant(name: str, served: Iterable[BackendInfo]) -> str:
+    """Return the id that ``name`` stands for, if it is a kind of which there is just one.
+
+    Whoever started the server with ``--backend rpu`` need not know that it has become
+    ``rpu:streamed``. Anything else is returned as it is.
+    """
+    kinds = {info.id: info.kind for info in served}
+    found = [backend_id for backend_id, kind in kinds.items() if kind == name]
+    return found[0] if name not in kinds and len(found) == 1 else name

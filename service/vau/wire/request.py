@@ -15,7 +15,7 @@ from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
-from vau.wire.lanes import Lanes
+from vau.wire.lanes import Lanes, meant
 
 CHANNELS: Final = 1
 RAW: Final[dict[pb.AudioFormat.Encoding, Encoding]] = {
@@ -110,9 +110,11 @@ def stream_of(
     recognition = recognition_of(
         config.recognition, lanes, path="config.recognition", files=False
     )
+    infos = [shadow.info for shadow in shadows.all]
+    named = [meant(name, infos) for name in config.shadow_backends]
     return Stream(
         recognition=recognition,
-        shadows=shadows.named(config.shadow_backends, recognition.lane.model.name),
+        shadows=shadows.named(named, recognition.lane.model.name),
         interim_results=config.interim_results,
         max_lag_s=max_lag_s,
     )

@@ -159,6 +159,7 @@ class Server:
                 backends=", ".join(self._host.lanes.backend_ids),
                 tiers=", ".join(self._tiers()),
                 shadows=", ".join(dict.fromkeys(each.info.id for each in self._shadows.all)),
+                shadow_pids=", ".join(self._shadow_pids()),
                 max_streams=self._host.gate.max_streams,
                 version=version(),
             ),
@@ -170,6 +171,10 @@ class Server:
         """Say of each backend that has a choice what computes it."""
         infos = {lane.backend.info.id: lane.backend.info for lane in self._host.lanes}
         return [f"{name}={info.tier}" for name, info in infos.items() if info.tier]
+
+    def _shadow_pids(self) -> list[str]:
+        """Say which process is which shadow: one for each model."""
+        return [f"{each.info.id}/{each.model}={each.pid}" for each in self._shadows.all]
 
     def _remark(self) -> None:
         """Warn of what backends that are ready say of themselves, once."""

@@ -1,7 +1,6 @@
 """The port of ``vau.estimate`` over the model of Muntaniala's dies: what-if without audio."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from vau.errors import ConfigInvalid
@@ -14,11 +13,10 @@ from vau.estimate import (
     KernelEstimate,
     OperatingPoint,
     Silicon,
+    megahertz,
 )
-from vau.model import Network
 from vau.timeline import Timeline
 from vau_backends.muntaniala import constants, schedule
-from vau_backends.muntaniala.array import UNITS_PER_DIE, DieArray, least_square, widest
 from vau_backends.muntaniala.estimate.figures import POINT_KEYS, figures
 from vau_backends.muntaniala.estimate.layout import (
     KIND,
@@ -27,13 +25,12 @@ from vau_backends.muntaniala.estimate.layout import (
     lay_out,
     refuse_foreign,
 )
+from vau_backends.muntaniala.estimate.neighbours import neighbours
 from vau_backends.muntaniala.weights import SPEC
 
-COMPARED_BEYOND: Final = 3
-"""Rows and columns beyond the least square that are compared: more hardly help."""
-
-COMPARED_HIDDEN: Final = (96, 192, 288, 384)
-"""Full rows of dies, from one to the four of the published network."""
+MOST_DRAWN: Final = 20_000
+"""Frames of a timeline times the dies that each of them meets: beyond it a picture shows
+nothing, and takes minutes and gigabytes."""
 
 
 class MuntanialaEstimator:
@@ -48,7 +45,7 @@ class MuntanialaEstimator:
             method=f"{SPEC}, section 6",
             clock_hz=found.clock_hz,
             silicon=Silicon(found.dies, "die"),
-            delay_s=found.latency_s,
+            delay_s=found.delay_s,
             readings=found.readings,
             verdict=found.verdict,
             figures=tuple(figures(found)),
@@ -57,7 +54,7 @@ class MuntanialaEstimator:
             stages=found.stages,
             counts=found.counts,
             notes=found.notes,
-            contest=(f"{ask.network.hidden} units", f"{found.clock_hz / 1e6:g} MHz"),
+            contest=(f"{ask.network.hidden} units", megahertz(found.clock_hz)),
             choice=found.accelerator.partition(":")[2],
             point_keys=POINT_KEYS,
             time_status=found.time_status,
@@ -75,6 +72,14 @@ class MuntanialaEstimator:
         """Play the schedule of the dies."""
         refuse_foreign(ask)
         tilings, clock_hz = array_of(ask).tile(ask.network), clock_of(ask)
+        met = frames * sum(tiling.rows * tiling.columns for tiling in tilings)
+        if met > MOST_DRAWN:
+            raise ConfigInvalid(
+                f"frames={frames}: times the dies that each of them meets that is {met:,}, and "
+                f"a timeline shows {MOST_DRAWN:,} at most; ask for fewer --frames, or for a "
+                "smaller network",
+                field="frames",
+            )
         if ask.dies is None:
             return schedule.pipelined(tilings, frames, clock_hz)
         return schedule.multiplexed(tilings, ask.dies, ask.reload, frames, clock_hz)
@@ -85,36 +90,7 @@ class MuntanialaEstimator:
         Clocks are given and no choice, because energy is taken as independent of them: the
         fastest would always win.
         """
-        own = {p.clock_hz for p in constants.OPERATING_POINTS if not p.for_comparison}
-        clocks = sorted(clock for clock in own | {clock_of(ask)} if clock is not None)
-        networks = [
-            replace(ask.network, hidden=hidden)
-            for hidden in sorted({*COMPARED_HIDDEN, ask.network.hidden})
-        ]
-        return [
-            Ask(
-                network=network,
-                instance=instance,
-                clock_hz=clock_hz,
-                streams=ask.streams,
-                frame_hz=ask.frame_hz,
-            )
-            for network in networks
-            for instance in self.instances(network)
-            for clock_hz in clocks
-        ]
-
-    def instances(self, network: Network) -> list[str]:
-        """List arrays around the least square, by their rows and columns."""
-        side = least_square(network).rows
-        rows = range(-(-network.hidden // UNITS_PER_DIE), side + COMPARED_BEYOND + 1)
-        columns = range(1, side + COMPARED_BEYOND + 1)
-        return [
-            str(DieArray(rows=row, columns=column))
-            for row in rows
-            for column in columns
-            if widest(network, row, column).fits
-        ]
+        return neighbours(ask, clock_of(ask))
 
     def constants(self) -> Sequence[Constant]:
         """List every number of the model."""

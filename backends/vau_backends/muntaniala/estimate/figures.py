@@ -7,9 +7,10 @@ from vau.estimate import (
     Figure,
     Status,
     deadline,
+    duty,
     energy_of_live_audio,
-    plural,
     streams_that_fit,
+    utilisation,
 )
 from vau_backends.muntaniala.estimate.laid_out import LaidOut
 
@@ -76,7 +77,7 @@ def _energies(found: LaidOut) -> Iterator[Figure]:
 
 
 def _work(found: LaidOut) -> Iterator[Figure]:
-    used, duty, quantity = found.utilisation, found.duty, THREE_DIGITS.figure
+    quantity = THREE_DIGITS.figure
     yield quantity(
         "gops",
         found.operations_per_s / 1e9,
@@ -91,20 +92,13 @@ def _work(found: LaidOut) -> Iterator[Figure]:
         found.readings[0].status,
         label="useful operations per energy",
     )
-    yield Figure(
-        "utilisation",
-        round(used, 4),
+    yield utilisation(
+        found.utilisation,
         found.cycles_status,
-        "multipliers work",
-        f"{used:.1%} of a frame's cycles",
+        label="multipliers work",
+        whole="a frame's cycles",
     )
-    yield Figure(
-        "duty",
-        round(duty, 4),
-        _shared_status(found),
-        f"duty, {plural(found.ask.streams, 'stream')}",
-        f"{duty:.1%} of the time",
-    )
+    yield duty(found.ask, found.duty, _shared_status(found))
 
 
 def _passes(found: LaidOut) -> Iterator[Figure]:

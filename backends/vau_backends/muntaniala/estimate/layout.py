@@ -4,15 +4,21 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from vau.errors import BackendNotFound, ConfigInvalid, ModelTooLarge
-from vau.estimate import Ask, Reading, Stage, Status, clock_hz_of, refuse_what_is_foreign
+from vau.estimate import Ask, Stage, Status, clock_hz_of, refuse_what_is_foreign
 from vau_backends.muntaniala import constants, schedule
 from vau_backends.muntaniala.array import DieArray, Tiling, least_square
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
-from vau_backends.muntaniala.energy import METHOD, floor_reading, split_reading, system_j
 from vau_backends.muntaniala.estimate.laid_out import LaidOut, Reloading, frames_to_keep_up
 from vau_backends.muntaniala.estimate.notes import notes
+from vau_backends.muntaniala.estimate.readings import readings
 
 KIND: Final = "muntaniala"
+KNOWN: Final = (
+    *("network", "instance", "clock_hz", "operating_point"),
+    *("streams", "frame_hz", "dies", "reload"),
+)
+"""What can be asked of dies that keep their weights."""
+
 FOREIGN: Final = {
     "chunk_frames": "takes frames one by one; leave --chunk-frames out",
     "residency": "has its weights on its dies; leave --resident and --streamed out, or ask for "
@@ -20,12 +26,12 @@ FOREIGN: Final = {
     "dram_bytes_per_s": "reads no DRAM; leave --dram-gbps out, or ask for fewer --dies",
     "reuse_credit": "reads every weight once per frame; leave --reuse-credit out",
 }
-"""What cannot be asked of dies that keep their weights."""
+"""Why the rest cannot be, and what to do instead."""
 
 
 def refuse_foreign(ask: Ask) -> None:
     """Raise ConfigInvalid for what cannot be asked of dies."""
-    refuse_what_is_foreign(ask, KIND, FOREIGN)
+    refuse_what_is_foreign(ask, KIND, KNOWN, FOREIGN)
 
 
 def lay_out(ask: Ask) -> LaidOut:
@@ -48,7 +54,7 @@ def lay_out(ask: Ask) -> LaidOut:
         counts=costs.actions.by_name(),
         memory_bytes=max(tiling.die_bytes for tiling in tilings),
         die_bytes=tilings[0].available_bytes,
-        readings=tuple(_readings(ask, costs, reloading, time_status)),
+        readings=tuple(readings(ask, costs, reloading, time_status)),
         reloading=reloading,
         cycles_status="calibrated" if is_board else "extrapolated",
         time_status=time_status,
@@ -111,48 +117,3 @@ def _stages(tilings: Sequence[Tiling], costs: CostModel) -> Iterator[Stage]:
             counts=(("dies", tiling.rows * tiling.columns),),
             phases=cycles.by_phase(),
         )
-
-
-def _readings(
-    ask: Ask, costs: CostModel, reloading: Reloading | None, status: Status
-) -> Iterator[Reading]:
-    """Yield the energy of a frame as it counts, and as it may be seen otherwise."""
-    if reloading is None:
-        yield from _gating(costs, status)
-    else:
-        yield _taking_turns(ask, costs, reloading)
-    yield floor_reading(costs.actions)
-    yield split_reading(costs.actions)
-
-
-def _gating(costs: CostModel, status: Status) -> Iterator[Reading]:
-    dies = sum(tiling.rows * tiling.columns for tiling in costs.tilings)
-    for name, die_cycles, text in (
-        ("gated", costs.actions.die_cycles, "each layer clocked while it works"),
-        ("interval", dies * costs.interval_cycles, "all dies clocked, a frame each interval"),
-        ("latency", dies * costs.latency_cycles, "all dies clocked, one frame at a time"),
-    ):
-        yield Reading(
-            name=name,
-            joules=system_j(die_cycles),
-            boundary="system",
-            method=METHOD,
-            status=status,
-            text=text,
-        )
-
-
-def _taking_turns(ask: Ask, costs: CostModel, reloading: Reloading) -> Reading:
-    """Spread the loading of weights, in which all dies are clocked, over a pass's frames."""
-    frames = ask.streams * (reloading.frames_per_pass or 1)
-    loading_j = system_j(reloading.dies * reloading.pass_cycles) / frames
-    working_j = system_j(costs.actions.die_cycles)
-    return Reading(
-        name="gated",
-        joules=working_j + loading_j,
-        boundary="system",
-        method=METHOD,
-        status="assumed",  # that weights are swapped at all
-        text=f"with its share of loading weights, {frames} frames a pass",
-        parts=(("working", working_j), ("loading", loading_j)),
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from vau.estimate import Ask
+from vau.estimate import Ask, megahertz
 from vau_backends.muntaniala import constants
 from vau_backends.muntaniala.cost import CALIBRATED_CLOCK_HZ, CostModel
 from vau_backends.muntaniala.estimate.laid_out import Reloading
@@ -16,7 +16,7 @@ ROUNDING: Final = (
 
 def notes(ask: Ask, costs: CostModel, reloading: Reloading | None) -> Iterator[str]:
     """Yield what has to be said beside the figures."""
-    clock, fastest_hz = f"{costs.clock_hz / 1e6:g} MHz", constants.FASTEST_CLOCK.value
+    clock, fastest_hz = megahertz(costs.clock_hz), constants.FASTEST_CLOCK.value
     if costs.is_calibrated and reloading is None:
         yield ROUNDING
     if not costs.has_calibrated_layers:
@@ -25,9 +25,11 @@ def notes(ask: Ask, costs: CostModel, reloading: Reloading | None) -> Iterator[s
             "dies is extrapolated, and no published figure confirms it."
         )
     if costs.clock_hz != CALIBRATED_CLOCK_HZ:
+        own = megahertz(costs.clock_hz, beside_hz=CALIBRATED_CLOCK_HZ)
         yield (
-            f"Energy was calibrated at 10 MHz. At {clock} it is taken as the same per cycle, "
-            "though the voltage would be another, which was not published."
+            f"Energy was calibrated at {megahertz(CALIBRATED_CLOCK_HZ)}. At {own} it is taken "
+            "as the same per cycle, though the voltage would be another, which was not "
+            "published."
         )
     if costs.clock_hz > fastest_hz:
         yield (

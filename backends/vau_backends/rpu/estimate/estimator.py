@@ -11,19 +11,16 @@ from vau.estimate import (
     KernelAsk,
     KernelEstimate,
     OperatingPoint,
-    Reading,
     Silicon,
-    Stage,
     Value,
+    megahertz,
     plural,
 )
 from vau.timeline import Timeline
 from vau_backends.rpu import constants
-from vau_backends.rpu.cycles import Actions, LayerCycles
+from vau_backends.rpu.cycles import Actions
 from vau_backends.rpu.energy import METHOD, Account
 from vau_backends.rpu.estimate.figures import (
-    CORE,
-    DRAM,
     FOUR_DIGITS,
     POINT_KEYS,
     SIX_DIGITS,
@@ -31,18 +28,17 @@ from vau_backends.rpu.estimate.figures import (
     figures,
     kernel_figures,
 )
-from vau_backends.rpu.estimate.layout import KIND, load_of
-from vau_backends.rpu.estimate.load import Load
+from vau_backends.rpu.estimate.laid_out import LaidOut
+from vau_backends.rpu.estimate.layout import KIND, lay_out
 from vau_backends.rpu.estimate.neighbours import neighbours
-from vau_backends.rpu.estimate.notes import MODEL, assumptions, notes
+from vau_backends.rpu.estimate.notes import KERNEL_NOTE, MODEL, assumptions, notes
+from vau_backends.rpu.estimate.readings import readings
 from vau_backends.rpu.estimate.report import chunk_report
-from vau_backends.rpu.form import layer_inputs
-from vau_backends.rpu.schedule.expansion import timeline
+from vau_backends.rpu.estimate.timeline import play
 from vau_backends.rpu.weights import SPEC
 
 KERNELS: Final = ("dense",)
 KERNEL_INSTANCES: Final = ("", "resident")
-MOST_DRAWN: Final = 100  # frames of a timeline, all streams together
 
 
 class RpuEstimator:
@@ -50,23 +46,23 @@ class RpuEstimator:
 
     def estimate(self, ask: Ask) -> Estimate:
         """Count cycles and actions of a call, and turn these into joules of a frame."""
-        load = load_of(ask)
+        found = lay_out(ask)
         return Estimate(
             ask=ask,
-            accelerator=f"{KIND}:{load.form}",
+            accelerator=found.accelerator,
             method=f"{SPEC}, section 6",
-            clock_hz=load.costs.clock_hz,
-            silicon=Silicon(load.chips, "chip"),
-            delay_s=load.delay_s,
-            readings=tuple(_readings(load)),
-            verdict=load.verdict,
-            figures=tuple(figures(load)),
+            clock_hz=found.clock_hz,
+            silicon=Silicon(found.chips, "chip"),
+            delay_s=found.delay_s,
+            readings=tuple(readings(found)),
+            verdict=found.verdict,
+            figures=tuple(figures(found)),
             precision=FOUR_DIGITS,
-            givens=tuple(_givens(load)),
-            stages=tuple(_stages(load)),
-            counts=load.account.actions.by_name(),
-            notes=tuple(notes(load)),
-            contest=_contest(load),
+            givens=tuple(_givens(found)),
+            stages=found.stages,
+            counts=found.account.actions.by_name(),
+            notes=tuple(notes(found)),
+            contest=_contest(found),
             choice=_choice(ask),
             point_keys=POINT_KEYS,
             time_status=TIME,
@@ -92,6 +88,7 @@ class RpuEstimator:
             accelerator=KIND,
             method=METHOD,
             clock_hz=clock_hz,
+            is_extrapolated=not is_published,
             figures=tuple(
                 kernel_figures(account, "calibrated" if is_published else "extrapolated")
             ),
@@ -102,31 +99,16 @@ class RpuEstimator:
         )
 
     def timeline(self, ask: Ask, frames: int) -> Timeline:
-        """Play one chunk: of the frames asked for, or of so many if no more than one was."""
-        load = load_of(ask)
-        frames = frames if ask.chunk_frames == 1 else ask.chunk_frames
-        if frames * ask.streams > MOST_DRAWN:
-            raise ConfigInvalid(
-                f"frames={frames}, streams={ask.streams}: a timeline shows {MOST_DRAWN} frames "
-                "at most, of all streams; ask for less",
-                field="frames",
-            )
-        return timeline(
-            ask.network,
-            load.form,
-            frames,
-            ask.streams,
-            load.costs.clock_hz,
-            dram_bytes_per_s=load.costs.dram_bytes_per_s,
-        )
+        """Play whole calls, one behind the other, until there are so many frames."""
+        return play(lay_out(ask), frames)
 
     def around(self, ask: Ask) -> list[Ask]:
         """List chunks, streams, residencies, bandwidths and clocks for the network.
 
         What is given are clock and bandwidth, of which more is always better.
         """
-        load = load_of(ask)
-        return neighbours(ask, load.costs.clock_hz, load.costs.dram_bytes_per_s)
+        found = lay_out(ask)
+        return neighbours(ask, found.costs.clock_hz, found.costs.dram_bytes_per_s)
 
     def constants(self) -> Sequence[Constant]:
         """List every number of the model."""
@@ -137,56 +119,17 @@ class RpuEstimator:
         return constants.OPERATING_POINTS
 
 
-KERNEL_NOTE: Final = (
-    "The split by components is assumed. Of the design that the abstract compares itself with "
-    f"nothing is known but the ratio: {constants.BASELINE.value / 1e9:.4g} GOPS/W, and no more "
-    "is claimed."
-)
-
-
-def _readings(load: Load) -> Iterator[Reading]:
-    """Yield the energy of a frame at both boundaries, which never mix."""
-    account = load.account
-    streamed = bool(account.actions.dram_bytes)
-    for name, joules, parts, text in (
-        ("system", account.system_j, account.system_parts, "chip and DRAM"),
-        ("core", account.core_j, account.core_parts, "the chip, the published boundary"),
-    ):
-        yield Reading(
-            name=name,
-            joules=load.a_frame(joules),
-            boundary="system" if name == "system" else "core",
-            method=METHOD,
-            status=DRAM if name == "system" and streamed else CORE,
-            text=f"{text}, nothing while idle; the split is assumed",
-            parts=tuple((part, load.a_frame(of_part)) for part, of_part in parts),
-        )
-
-
-def _stages(load: Load) -> Iterator[Stage]:
-    hidden, chunk = load.ask.network.hidden, load.chunk
-    for number, inputs in enumerate(layer_inputs(load.ask.network), start=1):
-        cycles = LayerCycles.of(hidden, inputs, load.form, chunk)
-        macs = Actions.of_layer(hidden, inputs, load.form, chunk).macs // chunk.steps
-        yield Stage(
-            name=f"layer {number}",
-            inputs=inputs,
-            units=hidden,
-            counts=(("macs", macs),),
-            phases=tuple((name, count // chunk.steps) for name, count in cycles.by_phase()),
-        )
-
-
-def _givens(load: Load) -> Iterator[tuple[str, Value]]:
-    ask, form = load.ask, load.form
+def _givens(found: LaidOut) -> Iterator[tuple[str, Value]]:
+    ask, form = found.ask, found.form
     yield from (("residency", form.residency), ("schedule", form.schedule))
-    yield from (("streams", ask.streams), ("T", ask.chunk_frames), ("S", ask.streams))
+    yield "streams", ask.streams
     is_streamed = form.residency == "streamed"
-    yield "dram_gbps", load.costs.dram_bytes_per_s / 1e9 if is_streamed else None
+    yield "dram_gbps", found.costs.dram_bytes_per_s / 1e9 if is_streamed else None
     yield "spec", SPEC
-    yield "extrapolated", load.costs.is_extrapolated
+    yield "extrapolated", True  # the fit was made to the dense kernel, which is no network
+    yield "beyond_publication", found.costs.is_beyond_publication
     yield "assumptions", assumptions()
-    yield "chunk", chunk_report(load)
+    yield "chunk", chunk_report(found)
 
 
 def _choice(ask: Ask) -> str:
@@ -194,11 +137,11 @@ def _choice(ask: Ask) -> str:
     return streams if ask.chunk_frames == 1 else f"{ask.chunk_frames} frames, {streams}"
 
 
-def _contest(load: Load) -> tuple[str, str]:
-    bandwidth = f"DRAM of {load.costs.dram_bytes_per_s / 1e9:g} GB/s"
-    resident = f"resident, {load.chips} chips idealised" if load.chips > 1 else "resident"
-    weights = resident if load.form.residency == "resident" else bandwidth
-    return weights, f"{load.costs.clock_hz / 1e6:.4g} MHz"
+def _contest(found: LaidOut) -> tuple[str, str]:
+    bandwidth = f"DRAM of {found.costs.dram_bytes_per_s / 1e9:g} GB/s"
+    resident = f"resident, {found.chips} chips idealised" if found.chips > 1 else "resident"
+    weights = resident if found.form.residency == "resident" else bandwidth
+    return weights, megahertz(found.clock_hz)
 
 
 ESTIMATOR: Final = RpuEstimator()

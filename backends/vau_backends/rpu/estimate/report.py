@@ -5,21 +5,20 @@ whole: actions first, joules second.
 """
 
 from vau.estimate import Value
-from vau_backends.rpu.cycles import peak_sram_bytes
-from vau_backends.rpu.estimate.load import Load
+from vau_backends.rpu.estimate.laid_out import LaidOut
 from vau_backends.rpu.form import chips_for_residency
 
 
-def chunk_report(load: Load) -> dict[str, Value]:
+def chunk_report(found: LaidOut) -> dict[str, Value]:
     """Return what one call of T frames of each of S streams takes, unrounded.
 
     ``energy_system_j`` is chip and DRAM. What the chip leaks until the next call is beside
     it, for either way of gating, since it is no part of the call.
     """
-    account, actions = load.account, load.account.actions
+    account, actions = found.account, found.account.actions
     return {
-        "frames": load.ask.chunk_frames,
-        "streams": load.ask.streams,
+        "frames": found.ask.chunk_frames,
+        "streams": found.ask.streams,
         "cycles_compute": actions.cycles,
         "cycles_stall": account.stall_cycles,
         "time_s": account.latency_s,
@@ -30,13 +29,13 @@ def chunk_report(load: Load) -> dict[str, Value]:
         "energy_fill_j": dict(account.core_parts)["fill"],
         "energy_dram_j": account.dram_j,
         "energy_system_j": account.system_j,
-        "energy_idle_j": account.idle_j(load.period_s),
-        "energy_idle_power_gated_j": account.idle_j(load.period_s, power_gated=True),
+        "energy_idle_j": account.idle_j(found.period_s),
+        "energy_idle_power_gated_j": account.idle_j(found.period_s, power_gated=True),
         "energy_j": dict(account.system_parts),
         "power_core_w": account.core_w,
         "gops": account.operations_per_s / 1e9,
         "gops_per_w_core": account.operations_per_j / 1e9,
         "bytes_dram": actions.dram_bytes,
-        "peak_sram_bytes": peak_sram_bytes(load.ask.network, load.form, load.chunk),
-        "chips_for_residency": chips_for_residency(load.ask.network),
+        "peak_sram_bytes": found.peak_bytes,
+        "chips_for_residency": chips_for_residency(found.ask.network),
     }

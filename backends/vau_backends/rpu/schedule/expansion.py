@@ -79,16 +79,17 @@ def expand(network: Network, form: Form, chunk: Chunk, arrange: Arrange = list) 
 def timeline(
     network: Network,
     form: Form,
+    *,
     chunk_frames: int,
     streams: int,
     clock_hz: float = CLOCK.value,
-    *,
     dram_bytes_per_s: float = DRAM_BANDWIDTH.value,
 ) -> Timeline:
     """Show one chunk: what each component does in which cycle.
 
-    chunk_frames, streams: 1 or more.
-    Raises ValueError if there is nothing to show, or for a clock that is none.
+    chunk_frames: 1 to CHUNK_FRAMES, of each of one or more streams.
+    Raises ValueError if there is nothing to show, for more frames than a chunk has, and for a
+           clock or bandwidth that cannot be estimated.
     """
     chunk = Chunk.even(chunk_frames, streams)
     if not chunk.frames:

@@ -22,8 +22,8 @@ ALL_GATES: Final = tuple(range(GATES))
 GATE_NAMES: Final = "ifgo"
 
 
-class Stage(NamedTuple):
-    """One part of the element-wise pipeline: it takes ELEMENT_LANES neurons every cycle."""
+class PipelineStage(NamedTuple):
+    """One stage of the element-wise pipeline: it takes ELEMENT_LANES neurons every cycle."""
 
     kind: Kind
     component: str
@@ -32,10 +32,10 @@ class Stage(NamedTuple):
 
 
 PIPELINE: Final = (
-    Stage("gates", "gate tables", 2),
-    Stage("new c", "cell lanes", 4),
-    Stage("tanh(c)", "cell tables", 1),
-    Stage("new h", "output lanes", 2),
+    PipelineStage("gates", "gate tables", 2),
+    PipelineStage("new c", "cell lanes", 4),
+    PipelineStage("tanh(c)", "cell tables", 1),
+    PipelineStage("new h", "output lanes", 2),
 )
 """They follow each other without a break: one cycle to issue, and ELEMENT_STAGES more."""
 

@@ -10,14 +10,18 @@ and ``python -m vau.testing.contract mine`` tries an installed one without any f
 failure ends with the words of the promise that was broken and with where they stand.
 """
 
+import sys
 from pkgutil import iter_modules
 
 try:
     import pytest
 except ImportError as cause:
-    raise ImportError(
+    says = (
         "vau.testing.contract needs pytest, which is not installed; pip install 'vau[testing]'"
-    ) from cause
+    )
+    if sys.argv[0] == "-m":  # __main__ is looked for in here, and can catch nothing yet
+        sys.exit(says)
+    raise ImportError(says) from cause
 else:
     # A failed assert then shows both of its sides, as it does in a file of tests.
     pytest.register_assert_rewrite(
@@ -36,14 +40,14 @@ from vau.testing.contract.tiers import Tiers
 
 
 class BackendContract(
-    Identity,
-    Answers,
-    Independence,
-    Tiers,
-    Snapshots,
-    Slots,
-    Refusals,
-    Costs,
     Factories,
+    Identity,
+    Tiers,
+    Costs,
+    Refusals,
+    Slots,
+    Snapshots,
+    Independence,
+    Answers,  # pytest collects the last one first, and the rest relies on what it tries
 ):
     """All of it. Derive from it, and name what is to be tried; see ``subject.Subject``."""

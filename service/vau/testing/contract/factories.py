@@ -7,7 +7,7 @@ import pytest
 from vau.errors import BackendNotFound, ModelIncompatible, ModelTooLarge
 from vau.model import Model
 from vau.testing.contract.frames import run, some_frames
-from vau.testing.contract.promise import promised
+from vau.testing.contract.promise import granted, promised, refused
 from vau.testing.contract.subject import OTHER_SEED, Case, Opener, Subject
 
 DISCOVERED = "List the ids that could be opened with ``model`` now, the best first."
@@ -24,7 +24,8 @@ class Factories(Subject):
         assert found
         for backend_id in found:
             _, _, instance = backend_id.partition(":")
-            backend = open_backend(instance=instance)
+            with granted(f"opening {backend_id}, which is discovered,"):
+                backend = open_backend(instance=instance)
             assert backend.info.id == backend_id
             backend.close()
 
@@ -33,7 +34,9 @@ class Factories(Subject):
         backend = open_backend()
         backend.close()
         _, _, instance = backend.info.id.partition(":")
-        assert open_backend(instance=instance).info == backend.info
+        with granted(f"opening {backend.info.id} again"):
+            again = open_backend(instance=instance)
+        assert again.info == backend.info
 
     @promised("BackendFactory.discover", "the best first")
     @promised("BackendOptions.instance", "empty lets the factory choose")
@@ -45,12 +48,12 @@ class Factories(Subject):
 
     @promised("BackendFactory.open", "BackendNotFound if ``options.instance`` names none")
     def test_an_instance_that_is_not_there_is_not_found(self, open_backend: Opener) -> None:
-        with pytest.raises(BackendNotFound, match="nonsense"):
+        with refused(BackendNotFound, "nonsense"):
             open_backend(instance="nonsense")
 
     @promised("BackendFactory.open", "ValueError for a slot count below 1")
     def test_a_backend_without_slots_is_refused(self, open_backend: Opener) -> None:
-        with pytest.raises(ValueError, match="slot_count=0"):
+        with refused(ValueError, "slot_count=0"):
             open_backend(slot_count=0)
 
     @pytest.mark.parametrize("other", ["peepholes", "layers"])
@@ -67,9 +70,10 @@ class Factories(Subject):
         )
         model = self.model_of(replace(case.network, **changes), OTHER_SEED)
         if case.factory.discover(model):
-            backend = open_backend(model, instance="")
+            with granted("opening a network for which it is discovered"):
+                backend = open_backend(model, instance="")
             answer = run(backend, backend.open(), some_frames(backend))
             assert answer.log_prob.shape[1] == model.network.classes
         else:
-            with pytest.raises((ModelIncompatible, ModelTooLarge)):
+            with refused((ModelIncompatible, ModelTooLarge)):
                 open_backend(model, instance="")

@@ -38,6 +38,18 @@ def assert_same_bits(found: Result, expected: Result) -> None:
     _assert_equal("inputs", found.inputs, expected.inputs)
 
 
+def assert_other_answer(found: Result, expected: Result, because: str) -> None:
+    """Check that two answers are not the same, and say why they should not be."""
+    if np.array_equal(found.log_prob, expected.log_prob):
+        raise AssertionError(f"log_prob are the same to the bit, though {because}")
+
+
+def assert_same_state(found: bytes, expected: bytes) -> None:
+    """Compare two snapshots of a slot without printing them."""
+    if found != expected:
+        raise AssertionError("the state of the slot is not what it was")
+
+
 def _along_time(parts: list[NDArray[Number] | None]) -> NDArray[Number] | None:
     present = [part for part in parts if part is not None]
     return np.concatenate(present) if present else None
@@ -50,8 +62,11 @@ def _assert_equal(
         assert found is expected, f"{name}: one answer has them, the other has none"
         return
     assert found.shape == expected.shape, f"{name} differ in shape"
-    (frames,) = np.nonzero((found != expected).any(axis=1))
-    assert not len(frames), (
-        f"{name} differ in {len(frames)} of {len(found)} frames, first in frame {frames[0]}: "
-        f"{found[frames[0]]} and not {expected[frames[0]]}"
-    )
+    different = np.argwhere(found != expected)
+    if len(different):
+        frame, column = different[0]
+        # Raised, not asserted: pytest would print both arrays behind these words.
+        raise AssertionError(
+            f"{name} differ in {len(set(different[:, 0]))} of {len(found)} frames, first in "
+            f"[{frame}, {column}]: {found[frame, column]} and not {expected[frame, column]}"
+        )

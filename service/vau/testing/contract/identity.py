@@ -3,7 +3,7 @@
 from vau.backend import Backend, State, Telemetry
 from vau.model import Model
 from vau.testing.contract.frames import run, some_frames
-from vau.testing.contract.promise import promised
+from vau.testing.contract.promise import granted, promised
 from vau.testing.contract.subject import SLOT_COUNT, Subject
 
 
@@ -42,8 +42,12 @@ class Identity(Subject):
 
     @promised("Backend.health", "Say how it fares, without delay.")
     def test_it_is_ready(self, backend: Backend) -> None:
-        assert backend.health().state is State.READY
+        with granted("health"):
+            health = backend.health()
+        assert health.state is State.READY
 
     @promised("Backend.telemetry", "Read the instruments, if there are any, without delay.")
     def test_its_instruments_can_be_read(self, backend: Backend) -> None:
-        assert isinstance(backend.telemetry(), Telemetry)
+        with granted("telemetry"):
+            telemetry = backend.telemetry()
+        assert isinstance(telemetry, Telemetry)

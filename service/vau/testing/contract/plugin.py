@@ -1,14 +1,24 @@
 """What ``installed`` asks pytest's command line: which backends, and what there is to know."""
 
+import traceback
 from dataclasses import asdict
 
 import pytest
 
-from vau.errors import BackendError
-from vau.model import Network
-from vau.registry import factory_of
+from vau.backend import BackendOptions
+from vau.errors import ModelError, VauError
+from vau.model import Model, Network
+from vau.registry import factory_of, open_backend
 from vau.testing.contract import BackendContract
-from vau.testing.contract.subject import NETWORK, check_exceptions, names_of_tests
+from vau.testing.contract.promise import words_of
+from vau.testing.contract.subject import (
+    NETWORK,
+    SLOT_COUNT,
+    check_exceptions,
+    names_of_tests,
+)
+from vau.testing.contract.summary import Summary
+from vau.testing.models import random_model
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,16 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what cannot be meant before any test is run."""
+    """Refuse what cannot be meant or opened, once, before any test is run."""
     if not config.getoption("--backend"):
         raise pytest.UsageError("no backend is named; 'vau backends' lists what is installed")
     try:
         for backend_id in config.getoption("--backend"):
             factory_of(backend_id.partition(":")[0])
-        network_of(config)
         check_exceptions(exceptions_of(config), names_of_tests(BackendContract))
-    except (BackendError, ValueError) as refused:
+        model = random_model(network_of(config))
+    except (VauError, ValueError) as refused:
         raise pytest.UsageError(str(refused)) from refused
+    for backend_id in config.getoption("--backend"):
+        _open_once(backend_id, model)
+    config.pluginmanager.register(Summary())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -54,6 +67,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend_id" in metafunc.fixturenames:
         named = dict.fromkeys(metafunc.config.getoption("--backend"))
         metafunc.parametrize("backend_id", list(named))
+
+
+def _open_once(backend_id: str, model: Model) -> None:
+    """Raise UsageError, in one line, if every test would fail to open it."""
+    try:
+        open_backend(backend_id, model, BackendOptions(slot_count=SLOT_COUNT)).close()
+    except ModelError as refused:
+        says = f"{words_of(refused)}; or name a network that suits it by --network"
+    except VauError as refused:
+        says = words_of(refused)
+    except Exception as cause:  # noqa: BLE001 - it is someone else's code: anything may come
+        place = traceback.extract_tb(cause.__traceback__)[-1]
+        says = f"{words_of(cause)}, in {place.filename}, line {place.lineno}"
+    else:
+        return
+    raise pytest.UsageError(f"{backend_id} cannot be opened. {says}")
 
 
 def network_of(config: pytest.Config) -> Network:

@@ -1,11 +1,9 @@
 """Promises of ``open``, ``release`` and ``close``: who has a place, and for how long."""
 
-import pytest
-
 from vau.backend import Backend, Slot, Work
 from vau.errors import BackendBusy
-from vau.testing.contract.frames import run, some_frames
-from vau.testing.contract.promise import promised
+from vau.testing.contract.frames import assert_same_state, run, some_frames
+from vau.testing.contract.promise import granted, promised, refused
 from vau.testing.contract.subject import SLOT_COUNT, Subject
 
 
@@ -15,10 +13,11 @@ class Slots(Subject):
     @promised("Backend.open", "Raises BackendBusy while every slot is taken.")
     def test_it_is_busy_while_every_slot_is_open(self, backend: Backend) -> None:
         slots = [backend.open() for _ in range(SLOT_COUNT)]
-        with pytest.raises(BackendBusy, match=f"all {SLOT_COUNT} slots"):
+        with refused(BackendBusy, f"all {SLOT_COUNT} slots"):
             backend.open()
         backend.release(slots[2])
-        backend.open()
+        with granted("open, with a slot free again,"):
+            backend.open()
 
     @promised("Slot", "Numbers are never reused.")
     def test_a_slot_number_is_never_used_again(self, backend: Backend) -> None:
@@ -29,7 +28,7 @@ class Slots(Subject):
             seen.add(slot)
             backend.release(slot)
 
-    @promised("Slot", "One recurrent state on the accelerator, for one utterance.")
+    @promised("Backend.run", "Take the frames of each work into its slot")
     def test_slots_come_and_go_without_touching_those_that_stay(self, backend: Backend) -> None:
         frames = some_frames(backend)
         stays = backend.open()
@@ -40,31 +39,35 @@ class Slots(Subject):
             backend.run([Work(slot, frames) for slot in passing])
             for slot in passing:
                 backend.release(slot)
-        assert backend.snapshot(stays) == state
+        assert_same_state(backend.snapshot(stays), state)
 
     @promised("Backend.release", "again, or for a slot never opened, it does nothing")
     def test_releasing_twice_is_harmless(self, backend: Backend) -> None:
         slots = [backend.open() for _ in range(SLOT_COUNT)]
         backend.release(slots[0])
-        backend.release(slots[0])
+        with granted("a second release"):
+            backend.release(slots[0])
         backend.open()
-        with pytest.raises(BackendBusy):
+        with refused(BackendBusy):
             backend.open()
 
     @promised("Backend.release", "again, or for a slot never opened, it does nothing")
     def test_releasing_what_was_never_opened_is_harmless(self, backend: Backend) -> None:
         slots = [backend.open() for _ in range(SLOT_COUNT)]
-        backend.release(Slot(max(slots) + 1))
-        with pytest.raises(BackendBusy):
+        with granted("release, of a slot never opened,"):
+            backend.release(Slot(max(slots) + 1))
+        with refused(BackendBusy):
             backend.open()
 
     @promised("Backend.close", "a second call does nothing")
     @promised("Backend.close", "whatever is asked of it after that raises ValueError")
     def test_closing_twice_is_harmless_and_ends_every_slot(self, backend: Backend) -> None:
         slot, frames = backend.open(), some_frames(backend)
+        run(backend, slot, frames)
         backend.close()
-        backend.close()
-        with pytest.raises(ValueError, match="not open"):
+        with granted("a second close"):
+            backend.close()
+        with refused(ValueError, "not open"):
             run(backend, slot, frames)
-        with pytest.raises(ValueError, match="closed"):
+        with refused(ValueError, "closed"):
             backend.open()

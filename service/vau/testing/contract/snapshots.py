@@ -1,12 +1,10 @@
 """Promises of ``snapshot`` and ``restore``: a state leaves, and comes back as it was."""
 
-import pytest
-
 from vau.backend import Backend
 from vau.errors import BadSnapshot
 from vau.model import Model
-from vau.testing.contract.frames import assert_same_bits, run, some_frames
-from vau.testing.contract.promise import promised
+from vau.testing.contract.frames import assert_same_bits, assert_same_state, run, some_frames
+from vau.testing.contract.promise import granted, promised, refused
 from vau.testing.contract.subject import Opener, Subject
 
 REFUSED = (
@@ -28,7 +26,8 @@ class Snapshots(Subject):
         run(backend, first, frames[:12])
         state = backend.snapshot(first)
         expected = run(backend, first, frames[12:])
-        backend.restore(second, state)
+        with granted("restore"):
+            backend.restore(second, state)
         assert_same_bits(run(backend, second, frames[12:]), expected)
 
     @promised("Backend.restore", "Put a state into the slot.")
@@ -37,8 +36,9 @@ class Snapshots(Subject):
         run(backend, slot, frames)
         state = backend.snapshot(slot)
         expected = run(backend, slot, frames)
-        backend.restore(slot, state)
-        assert backend.snapshot(slot) == state
+        with granted("restore"):
+            backend.restore(slot, state)
+        assert_same_state(backend.snapshot(slot), state)
         assert_same_bits(run(backend, slot, frames), expected)
 
     @promised(
@@ -55,7 +55,8 @@ class Snapshots(Subject):
         backend.close()
         other = open_backend()
         theirs = other.open()
-        other.restore(theirs, state)
+        with granted("restore, in another backend,"):
+            other.restore(theirs, state)
         assert_same_bits(run(other, theirs, frames), expected)
 
     @promised("Backend.restore", REFUSED)
@@ -66,7 +67,7 @@ class Snapshots(Subject):
         state = other.snapshot(other.open())
         other.close()
         backend = open_backend()
-        with pytest.raises(BadSnapshot, match="start anew"):
+        with refused(BadSnapshot, "start anew"):
             backend.restore(backend.open(), state)
 
     @promised("Backend.restore", REFUSED)
@@ -75,9 +76,9 @@ class Snapshots(Subject):
         run(backend, slot, some_frames(backend))
         state = backend.snapshot(slot)
         for bad in _damaged(state):
-            with pytest.raises(BadSnapshot):
+            with refused(BadSnapshot):
                 backend.restore(slot, bad)
-        assert backend.snapshot(slot) == state
+        assert_same_state(backend.snapshot(slot), state)
 
     @promised("Backend.snapshot", NOT_OPEN)
     @promised("Backend.restore", NOT_OPEN)
@@ -85,9 +86,9 @@ class Snapshots(Subject):
         slot = backend.open()
         state = backend.snapshot(slot)
         backend.release(slot)
-        with pytest.raises(ValueError, match="not open"):
+        with refused(ValueError, "not open"):
             backend.snapshot(slot)
-        with pytest.raises(ValueError, match="not open"):
+        with refused(ValueError, "not open"):
             backend.restore(slot, state)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+import numpy as np
 import pytest
 
 from vau.backend import Backend, BackendFactory, BackendOptions
@@ -105,6 +106,12 @@ class Subject:
         reason = case.does_not_apply.get(request.function.__name__)
         if reason is not None:
             pytest.skip(reason)
+
+    @pytest.fixture(autouse=True)
+    def _short_arrays(self) -> Iterator[None]:
+        """Print the corners of an array where a failed assert would print all of it."""
+        with np.printoptions(threshold=3, edgeitems=1):
+            yield
 
     @pytest.fixture
     def model(self, case: Case) -> Model:

@@ -5,7 +5,7 @@ import pytest
 from vau.backend import Backend
 from vau.errors import ConfigInvalid
 from vau.testing.contract.frames import assert_same_bits, run, some_frames
-from vau.testing.contract.promise import promised
+from vau.testing.contract.promise import granted, promised, refused
 from vau.testing.contract.subject import Opener, Subject
 
 
@@ -26,7 +26,8 @@ class Tiers(Subject):
         expected = run(backend, backend.open(), frames)
         backend.close()
         for tier in tiers:
-            other = open_backend(tier=tier)
+            with granted(f"opening tier {tier}"):
+                other = open_backend(tier=tier)
             assert other.info.tier == tier
             assert_same_bits(run(other, other.open(), frames), expected)
             other.close()
@@ -37,5 +38,5 @@ class Tiers(Subject):
         backend.close()
         if not backend.info.tiers:
             pytest.skip("there is no choice of tiers")
-        with pytest.raises(ConfigInvalid, match="nonsense"):
+        with refused(ConfigInvalid, "nonsense"):
             open_backend(tier="nonsense")

@@ -1,0 +1,129 @@
+"""What a bench of the server is to measure, and what it measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from vau.errors import ConfigInvalid
+from vau.load.figures import LoadRun
+from vau.load.page import Scrape
+
+Side = Literal["off", "on"]
+"""Without shadows, or with them."""
+
+RUN_S: Final = 4.0  # enough for a p99, and short: what disturbs a run spoils one pair of many
+LEAST_PAIRS: Final = 2
+LEAST_CHUNKS: Final = 10  # of a stream in a run
+HALF: Final = 2  # what is sustained is divided by it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchPlan:
+    """What to measure. Raises ConfigInvalid if it cannot be meant."""
+
+    file: Path
+    server: str
+    """One that runs already; empty to start what is measured."""
+
+    model: str
+    backend: str
+    streams: int | None
+    """None to find out how many are sustained, and take half."""
+
+    chunk_ms: int
+    duration_s: float
+    """Of load on each side, all runs together; with shadows at most so long."""
+
+    seed: int
+    shadows: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.shadows and self.server:
+            raise ConfigInvalid(
+                "--shadow compares two servers of its own, with shadows and without, and "
+                f"--server names {self.server}; leave out one of the two",
+                field="shadow",
+            )
+        if self.run_s < LEAST_CHUNKS * self.chunk_s:
+            raise ConfigInvalid(
+                f"duration: {self.duration_s:g} s are {self.most_pairs} runs of "
+                f"{self.run_s:g} s, which hold fewer than {LEAST_CHUNKS} chunks of "
+                f"{self.chunk_ms} ms; measure longer, or shorter chunks",
+                field="duration",
+            )
+
+    @property
+    def chunk_s(self) -> float:
+        """Seconds of audio in a chunk."""
+        return self.chunk_ms / 1e3
+
+    @property
+    def most_pairs(self) -> int:
+        """Runs on each side, if none is spared."""
+        return max(LEAST_PAIRS, round(self.duration_s / RUN_S))
+
+    @property
+    def run_s(self) -> float:
+        """How long one of them lasts."""
+        return self.duration_s / self.most_pairs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One load of the search."""
+
+    streams: int
+    p99_ms: float
+    lag_growth_ms: float
+    refused_streams: int
+    is_sustained: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """The most streams that were sustained."""
+
+    streams: int
+    is_a_bound: bool
+    """As many as were tried at most: there may be more."""
+
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredEngine:
+    """What served."""
+
+    model: str
+    backend: str
+    tier: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SideRun:
+    """A run, and whether shadows heard it."""
+
+    side: Side
+    run: LoadRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """All that was measured."""
+
+    plan: BenchPlan
+    engine: MeasuredEngine
+    capacity: Capacity | None
+    """None if the number of streams was given."""
+
+    streams: int
+    runs: tuple[SideRun, ...]
+    """In the order in which they ran: pairs, each with both sides if there are shadows."""
+
+    shadow_page: Scrape | None
+    """What the server with shadows said of itself at the end."""
+
+    def of(self, side: Side) -> tuple[LoadRun, ...]:
+        """Return the runs of one side; the first of one and of the other are a pair."""
+        return tuple(each.run for each in self.runs if each.side == side)

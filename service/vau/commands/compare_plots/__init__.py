@@ -1,5 +1,0 @@
-"""One file through several backends, as a picture."""
-
-from vau.commands.compare_plots.figure import comparison_figure, draw
-
-__all__ = ["comparison_figure", "draw"]

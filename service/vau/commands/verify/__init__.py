@@ -1,0 +1,1 @@
+"""Whether a recording still gives its bits: ``plan`` replays it, the rest says what differs."""
