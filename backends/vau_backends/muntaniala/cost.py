@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from vau.backend import Cost, Energy
-from vau.estimate import RATES, is_rate
+from vau.estimate import rate_fault
 from vau_backends.muntaniala import constants
 from vau_backends.muntaniala.array import Tiling
 from vau_backends.muntaniala.cycles import Actions, LayerCycles
@@ -35,12 +35,8 @@ class CostModel:
 
     def __init__(self, tilings: Sequence[Tiling], clock_hz: float) -> None:
         """Count the cycles. Raises ValueError for a clock outside ``vau.estimate.RATES``."""
-        if not is_rate("clock_hz", clock_hz):
-            least, most, unit, noun = RATES["clock_hz"]
-            raise ValueError(
-                f"clock_hz={clock_hz:g} is outside {least:g} to {most:g} {unit}, the {noun} "
-                "that can be estimated"
-            )
+        if fault := rate_fault("clock_hz", clock_hz):
+            raise ValueError(fault)
         self.clock_hz = clock_hz
         self.tilings = tuple(tilings)
         self.layers = tuple(LayerCycles.of(tiling) for tiling in tilings)

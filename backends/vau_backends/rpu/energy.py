@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from vau.estimate import RATES, is_rate
+from vau.estimate import rate_fault
 from vau_backends.rpu import constants
 from vau_backends.rpu.cycles import Actions
 
@@ -93,12 +93,8 @@ class Account:
 
     def __post_init__(self) -> None:
         for name in ("clock_hz", "dram_bytes_per_s"):
-            value, (least, most, unit, noun) = getattr(self, name), RATES[name]
-            if not is_rate(name, value):
-                raise ValueError(
-                    f"{name}={value:g} is outside {least:g} to {most:g} {unit}, the {noun} "
-                    "that can be estimated"
-                )
+            if fault := rate_fault(name, getattr(self, name)):
+                raise ValueError(fault)
 
     @property
     def compute_s(self) -> float:

@@ -24,6 +24,7 @@ from vau.estimate.ask import (
     Reload,
     Residency,
     is_rate,
+    rate_fault,
     refuse_what_is_foreign,
 )
 from vau.estimate.clock import CLOCK_DIGITS, clock_hz_of, megahertz
@@ -79,6 +80,7 @@ __all__ = [
     "mean_w",
     "megahertz",
     "plural",
+    "rate_fault",
     "refuse_what_is_foreign",
     "streams_that_fit",
     "utilisation",

@@ -139,6 +139,17 @@ def is_rate(name: str, value: float) -> bool:
     return RATES[name].least <= value <= RATES[name].most
 
 
+def rate_fault(name: str, value: float) -> str:
+    """Say what is wrong with a value of a field in RATES; empty if nothing is."""
+    if is_rate(name, value):
+        return ""
+    least, most, unit, noun = RATES[name]
+    return (
+        f"{name}={value:g} is outside {least:g} to {most:g} {unit}, the {noun} that can be "
+        "estimated"
+    )
+
+
 def _refuse_more_than_most(name: str, value: int) -> None:
     if value > MOST[name]:
         raise ConfigInvalid(
@@ -149,10 +160,5 @@ def _refuse_more_than_most(name: str, value: int) -> None:
 
 
 def _check_rate(name: str, value: float | None) -> None:
-    if value is not None and not is_rate(name, value):
-        least, most, unit, noun = RATES[name]
-        raise ConfigInvalid(
-            f"{name}={value:g} is outside {least:g} to {most:g} {unit}, the {noun} that are "
-            "estimated; ask for one of these",
-            field=name,
-        )
+    if value is not None and (fault := rate_fault(name, value)):
+        raise ConfigInvalid(f"{fault}; ask for one of these", field=name)
