@@ -21,6 +21,7 @@ from rich.console import Console
 
 from vau import errors
 from vau.commands import flags
+from vau.commands.flags import asking, engines, estimating, files, measuring, serving
 from vau.errors import VauError
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
@@ -122,21 +123,21 @@ def vau(
 @app.command()
 def serve(
     *,
-    listen: flags.Listen = flags.DEFAULT_SERVER,
-    metrics_listen: flags.MetricsListen = "127.0.0.1:9464",
-    model: flags.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
-    backend: flags.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
-    shadow: flags.Shadows = [],  # noqa: B006
-    shadow_share: flags.ShadowShare = 1.0,
-    max_streams: flags.MaxStreams = 64,
-    max_audio_message: flags.MaxAudioMessage = 64 << 10,
-    max_unary_audio: flags.MaxUnaryAudio = 60.0,
-    max_lag: flags.MaxLag = 2.05,
-    config_timeout: flags.ConfigTimeout = 10.0,
-    drain_grace: flags.DrainGrace = 30.0,
-    keepalive: flags.Keepalive = 30.0,
-    insecure: flags.Insecure = False,
-    build: flags.Build = "",
+    listen: serving.Listen = flags.DEFAULT_SERVER,
+    metrics_listen: serving.MetricsListen = "127.0.0.1:9464",
+    model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
+    backend: serving.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
+    shadow: serving.Shadows = [],  # noqa: B006
+    shadow_share: serving.ShadowShare = 1.0,
+    max_streams: serving.MaxStreams = 64,
+    max_audio_message: serving.MaxAudioMessage = 64 << 10,
+    max_unary_audio: serving.MaxUnaryAudio = 60.0,
+    max_lag: serving.MaxLag = 2.05,
+    config_timeout: serving.ConfigTimeout = 10.0,
+    drain_grace: serving.DrainGrace = 30.0,
+    keepalive: serving.Keepalive = 30.0,
+    insecure: serving.Insecure = False,
+    build: serving.Build = "",
     _config: flags.Config = None,
 ) -> None:
     """Run the server.
@@ -196,20 +197,20 @@ ListDevices = Annotated[
 @app.command()
 def stream(
     *,
-    file: flags.FileOrPipe = "",
-    server: flags.Server = flags.DEFAULT_SERVER,
-    mic: flags.Mic = False,
-    device: flags.Device = "",
+    file: files.FileOrPipe = "",
+    server: asking.Server = flags.DEFAULT_SERVER,
+    mic: asking.Mic = False,
+    device: asking.Device = "",
     _list_devices: ListDevices = False,
-    model: flags.ServedModel = "",
-    backend: flags.ServedBackend = "",
-    channel: flags.Channel = "mix",
-    decoder: flags.Decoder = "viterbi",
-    chunk_ms: flags.ChunkMs = 100,
-    pace: flags.Pace = True,
-    out: flags.Out = None,
-    formats: flags.Formats = "jsonl",
-    logits: flags.Logits = False,
+    model: engines.ServedModel = "",
+    backend: engines.ServedBackend = "",
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    chunk_ms: asking.ChunkMs = 100,
+    pace: asking.Pace = True,
+    out: files.Out = None,
+    formats: files.Formats = "jsonl",
+    logits: files.Logits = False,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -243,16 +244,16 @@ def stream(
 def transcribe(
     context: typer.Context,
     *,
-    paths: flags.Paths,
-    server: flags.Server = "",
-    model: flags.Model = "",
-    backend: flags.Backend = "",
-    channel: flags.Channel = "mix",
-    decoder: flags.Decoder = "viterbi",
-    out: flags.Out = None,
-    formats: flags.Formats = "jsonl",
-    logits: flags.Logits = False,
-    jobs: flags.Jobs = None,
+    paths: files.Paths,
+    server: asking.Server = "",
+    model: engines.Model = "",
+    backend: engines.Backend = "",
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    out: files.Out = None,
+    formats: files.Formats = "jsonl",
+    logits: files.Logits = False,
+    jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
     """Turn files and folders into phonemes or posteriors.
@@ -266,7 +267,7 @@ def transcribe(
     from vau.transcript import Output
 
     plan = verb.TranscribePlan(
-        **flags.engine(context, model, backend),
+        **engines.engine(context, model, backend),
         server=server,
         jobs=jobs or core_count(),
         channel=channel,
@@ -286,23 +287,23 @@ def transcribe(
 def evaluate(
     context: typer.Context,
     *,
-    manifest: flags.Manifest,
-    split: flags.Split = "",
-    limit: flags.Limit = None,
-    server: flags.Server = "",
-    model: flags.Model = "",
-    backend: flags.Backend = "",
-    decoder: flags.Decoder = "viterbi",
-    jobs: flags.Jobs = None,
-    noise_db: flags.NoiseDb = None,
-    noise: flags.Noise = None,
-    band: flags.Band = None,
-    clip: flags.Clip = 0.0,
-    gain_db: flags.GainDb = 0.0,
-    matrix: flags.Matrix = False,
-    peer: flags.Peers = [],  # noqa: B006 - typer copies it
-    plots: flags.Plots = None,
-    page: flags.Page = None,
+    manifest: files.Manifest,
+    split: measuring.Split = "",
+    limit: measuring.Limit = None,
+    server: asking.Server = "",
+    model: engines.Model = "",
+    backend: engines.Backend = "",
+    decoder: engines.Decoder = "viterbi",
+    jobs: engines.Jobs = None,
+    noise_db: measuring.NoiseDb = None,
+    noise: measuring.Noise = None,
+    band: measuring.Band = None,
+    clip: measuring.Clip = 0.0,
+    gain_db: measuring.GainDb = 0.0,
+    matrix: measuring.Matrix = False,
+    peer: measuring.Peers = [],  # noqa: B006 - typer copies it
+    plots: measuring.Plots = None,
+    page: measuring.Page = None,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -329,7 +330,7 @@ def evaluate(
         manifest=manifest,
         split=split,
         limit=limit,
-        **flags.engine(context, model, backend),
+        **engines.engine(context, model, backend),
         server=server,
         decoder=decoder,
         jobs=jobs or core_count(),
@@ -356,13 +357,13 @@ def evaluate(
 def verify(
     context: typer.Context,
     *,
-    recording: flags.Recording,
-    transcript: flags.Transcript = None,
-    digest: flags.Digest = "",
-    tier: flags.Tier = "all",
-    model: flags.ReplayedModel = "",
-    backend: flags.ReplayedBackend = "",
-    channel: flags.Channel = "mix",
+    recording: files.Recording,
+    transcript: files.Transcript = None,
+    digest: measuring.Digest = "",
+    tier: measuring.Tier = "all",
+    model: engines.ReplayedModel = "",
+    backend: engines.ReplayedBackend = "",
+    channel: files.Channel = "mix",
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> int:
@@ -380,7 +381,7 @@ def verify(
     plan = verb.VerifyPlan(
         recording=recording,
         claim=claim,
-        **flags.replayed(context, given, {"model": claim.model, "backend": claim.backend}),
+        **engines.replayed(context, given, {"model": claim.model, "backend": claim.backend}),
         tier=tier,
         channel=channel,
     )
@@ -392,17 +393,17 @@ def verify(
 @app.command()
 def compare(
     *,
-    files: flags.Files,
-    backends: flags.ComparedBackends,
-    manifest: flags.KnownLabels = None,
-    model: flags.Model = flags.DEFAULT_MODEL,
-    channel: flags.Channel = "mix",
-    decoder: flags.Decoder = "viterbi",
-    chunk_ms: flags.CallMs = 100,
-    tolerance: flags.Tolerance = 0.1,
-    strict: flags.Strict = False,
-    plot: flags.Plot = None,
-    plot_file: flags.PlotFile = None,
+    files: files.Files,
+    backends: measuring.ComparedBackends,
+    manifest: measuring.KnownLabels = None,
+    model: engines.Model = flags.DEFAULT_MODEL,
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    chunk_ms: measuring.CallMs = 100,
+    tolerance: measuring.Tolerance = 0.1,
+    strict: measuring.Strict = False,
+    plot: measuring.Plot = None,
+    plot_file: measuring.PlotFile = None,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> int:
@@ -446,26 +447,26 @@ def compare(
 def estimate(
     context: typer.Context,
     *,
-    layers: flags.Layers = None,
-    hidden: flags.Hidden = None,
-    inputs: flags.Inputs = 123,
-    model: flags.Model = "",
-    backend: flags.EstimatedBackends = [flags.DEFAULT_BACKEND],  # noqa: B006 - typer copies it
-    array: flags.Array = "",
-    clock_mhz: flags.ClockMhz = None,
-    operating_point: flags.OperatingPoint = "",
-    streams: flags.Streams = 1,
-    dies: flags.Dies = None,
-    reload: flags.Reload = "parallel",
-    chunk_frames: flags.ChunkFrames = 1,
-    resident: flags.Resident = None,
-    dram_gbps: flags.DramGbps = None,
-    reuse_credit: flags.ReuseCredit = False,
-    kernel: flags.Kernel = None,
-    constants: flags.Constants = False,
-    sweep: flags.Sweep = None,
-    timeline: flags.Timeline = None,
-    frames: flags.Frames = 3,
+    layers: estimating.Layers = None,
+    hidden: estimating.Hidden = None,
+    inputs: estimating.Inputs = 123,
+    model: engines.Model = "",
+    backend: estimating.EstimatedBackends = [flags.DEFAULT_BACKEND],  # noqa: B006 - typer copies it
+    array: estimating.Array = "",
+    clock_mhz: estimating.ClockMhz = None,
+    operating_point: estimating.OperatingPoint = "",
+    streams: estimating.Streams = 1,
+    dies: estimating.Dies = None,
+    reload: estimating.Reload = "parallel",
+    chunk_frames: estimating.ChunkFrames = 1,
+    resident: estimating.Resident = None,
+    dram_gbps: estimating.DramGbps = None,
+    reuse_credit: estimating.ReuseCredit = False,
+    kernel: estimating.Kernel = None,
+    constants: estimating.Constants = False,
+    sweep: estimating.Sweep = None,
+    timeline: estimating.Timeline = None,
+    frames: estimating.Frames = 3,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -483,13 +484,13 @@ def estimate(
         print(verb.constants_text(verb.only(asked, "constants")[0], as_json=as_json))
         return
     if kernel:
-        flags.refuse_beside_kernel(context)
+        estimating.refuse_beside_kernel(context)
         estimator, instance = verb.only(asked, "kernel")
         dense = KernelAsk(kernel=kernel, instance=instance, clock_hz=clock_hz)
         print(verb.kernel_text(estimator, dense, as_json=as_json))
         return
     outputs = verb.Outputs(sweep=sweep, timeline=timeline, frames=frames, as_json=as_json)
-    name, (layers, hidden) = flags.shape(context, model, (layers, hidden))
+    name, (layers, hidden) = estimating.shape(context, model, (layers, hidden))
     ask = Ask(
         network=verb.network_of(layers, hidden, inputs, name),
         clock_hz=clock_hz,
@@ -513,10 +514,10 @@ def estimate(
 @app.command()
 def features(
     *,
-    file: flags.File,
-    out: flags.FeatureOut,
-    kind: flags.FeatureKind = "fbank",
-    channel: flags.Channel = "mix",
+    file: files.File,
+    out: files.FeatureOut,
+    kind: files.FeatureKind = "fbank",
+    channel: files.Channel = "mix",
     _config: flags.Config = None,
 ) -> None:
     """Write the features of a file into an npz, as a model would get them."""
@@ -529,8 +530,8 @@ def features(
 @app.command()
 def backends(
     *,
-    server: flags.ServerToAsk = "",
-    model: flags.Model = flags.DEFAULT_MODEL,
+    server: asking.ServerToAsk = "",
+    model: engines.Model = flags.DEFAULT_MODEL,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -553,11 +554,11 @@ def backends(
 @app.command()
 def demo(
     *,
-    file: flags.MaybeFile = None,
-    model: flags.Model = flags.DEFAULT_MODEL,
-    backend: flags.Backend = flags.DEFAULT_BACKEND,
-    chunk_ms: flags.ChunkMs = 20,
-    pace: flags.Pace = True,
+    file: files.MaybeFile = None,
+    model: engines.Model = flags.DEFAULT_MODEL,
+    backend: engines.Backend = flags.DEFAULT_BACKEND,
+    chunk_ms: asking.ChunkMs = 20,
+    pace: asking.Pace = True,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -596,16 +597,16 @@ app.add_typer(bench, name="bench")
 def bench_serve(
     context: typer.Context,
     *,
-    ids: flags.ShadowIds = None,
-    shadow: flags.CompareShadows = False,
-    file: flags.LoadFile = None,
-    server: flags.LoadServer = "",
-    model: flags.Model = "",
-    backend: flags.Backend = "",
-    streams: flags.LoadStreams = "auto",
-    chunk_ms: flags.ChunkMs = 100,
-    duration: flags.Duration = 80.0,
-    seed: flags.Seed = 0,
+    ids: measuring.ShadowIds = None,
+    shadow: measuring.CompareShadows = False,
+    file: measuring.LoadFile = None,
+    server: asking.LoadServer = "",
+    model: engines.Model = "",
+    backend: engines.Backend = "",
+    streams: measuring.LoadStreams = "auto",
+    chunk_ms: asking.ChunkMs = 100,
+    duration: measuring.Duration = 80.0,
+    seed: measuring.Seed = 0,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
@@ -625,7 +626,7 @@ def bench_serve(
     plan = BenchPlan(
         file=file or default_clip(),
         server=server,
-        **flags.engine(context, model, backend),
+        **engines.engine(context, model, backend),
         streams=streams,
         chunk_ms=chunk_ms,
         duration_s=duration,

@@ -1,0 +1,107 @@
+"""Flags, and the two other ways to give one.
+
+``--max-streams`` is VAU_MAX_STREAMS in the environment and ``max-streams`` in the TOML file
+of ``--config``, in every command that has it. The command line goes before the environment,
+that before the file. Neither of them names a server's models or backends: there they would
+mean something else than on this machine.
+
+Here is what every flag is made of; the modules of this package hold them by subject.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+DEFAULT_MODEL: Final = "munt-3x384"
+DEFAULT_BACKEND: Final = "muntaniala"
+DEFAULT_SERVER: Final = "127.0.0.1:50051"
+DEFAULT_SHADOWS: Final = ("rpu",)
+
+
+def flag(name: str, help_text: str, **more: Any) -> Any:  # noqa: ANN401 - so is typer.Option
+    """Return an option with its environment variable; ``negative`` names its opposite."""
+    negative = more.pop("negative", "")
+    names = (name, negative) if negative else (name,)
+    declared = ("/".join(names),)
+    envvar = variable(name) if more.pop("elsewhere", True) else None
+    return typer.Option(*declared, envvar=envvar, show_envvar=False, help=help_text, **more)
+
+
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Tell whether a flag stands on the command line."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a flag: ``--chunk-ms`` is VAU_CHUNK_MS."""
+    return "VAU_" + name.removeprefix("--").replace("-", "_").upper()
+
+
+def _load(context: typer.Context, file: Path | None) -> Path | None:
+    """Take the values of a TOML file as the defaults of the command."""
+    if file is None or context.resilient_parsing:
+        return file
+    try:
+        with file.open("rb") as opened:
+            values = tomllib.load(opened)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+        reason = getattr(cause, "strerror", None) or cause
+        raise typer.BadParameter(f"{file}: {reason}") from cause
+    known = {name for command in _siblings(context) for name in _settings(command)}
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise typer.BadParameter(
+            f"{file}: no flag is called {', '.join(unknown)}; "
+            f"there are {', '.join(sorted(known))}"
+        )
+    context.default_map = {
+        parameter.name: [values[name]] if _wants_list(parameter, values[name]) else values[name]
+        for name, parameter in _settings(context.command).items()
+        if name in values
+    }
+    return file
+
+
+def _siblings(context: typer.Context) -> list[Any]:
+    """Return all commands, those of groups too: one file may serve them all."""
+    return list(_commands(context.find_root().command))
+
+
+def _commands(command: Any) -> Iterator[Any]:  # noqa: ANN401 - typer does not export the type
+    """Yield a command, or those of a group at any depth."""
+    if not hasattr(command, "commands"):
+        yield command
+    for each in getattr(command, "commands", {}).values():
+        yield from _commands(each)
+
+
+def _wants_list(parameter: Any, value: object) -> bool:  # noqa: ANN401
+    return parameter.multiple and not isinstance(value, list)
+
+
+def _settings(command: Any) -> dict[str, Any]:  # noqa: ANN401 - typer does not export the type
+    """Return the options of a command by their names in a file."""
+    return {
+        name.removeprefix("--"): parameter
+        for parameter in command.params
+        if parameter.param_type_name == "option" and parameter.envvar
+        for name in parameter.opts[:1]
+        if name != "--config"
+    }
+
+
+Config = Annotated[
+    Path | None,
+    flag(
+        "--config",
+        "TOML file with any of these flags, without their dashes.",
+        is_eager=True,
+        callback=_load,
+        metavar="TOML",
+    ),
+]
+Json = Annotated[bool, flag("--json", "Write JSON for programs.")]

@@ -1,0 +1,38 @@
+"""Flags of a client: which server, and how audio gets there."""
+
+from typing import Annotated
+
+from vau.commands.flags import flag
+
+Server = Annotated[
+    str,
+    flag("--server", "Send the audio to this server.", metavar="HOST:PORT"),
+]
+ServerToAsk = Annotated[
+    str,
+    flag("--server", "Ask this server, not this machine.", metavar="HOST:PORT"),
+]
+ChunkMs = Annotated[
+    int,
+    flag("--chunk-ms", "Audio in one message, milliseconds.", min=1, max=2000, metavar="MS"),
+]
+Pace = Annotated[
+    bool,
+    flag(
+        "--pace",
+        "Send as fast as someone speaks, or as fast as possible.",
+        negative="--no-pace",
+    ),
+]
+Mic = Annotated[bool, flag("--mic", "Listen to a microphone; Ctrl-C ends it.")]
+Device = Annotated[
+    str, flag("--device", "Microphone, by number or part of its name.", metavar="NAME|N")
+]
+LoadServer = Annotated[
+    str,
+    flag(
+        "--server",
+        "Measure this server; without it, one that is started here.",
+        metavar="HOST:PORT",
+    ),
+]

@@ -1,0 +1,108 @@
+"""Flags that say what computes: models, backends, the search for phonemes."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from vau.commands.flags import DEFAULT_BACKEND, DEFAULT_MODEL, flag, is_typed
+
+
+def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
+    """Return the model and backend of a command that may use a server.
+
+    On a server only the command line names them, and empty means the server's first: the
+    environment and the file say what to take on this machine, where empty has its default.
+    """
+    if not context.params["server"]:
+        return {"model": model or DEFAULT_MODEL, "backend": backend or DEFAULT_BACKEND}
+    return {
+        name: value if is_typed(context, name) else ""
+        for name, value in (("model", model), ("backend", backend))
+    }
+
+
+def replayed(
+    context: typer.Context, given: dict[str, str], claimed: dict[str, str]
+) -> dict[str, str]:
+    """Return the model and backend of a command that does again what a transcript tells of.
+
+    given, claimed: by name. The transcript's own means go before what environment and file
+                    say of this machine, and the command line before all of them.
+    """
+    default = {"model": DEFAULT_MODEL, "backend": DEFAULT_BACKEND}
+    return {
+        name: (value if is_typed(context, name) else claimed[name] or value) or default[name]
+        for name, value in given.items()
+    }
+
+
+Model = Annotated[
+    str,
+    flag(
+        "--model",
+        "Shipped model, or the folder of one.",
+        metavar="NAME|DIR",
+        show_default=DEFAULT_MODEL,
+    ),
+]
+Backend = Annotated[
+    str,
+    flag(
+        "--backend",
+        "Accelerator: see 'vau backends'.",
+        metavar="KIND[:INSTANCE]",
+        show_default=DEFAULT_BACKEND,
+    ),
+]
+ServedModel = Annotated[
+    str,
+    flag(
+        "--model",
+        "One of the server's models.",
+        metavar="NAME",
+        show_default="its first",
+        elsewhere=False,
+    ),
+]
+ServedBackend = Annotated[
+    str,
+    flag(
+        "--backend",
+        "One of the server's backends.",
+        metavar="ID",
+        show_default="its first",
+        elsewhere=False,
+    ),
+]
+ReplayedModel = Annotated[
+    str,
+    flag(
+        "--model",
+        "Shipped model, or the folder of one.",
+        metavar="NAME|DIR",
+        show_default="the transcript's",
+    ),
+]
+ReplayedBackend = Annotated[
+    str,
+    flag(
+        "--backend",
+        "Accelerator: see 'vau backends'.",
+        metavar="KIND[:INSTANCE]",
+        show_default="the transcript's",
+    ),
+]
+Decoder = Annotated[
+    Literal["viterbi", "greedy"],
+    flag("--decoder", "A search, or the best phoneme of each frame."),
+]
+Jobs = Annotated[
+    int | None,
+    flag(
+        "--jobs",
+        "Processes here, or streams at a time on a server.",
+        min=1,
+        metavar="N",
+        show_default="one per core",
+    ),
+]

@@ -1,0 +1,83 @@
+"""Flags and arguments that name files, and what is in them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from vau.commands.flags import flag
+
+
+def _channel(text: str) -> int | str:
+    if text == "mix":
+        return text
+    if text.isascii() and text.isdecimal() and int(text):
+        return int(text)
+    raise typer.BadParameter(f"{text!r} is neither a channel, the first is 1, nor 'mix'")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in ("jsonl", "npz"):
+            raise typer.BadParameter(f"{name!r} is neither 'jsonl' nor 'npz'")
+    return names
+
+
+Channel = Annotated[
+    Any,
+    flag(
+        "--channel",
+        "Which channel of a file to take, or the mean of all.",
+        parser=_channel,
+        metavar="N|mix",
+    ),
+]
+Out = Annotated[
+    Path | None, flag("--out", "Write transcripts into this folder.", metavar="DIR")
+]
+Formats = Annotated[
+    Any,
+    flag(
+        "--format",
+        "jsonl: phonemes with times. npz: posteriors.",
+        parser=_formats,
+        metavar="jsonl,npz",
+    ),
+]
+Logits = Annotated[
+    bool, flag("--logits", "Put exact integer logits into npz, not log posteriors.")
+]
+Manifest = Annotated[
+    Path,
+    flag(
+        "--manifest",
+        "TSV with the columns utt, path and phones; split, speaker, gender if it has them.",
+        metavar="TSV",
+    ),
+]
+FeatureKind = Annotated[
+    Literal["fbank", "mfcc"],
+    flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),
+]
+FeatureOut = Annotated[Path, flag("--out", "File to write.", metavar="NPZ")]
+Transcript = Annotated[
+    Path | None,
+    typer.Argument(metavar="TRANSCRIPT", help="What --out wrote of it, as jsonl."),
+]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="Audio files.")]
+Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Audio file.")]
+MaybeFile = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
+]
+FileOrPipe = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE|-", help="Audio file, or - for raw s16le 16 kHz mono on stdin."
+    ),
+]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
+]

@@ -1,0 +1,60 @@
+"""Flags of ``vau serve``: where it listens, what it serves and what it allows."""
+
+from typing import Annotated
+
+from vau.commands.flags import flag
+
+Listen = Annotated[
+    str,
+    flag("--listen", "Where gRPC listens; port 0 takes a free one.", metavar="HOST:PORT"),
+]
+MetricsListen = Annotated[
+    str,
+    flag("--metrics-listen", "Where Prometheus reads /metrics.", metavar="HOST:PORT"),
+]
+Models = Annotated[
+    list[str],
+    flag("--model", "Shipped model, or the folder of one; repeatable.", metavar="NAME|DIR"),
+]
+Backends = Annotated[
+    list[str],
+    flag("--backend", "Accelerator to open; repeatable.", metavar="KIND[:INSTANCE]"),
+]
+Shadows = Annotated[
+    list[str],
+    flag(
+        "--shadow",
+        "Accelerator that hears the same, for the metrics alone; repeatable.",
+        metavar="KIND[:INSTANCE]",
+        show_default=False,
+    ),
+]
+ShadowShare = Annotated[
+    float,
+    flag("--shadow-share", "Part of the streams that shadows hear unasked.", metavar="0..1"),
+]
+MaxStreams = Annotated[
+    int, flag("--max-streams", "Streams at a time; more are refused.", min=1, metavar="N")
+]
+MaxAudioMessage = Annotated[
+    int, flag("--max-audio-message", "Bytes of audio in a message.", min=2, metavar="BYTES")
+]
+MaxUnaryAudio = Annotated[
+    float, flag("--max-unary-audio", "Audio in one Recognize call.", metavar="SECONDS")
+]
+MaxLag = Annotated[
+    float, flag("--max-lag", "Audio that may wait for its answer.", metavar="SECONDS")
+]
+ConfigTimeout = Annotated[
+    float, flag("--config-timeout", "How long a stream may say nothing.", metavar="SECONDS")
+]
+DrainGrace = Annotated[
+    float, flag("--drain-grace", "What live streams get after SIGTERM.", metavar="SECONDS")
+]
+Keepalive = Annotated[
+    float, flag("--keepalive", "Silence before a connection is tested.", metavar="SECONDS")
+]
+Build = Annotated[
+    str, flag("--build", "What to call this build: a revision, an image.", metavar="TEXT")
+]
+Insecure = Annotated[bool, flag("--insecure", "Allow plaintext that other machines can reach.")]
