@@ -51,6 +51,7 @@ FLOORS: Final = (
     {
         "vau.audio",
         "vau.comparison",
+        "vau.door",
         "vau.logs",
         "vau.pictures",
         "vau.wire.status",  # shared by both ends of a wire

@@ -68,6 +68,9 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_unshared_memory_bytes": ("counter", "backend", ""),
     "vau_backend_state": ("gauge", "backend state", ""),
     "vau_saturations": ("counter", "backend layer", ""),
+    "vau_auth_failures": ("counter", "reason", ""),
+    "vau_door_reloads": ("counter", "file outcome", ""),
+    "vau_tls_certificate_expiry_timestamp_seconds": ("gauge", "file", ""),
     "vau_build_info": ("gauge", "version build", ""),
     "vau_model_info": ("gauge", "model digest backend", ""),
 }

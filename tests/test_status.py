@@ -22,6 +22,7 @@ from vau.errors import (
     CapabilityMissing,
     ConfigInvalid,
     ModelNotFound,
+    QuotaExceeded,
     SlotsExhausted,
     Unreachable,
     VauError,
@@ -69,6 +70,9 @@ def test_every_class_of_error_has_a_row_of_its_own(kind: type[VauError]) -> None
         (errors.CapabilityMissing, "FAILED_PRECONDITION", "CAPABILITY_MISSING"),
         (errors.SlotsExhausted, "RESOURCE_EXHAUSTED", "STREAM_SLOTS_EXHAUSTED"),
         (errors.BackendBusy, "RESOURCE_EXHAUSTED", "BACKEND_BUSY"),
+        (errors.AuthRequired, "UNAUTHENTICATED", "AUTH_REQUIRED"),
+        (errors.AuthForbidden, "PERMISSION_DENIED", "AUTH_FORBIDDEN"),
+        (errors.QuotaExceeded, "RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED"),
         (errors.BackendFault, "UNAVAILABLE", "BACKEND_LOST"),
         (errors.Draining, "UNAVAILABLE", "SERVER_DRAINING"),
         (errors.BadSnapshot, "FAILED_PRECONDITION", "RESUME_MISMATCH"),
@@ -115,6 +119,13 @@ def test_a_full_server_says_when_to_try_again_and_what_is_short() -> None:
     assert detail(SlotsExhausted("full"), error_details_pb2.RetryInfo).retry_delay.seconds > 0
     quota = detail(SlotsExhausted("full"), error_details_pb2.QuotaFailure)
     assert quota.violations[0].subject == "streams"
+
+
+def test_a_quota_says_whose_it_is_and_when_to_try_again() -> None:
+    error = QuotaExceeded("all", subject="token:alice:streams", limit=2, retry_s=0.25)
+    assert detail(error, error_details_pb2.RetryInfo).retry_delay.nanos == 250_000_000
+    quota = detail(error, error_details_pb2.QuotaFailure)
+    assert quota.violations[0].subject == "token:alice:streams"
 
 
 def test_a_missing_capability_is_named() -> None:

@@ -36,6 +36,8 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
     errors.BackendError: UNUSABLE,
     errors.BackendBusy: REFUSED,
     errors.SlotsExhausted: REFUSED,
+    errors.AuthError: REFUSED,
+    errors.QuotaExceeded: REFUSED,
     errors.CapabilityMissing: UNUSABLE,
     errors.BadSnapshot: UNUSABLE,
     errors.Draining: LOST,
@@ -47,8 +49,8 @@ of --config (chunk-ms = 100). The command line goes first, then the environment,
 file. What a server has is named on the command line alone.
 
 Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
-3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused, no \
-slot is free; 70 a defect of ours; 130 interrupted; 143 terminated.
+3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused: no \
+slot is free, no right or no quota; 70 a defect of ours; 130 interrupted; 143 terminated.
 """
 
 app = typer.Typer(

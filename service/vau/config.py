@@ -2,11 +2,12 @@
 
 import importlib.metadata
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
+from vau.door.config import DoorConfig
 from vau.errors import ConfigInvalid
 
 WIDEST_SAMPLE_BYTES: Final = 8  # a WAV file may hold 64-bit floats
@@ -30,7 +31,10 @@ class ServerConfig:
     """The same, of the Prometheus endpoint."""
 
     insecure: bool = False
-    """Allow plaintext where other machines can reach it."""
+    """Allow plaintext where other machines can reach it. With TLS there is none."""
+
+    door: DoorConfig = field(default_factory=DoorConfig)
+    """Who may come in."""
 
     shadow_share: float = 1.0
     """Of the streams whose clients ask for no shadow, so many are shadowed: 0 to 1."""
@@ -62,10 +66,10 @@ class ServerConfig:
         for name in ("listen", "metrics_listen"):
             split_address(getattr(self, name), name)
         host, _port = split_address(self.listen, "listen")
-        if not self.insecure and not is_loopback(host):
+        if not (self.insecure or self.door.is_tls or is_loopback(host)):
             raise ConfigInvalid(
-                f"listen={self.listen!r} is plaintext that other machines can reach; "
-                "listen on 127.0.0.1, or set insecure to say that this is meant",
+                f"listen={self.listen!r} is plaintext that other machines can reach; listen on "
+                "127.0.0.1, give tls_cert and tls_key, or set insecure to say that it is meant",
                 field="listen",
             )
         for name in ("max_streams", "config_timeout_s"):

@@ -22,6 +22,10 @@
      │   ├─ BackendBusy        every slot the backend can hold is taken
      │   └─ BackendFault       the device, its driver or its model gave up
      ├─ SlotsExhausted         the server already carries as many streams as it may
+     ├─ AuthError              the caller may not do this
+     │   ├─ AuthRequired       no bearer token, or none that this server knows
+     │   └─ AuthForbidden      a token without the right, or sent where others can read it
+     ├─ QuotaExceeded          the caller has all it may have
      ├─ CapabilityMissing      the backend lacks what was asked of it
      ├─ BadSnapshot            a saved state belongs to another network or arithmetic
      ├─ Draining               the server is shutting down
@@ -128,6 +132,22 @@ class BackendFault(BackendError):
 
 class SlotsExhausted(VauError):
     """The server carries as many streams as it was told to."""
+
+
+class AuthError(VauError):
+    """The caller may not do this. Neither message nor facts ever hold what was presented."""
+
+
+class AuthRequired(AuthError):
+    """No bearer token came along, or one that this server does not know (any more)."""
+
+
+class AuthForbidden(AuthError):
+    """Example: a token sent over plaintext from another machine; connect with TLS."""
+
+
+class QuotaExceeded(VauError):
+    """Example: a third stream for a token with max_streams=2; end one of the others."""
 
 
 class CapabilityMissing(VauError):

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy, State
 from vau.lane import StageTimes
+from vau.metrics.door import DoorMeters
 from vau.metrics.families import (
     ALL_COMPONENTS,
     STAGES,
@@ -29,6 +30,7 @@ class Metrics:
         self.streams = StreamFamilies(make)
         self.work = WorkFamilies(make)
         self.sharing = SharingFamilies(make)
+        self.door = DoorMeters(registry)
         self.backend_state = make.gauge(
             "vau_backend_state", "1 for the state a backend is in, 0 for the others.", "state"
         )

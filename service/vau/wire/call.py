@@ -1,4 +1,4 @@
-"""One call that holds a slot: how it ends, for the client, the log and the meters."""
+"""One call: who made it, and how it ends, for the client, the log and the meters."""
 
 import asyncio
 import logging
@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import grpc
 
-from vau.errors import VauError
+from vau.door.visits import Visitor
+from vau.errors import AuthError, VauError
 from vau.logs import facts
-from vau.metrics import Metrics
+from vau.wire.host import Host
 from vau.wire.status import DEFECT, defect, row_of, to_grpc
 
 logger = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+NOBODY: Final = Visitor(owner="", host="")
+"""Who calls, before the door has looked."""
 
 
 @dataclass(slots=True)
@@ -30,19 +34,42 @@ class Call:
     backend_id: str = ""
     """Empty until the config has been accepted."""
 
+    visitor: Visitor = NOBODY
     samples: int = 0
     started_s: float = field(default_factory=perf_counter)
 
+    @property
+    def owner(self) -> str:
+        """Whose call it is: the name of a token or of a client certificate, else empty."""
+        return self.visitor.owner
+
 
 @asynccontextmanager
-async def answering(context: Context, metrics: Metrics, method: str) -> AsyncIterator[Call]:
-    """Turn what the block raises into a status; count and log how the call ended."""
+async def asking(context: Context, host: Host) -> AsyncIterator[None]:
+    """Let in a call that holds no slot; turn what it is refused for into a status."""
+    try:
+        host.door.visitor(context)
+        yield
+    except VauError as error:
+        _count_refusal(host, error)
+        await context.abort_with_status(to_grpc(error))
+
+
+@asynccontextmanager
+async def answering(context: Context, host: Host, method: str) -> AsyncIterator[Call]:
+    """Let in a call that holds a slot.
+
+    Turns what the block raises into a status; counts and logs how the call ended.
+    """
     call = Call(method)
     code, reason = grpc.StatusCode.OK, ""
     try:
-        yield call
+        call.visitor = host.door.visitor(context)
+        with host.door.visit(call.visitor):
+            yield call
     except VauError as error:
         code, reason = row_of(error).code, row_of(error).reason
+        _count_refusal(host, error)
         await context.abort_with_status(to_grpc(error))
     except asyncio.CancelledError:
         code = grpc.StatusCode.CANCELLED
@@ -53,12 +80,13 @@ async def answering(context: Context, metrics: Metrics, method: str) -> AsyncIte
         await context.abort_with_status(to_grpc(defect(call.session_id)))
     finally:
         duration_s = perf_counter() - call.started_s
-        metrics.of(call.backend_id).ended(code.name, reason, duration_s)
+        host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
         logger.info(
             "ended",
             extra=facts(
                 session=call.session_id,
                 method=method,
+                owner=call.owner,
                 backend=call.backend_id,
                 code=code.name,
                 reason=reason,
@@ -66,3 +94,8 @@ async def answering(context: Context, metrics: Metrics, method: str) -> AsyncIte
                 duration_s=round(duration_s, 3),
             ),
         )
+
+
+def _count_refusal(host: Host, error: VauError) -> None:
+    if isinstance(error, AuthError):
+        host.door.refused(error)

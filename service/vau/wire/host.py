@@ -15,6 +15,7 @@ from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import accepted_formats, model_info
+from vau.wire.door import Door
 from vau.wire.gate import Gate
 from vau.wire.lanes import Lanes
 from vau.wire.request import Recognition, resolved
@@ -37,6 +38,7 @@ class Host:
     lanes: Lanes
     shadows: Shadows
     gate: Gate
+    door: Door
     metrics: Metrics
     health: dict[str, Health]
     """By backend id, as last seen; the watch keeps it fresh."""

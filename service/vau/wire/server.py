@@ -24,6 +24,8 @@ from vau.selfcheck import self_check
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
+from vau.wire.door import Door
+from vau.wire.doorman import Doorman
 from vau.wire.gate import Gate
 from vau.wire.health import SERVICE, Watch
 from vau.wire.host import Host
@@ -36,6 +38,9 @@ logger = logging.getLogger(__name__)
 # https://github.com/grpc/grpc-java/issues/8252.
 HTTP2_STREAMS: Final = 1000
 PINGS_S: Final = 5.0  # clients that ask more often whether we are there are disconnected
+METADATA_BYTES: Final = 8 << 10  # of one call; ours have a tenth of that
+HANDSHAKE_S: Final = 10.0  # for a connection to say what it wants
+IDLE_CONNECTION_S: Final = 300.0  # without a call; clients come back by themselves
 CHECK_S: Final = 60.0  # for a backend to pass its check, which takes milliseconds
 LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
 CLOSE_S: Final = 5.0  # for a backend to finish its round and close
@@ -116,19 +121,21 @@ class Server:
         self._metrics = metrics
         catalogue = Lanes(lanes)
         gate = Gate(catalogue, config.max_streams, metrics)
+        door = Door(config, metrics)
         self._shadows = shadows or Shadows()
         self._host = Host(
             config=config,
             lanes=catalogue,
             shadows=self._shadows,
             gate=gate,
+            door=door,
             metrics=metrics,
             health={},
         )
         self._watch = Watch(self._host)
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
-        self._server = _transport(config)
+        self._server = _transport(config, door)
 
     async def start(self) -> Addresses:
         """Check every backend and open every shadow, then listen."""
@@ -144,12 +151,16 @@ class Server:
         await self._watch.look()
         add_SpeechRecognitionServicer_to_server(SpeechRecognition(self._host), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._watch.servicer, self._server)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
-        listening = _bind(self._server, self._config.listen)
+        if self._config.door.shows_reflection:
+            names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        listening = _bind(self._server, self._config.listen, self._host.door)
         self._page = MetricsPage(self._metrics, self._config.metrics_listen)
         await self._server.start()
-        self._watching = asyncio.create_task(self._watch.run())
+        self._watching = (
+            asyncio.create_task(self._watch.run()),
+            asyncio.create_task(self._host.door.watch()),
+        )
         addresses = Addresses(listening, self._page.address)
         logger.info(
             "listening",
@@ -162,6 +173,7 @@ class Server:
                 shadow_pids=", ".join(self._shadow_pids()),
                 max_streams=self._host.gate.max_streams,
                 version=version(),
+                **self._host.door.described(),
             ),
         )
         self._remark()
@@ -196,15 +208,15 @@ class Server:
 
     async def close(self) -> None:
         """Stop listening and give the backends back."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for task in self._watching:
+            task.cancel()
         await self._server.stop(LINGER_S)
         await asyncio.gather(
             _shut_down(self._host.lanes), asyncio.to_thread(self._shadows.close)
         )
         if self._page is not None:
             await asyncio.to_thread(self._page.close)
-        if self._watching is not None:  # or it never listened
+        if self._watching:  # or it never listened
             logger.info("stopped")
 
 
@@ -246,8 +258,10 @@ async def _shut_down_one(lane: Lane) -> None:
         logger.exception("backend not closed", extra=facts(backend=lane.backend.info.id))
 
 
-def _transport(config: ServerConfig) -> grpc.aio.Server:
+def _transport(config: ServerConfig, door: Door) -> grpc.aio.Server:
+    closed_health = config.door.closed_health
     return grpc.aio.server(
+        interceptors=[Doorman(door, closed_health=closed_health)] if door.wants_tokens else [],
         options=[
             ("grpc.max_receive_message_length", config.transport_bytes),
             ("grpc.max_concurrent_streams", HTTP2_STREAMS),
@@ -256,16 +270,23 @@ def _transport(config: ServerConfig) -> grpc.aio.Server:
             # Or else gRPC waits a minute for the answer to a ping.
             ("grpc.http2.ping_timeout_ms", round(config.keepalive_timeout_s * 1e3)),
             ("grpc.http2.min_ping_interval_without_data_ms", round(PINGS_S * 1e3)),
+            ("grpc.max_metadata_size", METADATA_BYTES),
+            ("grpc.absolute_max_metadata_size", METADATA_BYTES),
+            ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1e3)),
+            ("grpc.max_connection_idle_ms", round(IDLE_CONNECTION_S * 1e3)),
             ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a lottery
-        ]
+        ],
     )
 
 
-def _bind(server: grpc.aio.Server, listen: str) -> str:
+def _bind(server: grpc.aio.Server, listen: str, door: Door) -> str:
     host, asked_port = split_address(listen, "listen")
     try:
         _try_address(host, asked_port)
-        port = server.add_insecure_port(listen)
+        if door.credentials is None:
+            port = server.add_insecure_port(listen)
+        else:
+            port = server.add_secure_port(listen, door.credentials)
     except (OSError, RuntimeError) as cause:
         # gRPC's own words are a hint how to make it more talkative.
         why = cause.strerror if isinstance(cause, OSError) else "gRPC cannot listen there"

@@ -2,7 +2,7 @@
 
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionServicer
-from vau.wire.call import Context, answering
+from vau.wire.call import Context, answering, asking
 from vau.wire.host import Host
 from vau.wire.streaming import stream
 from vau.wire.unary import recognize
@@ -19,24 +19,25 @@ class SpeechRecognition(SpeechRecognitionServicer):
         self, _requests: object, context: Context
     ) -> None:
         """Read and write through ``context``, which costs less than iterators do."""
-        async with answering(context, self._host.metrics, "StreamingRecognize") as call:
+        async with answering(context, self._host, "StreamingRecognize") as call:
             await stream(self._host, context, call)
 
     async def Recognize(  # noqa: N802
         self, request: pb.RecognizeRequest, context: Context
     ) -> pb.RecognizeResponse:
         """Answer one short recording."""
-        async with answering(context, self._host.metrics, "Recognize") as call:
+        async with answering(context, self._host, "Recognize") as call:
             return await recognize(self._host, request, call)
 
     async def ListBackends(  # noqa: N802
-        self, request: pb.ListBackendsRequest, _context: Context
+        self, request: pb.ListBackendsRequest, context: Context
     ) -> pb.ListBackendsResponse:
         """List the backends."""
-        return self._host.backends(include_unavailable=request.include_unavailable)
+        async with asking(context, self._host):
+            return self._host.backends(include_unavailable=request.include_unavailable)
 
     async def GetServerInfo(  # noqa: N802
         self, _request: pb.GetServerInfoRequest, _context: Context
     ) -> pb.GetServerInfoResponse:
-        """Describe the server."""
+        """Describe the server, to anybody."""
         return self._host.info()

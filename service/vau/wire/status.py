@@ -61,14 +61,18 @@ def _precondition(error: VauError, reason: str) -> Message:
 
 def _quota(error: VauError, _reason: str) -> Message:
     violation = error_details_pb2.QuotaFailure.Violation(
-        subject="streams", description=str(error)
+        subject=str(error.facts.get("subject", "streams")), description=str(error)
     )
     return error_details_pb2.QuotaFailure(violations=[violation])
 
 
-def _retry(seconds: int) -> Detail:
-    def retry(_error: VauError, _reason: str) -> Message:
-        return error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=seconds))
+def _retry(seconds: float) -> Detail:
+    """Say when to come again: after ``seconds``, unless the error knows better."""
+
+    def retry(error: VauError, _reason: str) -> Message:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(round(float(error.facts.get("retry_s", seconds)) * 1e9))
+        return error_details_pb2.RetryInfo(retry_delay=delay)
 
     return retry
 
@@ -112,6 +116,10 @@ STATUS: Final[dict[type[VauError], Row]] = {
     errors.SlotsExhausted: Row(
         _CODE.RESOURCE_EXHAUSTED, "STREAM_SLOTS_EXHAUSTED", (_retry(1), _quota)
     ),
+    errors.AuthError: Row(_CODE.UNAUTHENTICATED, "AUTH_REQUIRED"),
+    errors.AuthRequired: Row(_CODE.UNAUTHENTICATED, "AUTH_REQUIRED"),
+    errors.AuthForbidden: Row(_CODE.PERMISSION_DENIED, "AUTH_FORBIDDEN"),
+    errors.QuotaExceeded: Row(_CODE.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", (_retry(1), _quota)),
     errors.CapabilityMissing: Row(
         _CODE.FAILED_PRECONDITION, "CAPABILITY_MISSING", (_precondition,)
     ),

@@ -135,6 +135,8 @@ class _LiveStream:
         kind = request.WhichOneof("request")
         if kind == "audio":
             self._check_size(request.audio)
+            audio_s = len(request.audio) / self._sample_bytes / SAMPLE_RATE_HZ
+            self._host.door.heard(self._call.visitor, audio_s)
             if not self._received:
                 self._first_audio_s = read_s
             await self._advance(response, read_s, request.audio)

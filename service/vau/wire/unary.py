@@ -35,6 +35,7 @@ async def recognize(
         limit_s = host.config.max_unary_audio_s
         samples = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
         call.samples = len(samples)
+        host.door.heard(call.visitor, len(samples) / SAMPLE_RATE_HZ)
         shadows = host.shadows.chosen((), lane.model.name)
         session = Session(lane.model, decoder=wanted.decoder_name)
         session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
