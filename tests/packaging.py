@@ -18,8 +18,8 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = (ROOT / "service/vau", ROOT / "backends/vau_backends")
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-KERNEL: Final = "vau_backends/muntaniala/kernel"
-EXTENSION: Final = f"{KERNEL}/_native.abi3.so"
+KERNELS: Final = ("vau_backends/muntaniala/kernel", "vau_backends/rpu/kernel")
+EXTENSIONS: Final = {f"{kernel}/_native.abi3.so" for kernel in KERNELS}
 
 OFFLINE: Final = ("--no-index", "--no-deps", "--disable-pip-version-check", "--quiet")
 COMPILER: Final = (sysconfig.get_config_var("CC") or "cc").split()

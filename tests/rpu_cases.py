@@ -7,13 +7,15 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vau_backends.rpu.network import Answer, States, open_network
+from vau_backends.rpu import kernel
+from vau_backends.rpu.kernel import Answer, States, open_kernel
 from vau_backends.rpu.weights import LayerWeights, NetworkWeights
 
 Style = Literal["small", "large", "extreme"]
 STYLES: Final[tuple[Style, ...]] = ("small", "large", "extreme")
 """Weights that never saturate p, or often; and all of them at one end of their range."""
 
+TIERS: Final[tuple[str, ...]] = kernel.tiers()
 CLASSES: Final = 3
 S16: Final = (-32_768, 32_768)
 
@@ -27,6 +29,7 @@ class Shape:
     inputs: int = 5
     style: Style = "large"
     f_x: int = 12
+    classes: int = CLASSES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +46,7 @@ class Case:
         states = States(self.states.h.copy(), self.states.c.copy())
         inputs = [self.inputs[row] for row in rows]
         lengths = [len(each) for each in inputs]
-        network = open_network(self.weights, tier)
+        network = open_kernel(self.weights, tier)
         return network.run(np.concatenate(inputs), lengths, states, rows), states
 
 
@@ -55,8 +58,8 @@ def make(seed: int, lengths: Sequence[int], shape: Shape) -> Case:
     return Case(
         weights=NetworkWeights(
             layers,
-            _matrix(rng, (CLASSES, shape.hidden), shape.style),
-            rng.integers(-(2**20), 2**20, CLASSES, np.int32),
+            _matrix(rng, (shape.classes, shape.hidden), shape.style),
+            rng.integers(-(2**20), 2**20, shape.classes, np.int32),
             f_out=int(rng.integers(8, 16)),
         ),
         inputs=[rng.integers(*S16, (length, shape.inputs), np.int16) for length in lengths],

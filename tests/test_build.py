@@ -14,9 +14,9 @@ import pytest
 
 from tests.packaging import (
     COMPILER,
-    EXTENSION,
+    EXTENSIONS,
     HEADERS,
-    KERNEL,
+    KERNELS,
     PYPROJECT,
     ROOT,
     build_wheel,
@@ -30,8 +30,9 @@ from tests.packaging import (
 )
 
 MODULES: Final[list[dict[str, Any]]] = PYPROJECT["tool"]["setuptools"]["ext-modules"]
-(MODULE,) = MODULES
-NATIVE: Final = ROOT / "backends" / KERNEL / "native"
+SHARED: Final = ROOT / "backends/vau_backends/native"
+NATIVES: Final = [ROOT / "backends" / kernel / "native" for kernel in KERNELS]
+SOURCES: Final = [(module, source) for module in MODULES for source in module["sources"]]
 WARNINGS: Final = ("-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion")
 
 
@@ -42,25 +43,36 @@ def in_tree(paths: list[Path]) -> set[str]:
 # --- the compiler -----------------------------------------------------------------------
 
 
-def test_every_file_of_c_is_compiled_and_every_header_watched() -> None:
-    assert set(MODULE["sources"]) == in_tree(list(NATIVE.glob("*.c")))
-    assert set(MODULE["depends"]) == in_tree(list(NATIVE.glob("*.h")))
+@pytest.mark.parametrize(("module", "native"), zip(MODULES, NATIVES, strict=True), ids=KERNELS)
+def test_every_file_of_c_is_compiled_and_every_header_watched(
+    module: dict[str, Any], native: Path
+) -> None:
+    headers = [*native.glob("*.h"), *SHARED.glob("*.h")]
+    assert set(module["sources"]) == in_tree(list(native.glob("*.c")))
+    assert set(module["depends"]) == in_tree(headers)
+    assert module["include-dirs"] == [str(SHARED.relative_to(ROOT))]
 
 
-def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds() -> None:
-    assert [flag for flag in MODULE["extra-compile-args"] if flag.startswith("-m")] == []
+@pytest.mark.parametrize("module", MODULES, ids=KERNELS)
+def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds(
+    module: dict[str, Any],
+) -> None:
+    assert [flag for flag in module["extra-compile-args"] if flag.startswith("-m")] == []
 
 
 def test_no_line_of_c_is_longer_than_a_hundred_columns() -> None:
-    files = [*NATIVE.glob("*.c"), *NATIVE.glob("*.h")]
+    files = [path for native in (SHARED, *NATIVES) for path in native.glob("*.[ch]")]
+    assert len(files) > 20
     lines = [(path.name, line) for path in files for line in path.read_text().splitlines()]
     assert [(name, line) for name, line in lines if len(line) > 100] == []
 
 
 @needs_compiler
-@pytest.mark.parametrize("source", sorted(MODULE["sources"]), ids=lambda path: Path(path).stem)
-def test_the_compiler_has_nothing_to_say(source: str, tmp_path: Path) -> None:
-    flags = [*MODULE["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS]
+@pytest.mark.parametrize(("module", "source"), SOURCES, ids=[path for _, path in SOURCES])
+def test_the_compiler_has_nothing_to_say(
+    module: dict[str, Any], source: str, tmp_path: Path
+) -> None:
+    flags = [*module["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS, "-I", SHARED]
     run(*COMPILER, *flags, "-c", source, "-o", tmp_path / "made.o", cwd=ROOT)
 
 
@@ -68,8 +80,8 @@ def test_the_compiler_has_nothing_to_say(source: str, tmp_path: Path) -> None:
 def test_the_portable_tier_is_compiled_to_no_instruction_of_another(tmp_path: Path) -> None:
     """Registers of AVX are named ymm and zmm; a processor without them must run this file."""
     assembly = tmp_path / "portable.s"
-    flags = MODULE["extra-compile-args"]
-    run(*COMPILER, *flags, "-S", NATIVE / "portable.c", "-o", assembly, cwd=ROOT)
+    flags = [*MODULES[0]["extra-compile-args"], "-I", SHARED]
+    run(*COMPILER, *flags, "-S", NATIVES[0] / "portable.c", "-o", assembly, cwd=ROOT)
     assert re.findall(r"%[yz]mm\d+", assembly.read_text()) == []
 
 
@@ -87,12 +99,13 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_source_archive_holds_all_the_c(archive: Path) -> None:
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    assert in_tree(list(NATIVE.iterdir())) <= names
+    every = [path for native in (SHARED, *NATIVES) for path in native.iterdir()]
+    assert in_tree(every) <= names
 
 
 def test_the_source_archive_builds_the_wheel_of_the_tree(archive: Path, tmp_path: Path) -> None:
     built = names_in(build_wheel(archive, tmp_path))
-    assert built == names_of_tree() | ({EXTENSION} if can_compile() else set())
+    assert built == names_of_tree() | (EXTENSIONS if can_compile() else set())
 
 
 # --- without a compiler -----------------------------------------------------------------
@@ -113,10 +126,11 @@ def test_without_a_compiler_the_wheel_has_all_but_the_extension(wheel_without_c:
     assert names_in(wheel_without_c) == names_of_tree()
 
 
-def test_without_a_compiler_the_only_tier_is_numpy_and_it_says_why(without_c: Path) -> None:
-    probe = (
-        "from vau_backends.muntaniala import kernel as k; print(k.tiers(), k.compiled.WHY_NOT)"
-    )
+@pytest.mark.parametrize("kind", ["muntaniala", "rpu"])
+def test_without_a_compiler_the_only_tier_is_numpy_and_it_says_why(
+    kind: str, without_c: Path
+) -> None:
+    probe = f"from vau_backends.{kind} import kernel as k; print(k.tiers(), k.compiled.WHY_NOT)"
     said = run(without_c / "bin/python", "-c", probe, cwd=without_c)
     assert said.startswith("('numpy',) the C kernel was not built with this installation")
 

@@ -11,6 +11,7 @@ from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.backend import FACTORY
 from vau_backends.muntaniala.kernel import Lanes, compiled
 from vau_backends.muntaniala.states import States
+from vau_backends.tiers import VARIABLE
 
 MODEL = tiny_model()
 
@@ -18,7 +19,7 @@ MODEL = tiny_model()
 @pytest.fixture(autouse=True)
 def _unforced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave each test to name a tier by itself."""
-    monkeypatch.delenv(kernel.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 def opened(name: str = "") -> Backend:
@@ -40,19 +41,19 @@ def test_without_anything_compiled_numpy_is_left(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_variable_forces_a_tier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "numpy")
+    monkeypatch.setenv(VARIABLE, "numpy")
     assert kernel.choose() == "numpy"
     assert kernel.offered() == ("numpy",)
 
 
 def test_a_variable_that_is_empty_forces_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "")
+    monkeypatch.setenv(VARIABLE, "")
     assert kernel.choose() == kernel.tiers()[0]
     assert kernel.offered() == kernel.tiers()
 
 
 def test_a_name_goes_before_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "numpy")
+    monkeypatch.setenv(VARIABLE, "numpy")
     assert kernel.choose("reference") == "reference"
 
 
@@ -71,7 +72,7 @@ def test_a_name_that_is_none_is_refused_with_those_there_are() -> None:
 
 
 def test_a_variable_that_names_none_is_named_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "abacus")
+    monkeypatch.setenv(VARIABLE, "abacus")
     with pytest.raises(ConfigInvalid, match=r"VAU_KERNEL=abacus: .*, or unset it") as refused:
         kernel.choose()
     assert refused.value.field == "VAU_KERNEL"
@@ -104,7 +105,7 @@ def test_a_backend_cannot_be_opened_on_a_tier_that_is_none() -> None:
 
 
 def test_a_forced_tier_is_all_that_a_backend_offers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "reference")
+    monkeypatch.setenv(VARIABLE, "reference")
     info = opened().info
     assert (info.tier, info.tiers) == ("reference", ("reference",))
 

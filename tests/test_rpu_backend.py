@@ -75,7 +75,7 @@ def test_both_tiers_give_the_same_bits() -> None:
     [
         (BackendOptions(instance="frozen"), BackendNotFound, "resident or streamed"),
         (BackendOptions(instance="+fx=7"), BackendNotFound, "fx"),
-        (BackendOptions(tier="avx512"), ConfigInvalid, "numpy, reference"),
+        (BackendOptions(tier="abacus"), ConfigInvalid, "numpy, reference"),
     ],
 )
 def test_what_it_does_not_have_is_refused_by_name(

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import pytest
 
-from tests.rpu_cases import Case, Shape, make
-from vau_backends.rpu.network import TIERS, States
+from tests.rpu_cases import TIERS, Case, Shape, make
+from vau_backends.rpu.kernel import States
 from vau_backends.rpu.tables import ENTRIES
 from vau_backends.rpu.weights import LayerWeights, NetworkWeights
 
@@ -69,7 +69,7 @@ def digest(case: Case, tier: str) -> str:
     return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", [*TIERS, "reference"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_tier_gives_the_known_answer(name: str, tier: str) -> None:
     is_known = digest(CASES[name], tier) == KNOWN[name]

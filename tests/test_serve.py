@@ -22,6 +22,7 @@ from vau.errors import ConfigInvalid
 from vau.metrics import Metrics
 from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.kernel import compiled
+from vau_backends.tiers import REFERENCE, VARIABLE
 
 FREE = "127.0.0.1:0"
 
@@ -112,7 +113,7 @@ def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remed
 ) -> None:
     monkeypatch.setattr(compiled, "TIERS", ())
     monkeypatch.setattr(compiled, "WHY_NOT", "the C kernel was not built")
-    monkeypatch.delenv(kernel.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     with caplog.at_level(logging.INFO), serving((MODEL, muntaniala()), (MODEL, floating())):
         pass
     (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
@@ -123,7 +124,7 @@ def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remed
 
 
 def test_a_server_says_what_computes_each_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, kernel.REFERENCE)
+    monkeypatch.setenv(VARIABLE, REFERENCE)
     with serving((MODEL, muntaniala()), (MODEL, floating())) as served:
         listed = list(inventory.on_server(served.client))
     assert [each.tier for each in listed] == ["reference", ""]
@@ -152,7 +153,7 @@ def test_the_firmware_of_a_board_is_no_tier() -> None:
 
 
 def test_the_tier_of_a_model_on_a_host_is_no_firmware(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernel.VARIABLE, "numpy")
+    monkeypatch.setenv(VARIABLE, "numpy")
     with serving((MODEL, muntaniala())) as served:
         (backend,) = served.client.backends().backends
         first, *_ = converse(served.client, [noise()[:, 0]], Request())
@@ -170,5 +171,5 @@ def test_a_tier_that_is_none_is_a_line_on_stderr_with_those_there_are(
     done = vau(verb, *arguments, "--model", bundles[0], VAU_KERNEL="abacus")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "VAU_KERNEL=abacus: there is no such tier; take one of " in line
+    assert "VAU_KERNEL=abacus: there is no such tier of muntaniala; take one of " in line
     assert ", ".join(kernel.tiers()) in line

@@ -24,6 +24,7 @@ from vau.v1 import speech_pb2 as pb
 from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.kernel.numpy_tier import NumpyKernel
 from vau_backends.muntaniala.states import States
+from vau_backends.tiers import REFERENCE, VARIABLE
 
 SAMPLES: Final = 8_000
 
@@ -31,7 +32,7 @@ SAMPLES: Final = 8_000
 @pytest.fixture(autouse=True)
 def _unforced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave each test to force a tier by itself."""
-    monkeypatch.delenv(kernel.VARIABLE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_a_transcript_is_verified_on_every_tier_of_this_machine(folder: Path) ->
     assert last == f"the same bits on {on}; what was decoded from them was not compared"
 
 
-@pytest.mark.parametrize("tier", [*kernel.tiers(), kernel.REFERENCE])
+@pytest.mark.parametrize("tier", [*kernel.tiers(), REFERENCE])
 def test_each_tier_can_be_named_and_the_reference_too(folder: Path, tier: str) -> None:
     verdict = replayed(folder, folder / "plain/a.jsonl", tier=tier)
     assert [each.tier for each in verdict.replays] == [tier]
@@ -424,7 +425,7 @@ def test_a_tier_that_is_none_is_refused_with_those_there_are(
     done = vau(*command, folder / "model", *flags, **variables)
     assert (done.returncode, done.stdout) == (2, "")
     assert named in done.stderr
-    assert ", ".join((*kernel.tiers(), kernel.REFERENCE)) in done.stderr
+    assert ", ".join((*kernel.tiers(), REFERENCE)) in done.stderr
 
 
 def test_a_tier_that_is_forced_is_the_only_one(folder: Path) -> None:

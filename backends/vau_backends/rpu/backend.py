@@ -17,18 +17,21 @@ from vau.backend import (
     BackendInfo,
     BackendOptions,
     Cost,
+    Health,
     Result,
+    State,
     Work,
 )
-from vau.errors import ConfigInvalid, ModelError
+from vau.errors import ModelError
 from vau.model import Model
 from vau_backends.host import log_posteriors, normalise_all
 from vau_backends.inprocess import InProcess, results_of
+from vau_backends.rpu import kernel
 from vau_backends.rpu.cost import CostModel
 from vau_backends.rpu.cycles import CHUNK_FRAMES
 from vau_backends.rpu.fixedpoint import LOGIT_FRACTION_BITS, to_s16
 from vau_backends.rpu.form import INPUT_FRACTION_BITS, Form
-from vau_backends.rpu.network import TIERS, States, open_network
+from vau_backends.rpu.kernel import States
 from vau_backends.rpu.weights import SPEC, from_model
 from vau_backends.snapshot import Seal, digest
 
@@ -41,13 +44,13 @@ class Rpu(InProcess):
     def __init__(self, model: Model, form: Form, options: BackendOptions) -> None:
         """Make the integers of ``model``.
 
-        Raises ModelIncompatible if there are none, ConfigInvalid for an unknown tier.
+        Raises ModelIncompatible if there are none, ConfigInvalid for a tier that is not to be
+               had here.
         """
         weights, shape = from_model(model, form.input_fraction_bits), model.network
-        tier = _tier(options.tier)
         self._model = model
         self._form = form
-        self._network = open_network(weights, tier)
+        self._kernel = kernel.open_kernel(weights, options.tier)
         self._costs = CostModel(shape, form, options.clock_hz)
         self._states = States.zero(options.slot_count, shape.layers, shape.hidden)
         arithmetic_id = _arithmetic_id(form)
@@ -60,8 +63,8 @@ class Rpu(InProcess):
             feature_dim=shape.inputs,
             logit_fraction_bits=LOGIT_FRACTION_BITS,
             clock_hz=self._costs.clock_hz,
-            tier=tier,
-            tiers=TIERS,
+            tier=self._kernel.tier,
+            tiers=kernel.offered(),
         )
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
         seal = Seal(arithmetic_id, digest({**weights.arrays(), **statistics}))
@@ -75,7 +78,7 @@ class Rpu(InProcess):
         lengths = [len(item.features) for item in work]
         z = normalise_all([item.features for item in work], self._model)
         inputs = to_s16(z, self._form.input_fraction_bits)
-        answer = self._network.run(inputs, lengths, self._states, rows)
+        answer = self._kernel.run(inputs, lengths, self._states, rows)
         scale = 2**LOGIT_FRACTION_BITS * self._model.temperature
         costs = [
             replace(cost, saturations=tuple(saturations))
@@ -85,6 +88,10 @@ class Rpu(InProcess):
         ]
         log_prob = log_posteriors(answer.logits, scale)
         return results_of(lengths, log_prob, answer.logits, inputs, costs)
+
+    def health(self) -> Health:
+        """Say ready: a model that could be loaded cannot fail. It may be slow, though."""
+        return Health(State.READY, kernel.remark(self._kernel.tier))
 
     def _price(self, lengths: Sequence[int]) -> list[Cost]:
         """Return the cost of each work, chunk after chunk."""
@@ -100,14 +107,6 @@ def _arithmetic_id(form: Form) -> str:
     """Name what decides the bits: schedules and residency do not."""
     bits = form.input_fraction_bits
     return SPEC if bits == INPUT_FRACTION_BITS else f"{SPEC}/fx{bits}"
-
-
-def _tier(asked: str) -> str:
-    if asked and asked not in TIERS:
-        raise ConfigInvalid(
-            f"tier={asked!r} is none of {KIND}'s; there are: {', '.join(TIERS)}", field="tier"
-        )
-    return asked or TIERS[0]
 
 
 class _Factory:

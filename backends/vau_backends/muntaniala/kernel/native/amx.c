@@ -2,54 +2,28 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #endif
+#include "amx.h"
 #include "avx512.h"
 
 #if VAU_AMX
-
-#include <cpuid.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define TARGET \
     __attribute__(( \
         target("amx-tile,amx-int8,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-enum { TILE_COUNT = 8, AHEAD_BYTES = 3 * TILE_BYTES };
+enum { AHEAD_BYTES = 3 * TILE_BYTES };
 
-static int has_amx_int8(void) {
-    unsigned eax, ebx, ecx, edx;
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
-    return (edx >> 24 & 1) && (edx >> 25 & 1); /* AMX-TILE, AMX-INT8 */
-}
-
-/* The kernel has to allow the tiles, once for a process; where it does not, there are none. */
-static int is_here(void) {
-    return avx512_tier.is_here() && has_amx_int8()
-           && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
-}
-
-struct config {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-};
+static int is_here(void) { return avx512_tier.is_here() && amx_is_allowed(); }
 
 /* Tiles 0 to 3 are sums: streams 0..15 by both halves, then streams 16..31; 4 and 5 operands,
  * 6 and 7 weights. */
 TARGET static void begin(int streams) {
     const int first = streams < TILE_ROWS ? streams : TILE_ROWS;
     const int second = streams > TILE_ROWS ? streams - TILE_ROWS : 1;
-    struct config config = {.palette = 1};
-    const int rows[TILE_COUNT] = {first, first,  second,    second,
+    const int rows[AMX_TILES] = {first, first,  second,    second,
                                   first, second, TILE_ROWS, TILE_ROWS};
-    for (int tile = 0; tile < TILE_COUNT; tile++) {
-        config.row_bytes[tile] = LINE;
-        config.rows[tile] = (uint8_t)rows[tile];
-    }
-    __asm__ volatile("" ::"r"(&config) : "memory"); /* gcc 12 takes 8 bytes of it as input */
-    _tile_loadconfig(&config);
+    configure_tiles(rows);
 }
 
 TARGET static void end(void) { _tile_release(); }

@@ -2,6 +2,7 @@
 #ifndef VAU_AVX512_H
 #define VAU_AVX512_H
 
+#include "munt.h"
 #include "x86.h"
 
 #if VAU_X86

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrays.h"
+#include "munt.h"
 #include "x86.h"
 
 static const struct tier *const all_tiers[] = {
@@ -52,27 +54,6 @@ static void dealloc(PyObject *object) {
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release(object);
     Py_DECREF(type);
-}
-
-/* Buffers that were taken so far, to be given back together. */
-struct buffers {
-    Py_buffer taken[8]; /* more than one layer, or a run, has */
-    int count;
-};
-
-static void give_back(struct buffers *buffers) {
-    while (buffers->count) PyBuffer_Release(&buffers->taken[--buffers->count]);
-}
-
-/* The content of a contiguous buffer of exactly so many bytes; NULL with an exception set. */
-static void *content(struct buffers *buffers, PyObject *object, size_t bytes, int flags) {
-    Py_buffer *buffer = &buffers->taken[buffers->count];
-    if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | flags)) return NULL;
-    buffers->count++;
-    if ((size_t)buffer->len == bytes) return buffer->buf;
-    PyErr_Format(PyExc_ValueError, "an array of %zd bytes where %zu are needed", buffer->len,
-                 bytes);
-    return NULL;
 }
 
 /* The tables, of which the tiers keep one half: the other must be its mirror. */
@@ -182,32 +163,6 @@ static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywo
     return (PyObject *)self;
 }
 
-/* The numbers of a list, in memory of its own; NULL with an exception set. */
-static int32_t *numbers(PyObject *list, Py_ssize_t count) {
-    int32_t *values = PyMem_Malloc(((size_t)count + 1) * sizeof *values);
-    if (!values) PyErr_NoMemory();
-    for (Py_ssize_t n = 0; values && n < count; n++) {
-        const long value = PyLong_AsLong(PyList_GetItem(list, n)); /* borrowed */
-        if (value < 0 || value > INT32_MAX) {
-            if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "%ld is out of range", value);
-            PyMem_Free(values);
-            return NULL;
-        }
-        values[n] = (int32_t)value;
-    }
-    return values;
-}
-
-/* Whether the works are such that nothing outside the arrays is touched. */
-static int are_sound(const struct call *call, size_t frames, size_t pool_rows) {
-    size_t total = 0;
-    for (int work = 0; work < call->works; work++) {
-        if ((size_t)call->pool_rows[work] >= pool_rows) return 0;
-        total += (size_t)call->lengths[work];
-    }
-    return total == frames;
-}
-
 /* Run without the lock of the interpreter; the answer is that of Network.run. */
 static PyObject *run_alone(Network *self, struct call *call) {
     int failed;
@@ -247,7 +202,7 @@ static PyObject *run(PyObject *object, PyObject *args) {
         && (call.logits = content(&buffers, logits, scores, PyBUF_WRITABLE))
         && (call.events = content(&buffers, events, w * layers * sizeof(int64_t), PyBUF_WRITABLE));
     PyObject *answer = NULL;
-    if (is_there && are_sound(&call, f, (size_t)pool_rows))
+    if (is_there && are_sound(works, of_works, of_rows, f, (size_t)pool_rows))
         answer = run_alone(self, &call);
     else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");

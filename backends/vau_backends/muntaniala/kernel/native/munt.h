@@ -17,6 +17,8 @@
 #ifndef VAU_MUNT_H
 #define VAU_MUNT_H
 
+#include "arena.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -246,17 +248,15 @@ struct call {
     int64_t lanes, doubtful; /* set */
 };
 
-/* Memory that calls work in; kept, and grown when one needs more. */
-struct workspace {
-    void *memory;
-    size_t bytes;
-};
-
 /* Advance the states. Returns 0, or -1 if there is no memory; nothing has changed then. */
 int munt_run(const struct network *network, struct workspace *workspace, struct call *call);
 
 /* Seconds to read every weight once: the least that a frame of one stream takes. */
 double munt_read_s(const struct network *network);
+
+/* Multiplications a second that the tiles of AMX do at best, measured for some milliseconds;
+ * 0 where there are none. */
+double amx_peak(void);
 
 /* Seconds of a clock that only goes forward. */
 double now_s(void);

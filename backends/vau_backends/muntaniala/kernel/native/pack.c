@@ -1,15 +1,7 @@
 /* Weights as a bundle has them to panels, biases and bounds. */
 #define _GNU_SOURCE /* madvise */
-#include "arena.h"
+#include "huge.h"
 #include "munt.h"
-
-#include <stdlib.h>
-#include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
-enum { HUGE_PAGE = 2 << 20 };
 
 static void lay_out(struct network *network, struct arena *arena) {
     for (int n = 0; n < network->layer_count; n++) { /* weights first, in the order of use */
@@ -108,13 +100,8 @@ int munt_pack(struct network *network, const struct plain_layer *layers, const i
     network->class_tiles = ceil_div(hidden, TILE_ELEMENTS);
     struct arena arena = {NULL, 0};
     lay_out(network, &arena);
-    const size_t bytes = (arena.used + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    network->memory = aligned_alloc(HUGE_PAGE, bytes);
+    network->memory = huge_block(arena.used);
     if (!network->memory) return -1;
-#if defined(MADV_HUGEPAGE)
-    madvise(network->memory, bytes, MADV_HUGEPAGE); /* a refusal costs time alone */
-#endif
-    memset(network->memory, 0, bytes);
     arena = (struct arena){network->memory, 0};
     lay_out(network, &arena);
     for (int n = 0; n < network->layer_count; n++) pack_layer(&network->layers[n], &layers[n]);

@@ -5,10 +5,8 @@
  * the cache. Where a step has few streams, and would spend itself on fetching weights, the x
  * part of several steps goes first and together; the h part follows step by step.
  */
-#include "arena.h"
 #include "munt.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -306,16 +304,6 @@ static void advance_block(struct walk *walk, int longest) {
     }
     for (int first = 0; first < rows; first += STREAMS)
         classify(walk, first, least(STREAMS, rows - first));
-}
-
-static int grown(struct workspace *workspace, size_t bytes) {
-    if (bytes <= workspace->bytes) return 1;
-    void *memory = aligned_alloc(ARENA_ALIGNMENT, bytes);
-    if (!memory) return 0;
-    free(workspace->memory);
-    workspace->memory = memory;
-    workspace->bytes = bytes;
-    return 1;
 }
 
 int munt_run(const struct network *network, struct workspace *workspace, struct call *call) {

@@ -2,8 +2,6 @@
 #ifndef VAU_X86_H
 #define VAU_X86_H
 
-#include "munt.h"
-
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define VAU_X86 1
@@ -17,9 +15,5 @@
 #else
 #define VAU_AMX 0
 #endif
-
-/* Multiplications a second that the tiles of AMX do at best, measured for some milliseconds;
- * 0 where there are none. */
-double amx_peak(void);
 
 #endif

@@ -1,19 +1,18 @@
-"""The network over the frames and streams of a call: two ways to the same bits.
+"""numpy as a tier, exact at the speed of BLAS.
 
-``numpy`` is the fast one. It lets float64 carry whole numbers: no sum of ``rpu-spec-0`` leaves
-48 bits, so none is ever rounded, in whatever order BLAS adds. A call goes through one layer
-after the other: W x of all frames and streams is one matrix product, which reads W once, and
-U h one product a frame for all streams. ``reference`` takes frame by frame through ``cell.py``.
+It lets float64 carry whole numbers: no sum of ``rpu-spec-0`` leaves 48 bits, so none is ever
+rounded, in whatever order BLAS adds. A call goes through one layer after the other: W x of all
+frames and streams is one matrix product, which reads W once, and U h one product a frame for
+all streams.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vau_backends.rpu import cell
 from vau_backends.rpu.fixedpoint import (
     CELL_FRACTION_BITS,
     HIDDEN_FRACTION_BITS,
@@ -22,101 +21,24 @@ from vau_backends.rpu.fixedpoint import (
     S32_MAX,
     S32_MIN,
 )
+from vau_backends.rpu.kernel.port import Answer, States
 from vau_backends.rpu.tables import sigmoid, tanh_of_cell, tanh_of_gate
 from vau_backends.rpu.weights import Alignment, LayerWeights, NetworkWeights
-
-TIERS: Final = ("numpy", "reference")
+from vau_backends.tiers import NUMPY
 
 Floats = NDArray[np.float64]
 """Whole numbers, in a format of the specification, or shifted by a power of two."""
 
 
-class Answer(NamedTuple):
-    """What a call came to."""
+class NumpyKernel:
+    """One network as matrix products in float64."""
 
-    logits: NDArray[np.int32]
-    """Shape (frames of all streams, classes)."""
-
-    saturations: NDArray[np.int64]
-    """By stream and layer, shape (streams, layers): clamps that changed a value."""
-
-
-@dataclass(frozen=True, slots=True)
-class States:
-    """What every slot remembers, shape (slots, layers, hidden) each."""
-
-    h: NDArray[np.int16]
-    c: NDArray[np.int16]
-
-    @classmethod
-    def zero(cls, slots: int, layers: int, hidden: int) -> "States":
-        """Make room for so many slots, all zeros."""
-        shape = (slots, layers, hidden)
-        return cls(np.zeros(shape, np.int16), np.zeros(shape, np.int16))
-
-
-class Tier(Protocol):
-    """One way to compute with the weights of a network."""
-
-    def run(
-        self,
-        inputs: NDArray[np.int16],
-        lengths: Sequence[int],
-        states: States,
-        rows: Sequence[int],
-    ) -> Answer:
-        """Take streams through their frames, and their states with them.
-
-        inputs:  the frames of all streams, one stream after the other, shape (frames, inputs).
-        lengths: frames of each stream.
-        rows:    where in ``states`` each stream's state is; no row twice.
-        """
-
-
-def open_network(weights: NetworkWeights, tier: str) -> Tier:
-    """Prepare ``weights`` for a tier of ``TIERS``."""
-    return Reference(weights) if tier == "reference" else Products(weights)
-
-
-class Reference:
-    """The ``reference`` tier: one frame, one layer, one stream at a time."""
-
-    def __init__(self, weights: NetworkWeights) -> None:
-        self._weights = weights
-
-    def run(
-        self,
-        inputs: NDArray[np.int16],
-        lengths: Sequence[int],
-        states: States,
-        rows: Sequence[int],
-    ) -> Answer:
-        """Take each stream through its frames, as ``Tier`` says."""
-        layers = self._weights.layers
-        logits = np.zeros((len(inputs), len(self._weights.b_out)), np.int32)
-        saturations = np.zeros((len(lengths), len(layers)), np.int64)
-        frame = 0
-        for stream, (length, row) in enumerate(zip(lengths, rows, strict=True)):
-            h, c = states.h[row], states.c[row]
-            for _ in range(length):
-                x = inputs[frame].astype(np.int64)
-                for n, layer in enumerate(layers):
-                    before = cell.State(h[n].astype(np.int64), c[n].astype(np.int64))
-                    after = cell.step(layer, x, before)
-                    h[n], c[n], x = after.h, after.c, after.h
-                    saturations[stream, n] += after.clamps
-                logits[frame] = cell.logits(self._weights, x)
-                frame += 1
-        return Answer(logits, saturations)
-
-
-class Products:
-    """The ``numpy`` tier: matrix products in float64, which are exact."""
+    tier = NUMPY
 
     def __init__(self, weights: NetworkWeights) -> None:
         self._layers = [_LayerProducts.of(layer) for layer in weights.layers]
-        self._w_out = _scaled(weights.w_out, weights.alignment.h, weights.alignment)
-        self._b_out = _scaled(weights.b_out, weights.alignment.bias, weights.alignment)
+        self._w_out = scaled(weights.w_out, weights.alignment.h, weights.alignment)
+        self._b_out = scaled(weights.b_out, weights.alignment.bias, weights.alignment)
 
     def run(
         self,
@@ -125,7 +47,7 @@ class Products:
         states: States,
         rows: Sequence[int],
     ) -> Answer:
-        """Take all streams through one layer after the other, as ``Tier`` says."""
+        """Take all streams through one layer after the other, as ``Kernel`` says."""
         call = _Call.of(lengths, rows)
         x = inputs.astype(np.float64)
         saturations = np.zeros((len(lengths), len(self._layers)), np.int64)
@@ -174,9 +96,9 @@ class _LayerProducts:
     def of(cls, layer: LayerWeights) -> "_LayerProducts":
         align = layer.alignment
         return cls(
-            _scaled(layer.w_x, align.x, align),
-            _scaled(layer.w_h, align.h, align),
-            _scaled(layer.bias, align.bias, align),
+            scaled(layer.w_x, align.x, align),
+            scaled(layer.w_h, align.h, align),
+            scaled(layer.bias, align.bias, align),
         )
 
     def run(
@@ -219,9 +141,14 @@ def _cell(exact: Floats, c: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
     return h, next_c, clamps
 
 
-def _scaled(values: NDArray[np.integer], shift: int, align: Alignment) -> Floats:
+def scaled(values: NDArray[np.integer], shift: int, align: Alignment) -> Floats:
     """Shift to the finest point of a sum, and on to the point of its result: exact, both."""
-    return values.astype(np.float64) * 2.0 ** (shift - align.round_off)
+    return values.astype(np.float64) * scale_of(shift, align)
+
+
+def scale_of(shift: int, align: Alignment) -> float:
+    """Return what brings a term of a sum, shifted so far, to the point of the result."""
+    return 2.0 ** (shift - align.round_off)
 
 
 _EVERY_S16: Final = np.arange(S16_MIN, S16_MAX + 1, dtype=np.int64)

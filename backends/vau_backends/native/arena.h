@@ -3,6 +3,7 @@
 #define VAU_ARENA_H
 
 #include <stddef.h>
+#include <stdlib.h>
 
 enum { ARENA_ALIGNMENT = 64 };
 
@@ -32,6 +33,22 @@ static inline void *take(struct arena *arena, size_t bytes) {
     }
     arena->used += whole;
     return part;
+}
+
+/* Memory that calls work in; kept, and grown when one needs more. */
+struct workspace {
+    void *memory;
+    size_t bytes;
+};
+
+static inline int grown(struct workspace *workspace, size_t bytes) {
+    if (bytes <= workspace->bytes) return 1;
+    void *memory = aligned_alloc(ARENA_ALIGNMENT, bytes);
+    if (!memory) return 0;
+    free(workspace->memory);
+    workspace->memory = memory;
+    workspace->bytes = bytes;
+    return 1;
 }
 
 #endif

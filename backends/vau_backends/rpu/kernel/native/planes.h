@@ -1,0 +1,32 @@
+/* Weights and operands as two planes of bytes, for the tiles of AMX.
+ *
+ * A number is 256 * high + low, of which high has a sign and low has none. Of a sum of products
+ * 65536 times one part comes from both highs, 256 times another from a high and a low, and the
+ * rest from both lows. 32 bits hold each of the three for up to 2^14 elements.
+ */
+#ifndef VAU_PLANES_H
+#define VAU_PLANES_H
+
+#include "rpu.h"
+
+enum {
+    TILE_ELEMENTS = 64, /* of a stream, in a row of a tile */
+    ROW_ELEMENTS = 4,   /* of a unit, in a row of a tile of weights */
+    TILE_ROWS = 16,
+    TILE_BYTES = 1024,
+    MOST_ELEMENTS = 1 << 14,
+};
+
+static inline int tiles_of(const struct matrix *matrix) {
+    return ceil_div(matrix->columns, TILE_ELEMENTS);
+}
+/* A tile of weights: those of one gate, and of both parts one after the other. */
+static inline size_t tile_at(const struct matrix *matrix, int gate, int tile) {
+    return (size_t)((gate * tiles_of(matrix) + tile) * PARTS) * TILE_BYTES;
+}
+/* Bytes of one plane of operands. */
+static inline size_t plane_bytes(const struct matrix *matrix) {
+    return (size_t)tiles_of(matrix) * TILE_ELEMENTS;
+}
+
+#endif
