@@ -43,7 +43,9 @@ def in_tree(paths: list[Path]) -> set[str]:
 # --- the compiler -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "native"), zip(MODULES, NATIVES, strict=True), ids=KERNELS)
+@pytest.mark.parametrize(
+    ("module", "native"), list(zip(MODULES, NATIVES, strict=True)), ids=KERNELS
+)
 def test_every_file_of_c_is_compiled_and_every_header_watched(
     module: dict[str, Any], native: Path
 ) -> None:
@@ -72,8 +74,9 @@ def test_no_line_of_c_is_longer_than_a_hundred_columns() -> None:
 def test_the_compiler_has_nothing_to_say(
     module: dict[str, Any], source: str, tmp_path: Path
 ) -> None:
-    flags = [*module["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS, "-I", SHARED]
-    run(*COMPILER, *flags, "-c", source, "-o", tmp_path / "made.o", cwd=ROOT)
+    flags = [*module["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS]
+    made = tmp_path / "made.o"
+    run(*COMPILER, *flags, "-I", SHARED, "-c", source, "-o", made, cwd=ROOT)
 
 
 @needs_compiler

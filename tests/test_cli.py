@@ -267,7 +267,9 @@ def test_a_kernel_that_is_not_to_be_had_is_a_usage_error_in_however_many_process
     command = ("transcribe", folder / "audio", "--model", folder / "model", "--jobs", jobs)
     done = vau(*command, VAU_KERNEL="abacus")
     assert (done.returncode, done.stdout) == (2, "")
-    assert_one_line(done.stderr, "VAU_KERNEL=abacus: there is no such tier of muntaniala; take one of ")
+    assert_one_line(
+        done.stderr, "VAU_KERNEL=abacus: there is no such tier of muntaniala; take one of "
+    )
 
 
 def test_a_full_server_is_a_refusal(folder: Path) -> None:

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from tests.models import tiny_model
-from vau.backend import BackendOptions, Work
+from vau.backend import BackendOptions, Health, Result, State, Work
 from vau.errors import BackendNotFound, BadSnapshot, ConfigInvalid
 from vau.model import Model, find_model
+from vau_backends.rpu import kernel
 from vau_backends.rpu.backend import FACTORY
 from vau_backends.rpu.cycles import CHUNK_FRAMES
 from vau_backends.rpu.fixedpoint import to_s16
+from vau_backends.tiers import REFERENCE, VARIABLE
 
 TINY = tiny_model()
 
@@ -60,14 +62,41 @@ def test_states_do_not_cross_arithmetics() -> None:
         ours.restore(ours.open(), theirs.snapshot(theirs.open()))
 
 
-def test_both_tiers_give_the_same_bits() -> None:
-    frames, found = features(TINY, 20), []
-    for tier in FACTORY.open(TINY, BackendOptions()).info.tiers:
+def test_every_tier_gives_the_same_answer() -> None:
+    frames = features(TINY, 20)
+
+    def answer_of(tier: str) -> Result:
         backend = FACTORY.open(TINY, BackendOptions(tier=tier))
         assert backend.info.tier == tier
-        found.append(backend.run([Work(backend.open(), frames)])[0])
-    np.testing.assert_array_equal(found[0].logits, found[1].logits)
-    assert found[0].cost == found[1].cost
+        return backend.run([Work(backend.open(), frames)])[0]
+
+    expected = answer_of(REFERENCE)
+    for tier in kernel.tiers():
+        found = answer_of(tier)
+        np.testing.assert_array_equal(found.logits, expected.logits)
+        assert found.cost == expected.cost
+
+
+def test_it_tells_its_tier_and_what_else_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    info = FACTORY.open(TINY, BackendOptions()).info
+    assert (info.tier, info.tiers) == (kernel.tiers()[0], kernel.tiers())
+    monkeypatch.setenv(VARIABLE, "numpy")
+    info = FACTORY.open(TINY, BackendOptions()).info
+    assert (info.tier, info.tiers) == ("numpy", ("numpy",))
+    monkeypatch.setenv(VARIABLE, "portable")  # which is muntaniala's
+    with pytest.raises(
+        ConfigInvalid, match="VAU_KERNEL=portable: there is no such tier of rpu"
+    ):
+        FACTORY.open(TINY, BackendOptions())
+
+
+def test_numpy_for_want_of_a_compiler_is_remarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = FACTORY.open(TINY, BackendOptions(tier="numpy"))
+    monkeypatch.setattr(kernel.compiled, "WHY_NOT", "")
+    assert backend.health() == Health(State.READY)
+    monkeypatch.setattr(kernel.compiled, "WHY_NOT", "the C kernel was not built")
+    assert "install a C compiler" in backend.health().text
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,7 @@ def test_the_order_of_streams_changes_no_bit(
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    seed=SEEDS, length=st.integers(1, 9), cut=st.integers(0, 9), tier=st.sampled_from(TIERS)
-)
+@given(seed=SEEDS, length=st.integers(1, 9), cut=st.integers(0, 9), tier=st.sampled_from(TIERS))
 def test_where_a_chunk_is_cut_changes_no_bit(
     seed: int, length: int, cut: int, tier: str
 ) -> None:

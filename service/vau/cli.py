@@ -607,7 +607,7 @@ def bench_serve(
     backend: engines.Backend = "",
     streams: measuring.LoadStreams = "auto",
     chunk_ms: asking.ChunkMs = 100,
-    duration: measuring.Duration = 80.0,
+    duration: measuring.Duration = None,
     seed: measuring.Seed = 0,
     as_json: flags.Json = False,
     _config: flags.Config = None,
@@ -618,7 +618,7 @@ def bench_serve(
     measures two servers in turns, of which one has shadows. Without a FILE as vau demo.
     """
     from vau.commands.bench import serve as verb
-    from vau.commands.bench.plan import BenchPlan
+    from vau.commands.bench.plan import BenchPlan, default_duration_s
     from vau.commands.bench.report import report
     from vau.commands.bench.text import text
     from vau.commands.clip import default_clip
@@ -631,7 +631,7 @@ def bench_serve(
         **engines.engine(context, model, backend),
         streams=streams,
         chunk_ms=chunk_ms,
-        duration_s=duration,
+        duration_s=duration or default_duration_s(shadow),
         seed=seed,
         shadows=tuple(ids or flags.DEFAULT_SHADOWS) if shadow else (),
     )

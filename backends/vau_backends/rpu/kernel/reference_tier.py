@@ -1,4 +1,4 @@
-"""The reference as a tier: ``cell.py``, which is slow and obvious, behind the port of the kernel."""
+"""The reference as a tier: ``cell.py``, slow and obvious, behind the port of the kernel."""
 
 from collections.abc import Sequence
 

@@ -17,6 +17,15 @@ LEAST_CHUNKS: Final = 10  # of a stream in a run
 HALF: Final = 2  # what is sustained is divided by it
 
 
+def default_duration_s(with_shadows: bool) -> float:
+    """Return how long the load is by default, on each side.
+
+    A ratio of two p99 scatters by a seventh or so from pair to pair: what 80 s leave undecided,
+    half of 240 s most often decide.
+    """
+    return 240.0 if with_shadows else 80.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchPlan:
     """What to measure. Raises ConfigInvalid if it cannot be meant."""

@@ -149,12 +149,13 @@ LoadStreams = Annotated[
     ),
 ]
 Duration = Annotated[
-    float,
+    float | None,
     flag(
         "--duration",
         "Load on each side, in several runs; with --shadow, half of it if that decides.",
         min=1.0,
         metavar="SECONDS",
+        show_default="80, or 240 with --shadow",
     ),
 ]
 Seed = Annotated[int, flag("--seed", "Of where each stream begins.", min=0, metavar="N")]
