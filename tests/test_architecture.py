@@ -54,6 +54,7 @@ FLOORS: Final = (
         "vau.door",
         "vau.logs",
         "vau.pictures",
+        "vau.search",
         "vau.wire.status",  # shared by both ends of a wire
     },
     {"vau.errors", "vau.v1", "vau.conditions", "vau.percentiles"},

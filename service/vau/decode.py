@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.model import Model
+from vau.search import Tables, advance
 
 FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
 BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
@@ -132,10 +133,9 @@ class Viterbi:
         tables, classes = model.decoder, len(model.phonemes)
         self._follow = tables.follow
         self._prior = tables.prior_weight * tables.log_prior.astype(np.float64)
-        self._min_frames = tables.min_frames
         self._look_back_frames = tables.look_back_frames
-        self._classes = np.arange(classes)
-        self._ranks = np.arange(min(FOLLOWED, classes))[:, np.newaxis]
+        self._class_count = classes
+        self._followed = min(FOLLOWED, classes)
         self._nodes_per_frame = classes * classes
         self._frames = 0
         self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
@@ -157,10 +157,14 @@ class Viterbi:
         rows = np.maximum(log_prob.astype(np.float64), LOWEST_LOG_PROB)
         gains = np.vstack([self._gain, rows - self._prior]).cumsum(axis=0)
         posterior_sums = np.vstack([self._posterior_sum, np.exp(rows)]).cumsum(axis=0)
-        for self._gain, self._posterior_sum in zip(gains[1:], posterior_sums[1:], strict=True):
-            self._advance()
+        first = 1
+        while first < len(gains):
+            count = SETTLING_FRAMES - self._frames % SETTLING_FRAMES
+            stretch = slice(first, first + count)
+            self._advance(gains[stretch], posterior_sums[stretch])
             if self._frames % SETTLING_FRAMES == 0:
                 self._drop_stragglers()
+            first += count
 
     def transcript(self) -> Transcript:
         """Return the best hypothesis as of the last frame; its last run is still open."""
@@ -177,28 +181,20 @@ class Viterbi:
         runs = self.transcript().runs
         return Transcript(runs, len(runs))
 
-    def _advance(self) -> None:
-        """Move every hypothesis on by one frame, and begin the runs that may follow."""
-        self._frames += 1
-        layer = self._frames % self._min_frames
-        score, start, longest = self._score[layer], self._start[layer], self._score[-1]
-        np.copyto(self._start[-1], start, where=score > longest)
-        np.maximum(score, longest, out=longest)
-        ends = longest + self._gain[:, np.newaxis]  # shape (phonemes, phonemes before)
-        best = ends[self._classes, ends.argmax(axis=1)]
-        longest[ends < best.max() - BEAM] = -np.inf
-        ending = best.argsort(kind="stable")[-FOLLOWED:]
-        reached = self._follow.take(ending, axis=0)  # shape (ending, next, before)
-        reached += ends[ending][:, np.newaxis]
-        context = reached.argmax(axis=2)
-        score.fill(-np.inf)
-        score[:, ending] = (reached[self._ranks, self._classes, context] - self._gain).T
-        start.fill(self._frames)
-        nodes = ending[:, np.newaxis] * len(self._classes) + self._classes
-        nodes += self._start[-1][ending] * self._nodes_per_frame
-        kept = self._kept(self._frames)
-        self._before[kept][:, ending] = nodes[self._ranks, context].T
-        self._posterior_sums[kept] = self._posterior_sum
+    def _advance(self, gains: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+        """Take every hypothesis through the next frames, shape (frames, phonemes) each."""
+        tables = Tables(
+            follow=self._follow,
+            beam=BEAM,
+            followed=self._followed,
+            score=self._score,
+            start=self._start,
+            before=self._before,
+            posterior_sums=self._posterior_sums,
+        )
+        advance(tables, self._frames + 1, gains, sums)
+        self._frames += len(gains)
+        self._gain, self._posterior_sum = gains[-1], sums[-1]
 
     def _best(self) -> int:
         """Return the place of the best hypothesis whose last run has a frame at least."""
@@ -281,7 +277,7 @@ class Viterbi:
         """Yield the runs of ``path``, of which the last ends at the frame ``end``."""
         starts = [node // self._nodes_per_frame for node in path]
         for node, start, end_frame in zip(path, starts, [*starts[1:], end], strict=True):
-            class_id = node // len(self._classes) % len(self._classes)
+            class_id = node // self._class_count % self._class_count
             posterior_sums = self._posterior_sums[self._kept(end_frame)] - (
                 self._root_posterior_sums
                 if start == self._root_start

@@ -1,0 +1,23 @@
+"""The C module, see native/module.c."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+def advance(
+    classes: int,
+    min_frames: int,
+    followed: int,
+    kept_frames: int,
+    beam: float,
+    first: int,
+    frames: int,
+    follow: NDArray[Any],
+    score: NDArray[Any],
+    start: NDArray[Any],
+    before: NDArray[Any],
+    posterior_sums: NDArray[Any],
+    gains: NDArray[Any],
+    sums: NDArray[Any],
+    /,
+) -> None: ...

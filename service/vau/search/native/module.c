@@ -1,0 +1,200 @@
+/* Frames of the search of vau.decode, in one call: numpy needs two dozen for each.
+ *
+ * What a frame does, and what the tables are, is in ../numpy_search.py, whose bits these are:
+ * the same additions in the same order, and of equal scores the first.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000 /* one build for Python 3.11 and every later one */
+#include <Python.h>
+
+#include <math.h>
+#include <stdint.h>
+
+#include "arrays.h"
+
+static inline int least(int a, int b) { return a < b ? a : b; }
+
+enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16 };
+
+struct search {
+    int classes, min_frames, followed, kept_frames;
+    double beam;
+    const double *follow;     /* [phoneme][next][before] */
+    double *score;            /* [min_frames + 1][phoneme][before] */
+    int64_t *start;           /* the same */
+    int64_t *before;          /* [kept_frames][next][phoneme] */
+    double *posterior_sums;   /* [kept_frames][phoneme] */
+};
+
+/* A hypothesis that may end, by the phoneme before its own. */
+struct ending {
+    int before;
+    double score;
+};
+
+/* Move the runs that have become long enough to those that may end. */
+static void age(double *score, int64_t *start, double *longest, int64_t *longest_start,
+                int count) {
+    for (int n = 0; n < count; n++) {
+        if (score[n] > longest[n]) {
+            longest_start[n] = start[n];
+            longest[n] = score[n];
+        }
+        score[n] = -INFINITY;
+    }
+}
+
+/* The best score with which each phoneme may end; return the best of all. */
+static double rate(const struct search *search, const double *longest, const double *gain,
+                   double *best) {
+    const int classes = search->classes;
+    double best_of_all = -INFINITY;
+    for (int phoneme = 0; phoneme < classes; phoneme++) {
+        double most = -INFINITY;
+        for (int n = 0; n < classes; n++) {
+            const double score = longest[phoneme * classes + n];
+            most = score > most ? score : most;
+        }
+        best[phoneme] = most + gain[phoneme];
+        best_of_all = best[phoneme] > best_of_all ? best[phoneme] : best_of_all;
+    }
+    return best_of_all;
+}
+
+/* Give up what is below a limit. */
+static void prune(const struct search *search, double *longest, const double *gain,
+                  double limit) {
+    const int classes = search->classes;
+    for (int phoneme = 0; phoneme < classes; phoneme++)
+        for (int n = 0; n < classes; n++) {
+            double *score = longest + phoneme * classes + n;
+            if (*score + gain[phoneme] < limit) *score = -INFINITY;
+        }
+}
+
+/* The phonemes that end best, from the worst of them on; of equal ones the later is better. */
+static void choose(const struct search *search, const double *best, int *chosen) {
+    int count = 0;
+    for (int phoneme = 0; phoneme < search->classes; phoneme++) {
+        int at = count;
+        if (count == search->followed) {
+            if (best[phoneme] < best[chosen[0]]) continue;
+            for (at = 0; at + 1 < count && best[phoneme] >= best[chosen[at + 1]]; at++)
+                chosen[at] = chosen[at + 1];
+            chosen[at] = phoneme;
+            continue;
+        }
+        for (; at && best[phoneme] < best[chosen[at - 1]]; at--) chosen[at] = chosen[at - 1];
+        chosen[at] = phoneme;
+        count++;
+    }
+}
+
+/* Begin every run that may follow a phoneme. */
+static void follow(const struct search *search, int phoneme, const double *ends, int layer,
+                   int64_t frame, const double *gain) {
+    const int classes = search->classes;
+    const int64_t squared = (int64_t)classes * classes;
+    struct ending endings[MOST_CLASSES];
+    int count = 0;
+    for (int n = 0; n < classes; n++)
+        if (ends[n] > -INFINITY) endings[count++] = (struct ending){n, ends[n]};
+    const double *table = search->follow + (size_t)phoneme * (size_t)squared;
+    double *score = search->score + (size_t)layer * (size_t)squared;
+    const int64_t *starts =
+        search->start + ((size_t)search->min_frames * (size_t)classes + (size_t)phoneme) * classes;
+    int64_t *before = search->before + (size_t)(frame % search->kept_frames) * (size_t)squared;
+    for (int next = 0; next < classes; next++) {
+        const double *row = table + (size_t)next * (size_t)classes;
+        double most = -INFINITY;
+        int context = 0;
+        for (int n = 0; n < count; n++) {
+            const double reached = row[endings[n].before] + endings[n].score;
+            if (reached > most) {
+                most = reached;
+                context = endings[n].before;
+            }
+        }
+        score[next * classes + phoneme] = most - gain[next];
+        before[next * classes + phoneme] =
+            starts[context] * squared + (int64_t)phoneme * classes + context;
+    }
+}
+
+static void advance_frame(const struct search *search, int64_t frame, const double *gain,
+                          const double *posterior_sum) {
+    const int classes = search->classes, layer = (int)(frame % search->min_frames);
+    const size_t table = (size_t)classes * (size_t)classes;
+    double *score = search->score + (size_t)layer * table;
+    int64_t *start = search->start + (size_t)layer * table;
+    double *longest = search->score + (size_t)search->min_frames * table;
+    int64_t *longest_start = search->start + (size_t)search->min_frames * table;
+    double best[MOST_CLASSES], ends[MOST_FOLLOWED][MOST_CLASSES];
+    int chosen[MOST_FOLLOWED];
+    age(score, start, longest, longest_start, (int)table);
+    const double best_of_all = rate(search, longest, gain, best);
+    choose(search, best, chosen);
+    for (int n = 0; n < search->followed; n++) /* given up or not, they are followed once more */
+        for (int before = 0; before < classes; before++)
+            ends[n][before] = longest[chosen[n] * classes + before] + gain[chosen[n]];
+    prune(search, longest, gain, best_of_all - search->beam);
+    for (int n = 0; n < (int)table; n++) start[n] = frame;
+    for (int n = 0; n < search->followed; n++)
+        follow(search, chosen[n], ends[n], layer, frame, gain);
+    double *sums = search->posterior_sums + (size_t)(frame % search->kept_frames) * (size_t)classes;
+    for (int n = 0; n < classes; n++) sums[n] = posterior_sum[n];
+}
+
+static PyObject *advance(PyObject *module, PyObject *args) {
+    (void)module;
+    struct search search;
+    Py_ssize_t frames;
+    long long first;
+    PyObject *follow_table, *score, *start, *before, *sums, *gains, *posterior_sums;
+    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &search.beam, &first, &frames,
+                          &follow_table, &score, &start, &before, &sums, &gains, &posterior_sums))
+        return NULL;
+    if (search.classes < 1 || search.classes > MOST_CLASSES || search.min_frames < 1
+        || search.followed < 1 || search.followed > least(MOST_FOLLOWED, search.classes)
+        || search.kept_frames < 1 || first < 0 || frames < 0)
+        return PyErr_Format(PyExc_ValueError, "%d phonemes, %d followed: out of range",
+                            search.classes, search.followed);
+    const size_t classes = (size_t)search.classes, table = classes * classes;
+    const size_t layers = ((size_t)search.min_frames + 1) * table, rows = (size_t)frames * classes;
+    const size_t kept = (size_t)search.kept_frames;
+    struct buffers buffers = {.count = 0};
+    const double *gain, *posterior_sum;
+    const int is_there =
+        (search.follow = content(&buffers, follow_table, classes * table * sizeof(double), 0))
+        && (search.score = content(&buffers, score, layers * sizeof(double), PyBUF_WRITABLE))
+        && (search.start = content(&buffers, start, layers * sizeof(int64_t), PyBUF_WRITABLE))
+        && (search.before =
+                content(&buffers, before, kept * table * sizeof(int64_t), PyBUF_WRITABLE))
+        && (search.posterior_sums =
+                content(&buffers, sums, kept * classes * sizeof(double), PyBUF_WRITABLE))
+        && (gain = content(&buffers, gains, rows * sizeof(double), 0))
+        && (posterior_sum = content(&buffers, posterior_sums, rows * sizeof(double), 0));
+    if (is_there) {
+        Py_BEGIN_ALLOW_THREADS
+        for (Py_ssize_t n = 0; n < frames; n++)
+            advance_frame(&search, first + n, gain + (size_t)n * classes,
+                          posterior_sum + (size_t)n * classes);
+        Py_END_ALLOW_THREADS
+    }
+    give_back(&buffers);
+    return is_there ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef methods[] = {
+    {"advance", advance, METH_VARARGS,
+     "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, score, "
+     "start, before, posterior_sums, gains, sums)\n\nTake hypotheses through frames, in place."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, .m_name = "_native", .m_methods = methods,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModuleDef_Init(&module); }

@@ -1,0 +1,36 @@
+"""A frame of the search in numpy, which says what the C computes."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from vau.search import Tables
+
+
+def advance(
+    tables: "Tables", frame: int, gain: NDArray[np.float64], posterior_sum: NDArray[np.float64]
+) -> None:
+    """Move every hypothesis on to ``frame``, and begin the runs that may follow."""
+    classes = np.arange(len(tables.follow))
+    layer = frame % (len(tables.score) - 1)
+    score, start, longest = tables.score[layer], tables.start[layer], tables.score[-1]
+    np.copyto(tables.start[-1], start, where=score > longest)
+    np.maximum(score, longest, out=longest)
+    ends = longest + gain[:, np.newaxis]  # shape (phonemes, phonemes before)
+    best = ends[classes, ends.argmax(axis=1)]
+    longest[ends < best.max() - tables.beam] = -np.inf
+    ending = best.argsort(kind="stable")[-tables.followed :]
+    ranks = np.arange(len(ending))[:, np.newaxis]
+    reached = tables.follow.take(ending, axis=0)  # shape (ending, next, before)
+    reached += ends[ending][:, np.newaxis]
+    context = reached.argmax(axis=2)
+    score.fill(-np.inf)
+    score[:, ending] = (reached[ranks, classes, context] - gain).T
+    start.fill(frame)
+    nodes = ending[:, np.newaxis] * len(classes) + classes
+    nodes += tables.start[-1][ending] * len(classes) ** 2
+    kept = frame % len(tables.before)
+    tables.before[kept][:, ending] = nodes[ranks, context].T
+    tables.posterior_sums[kept] = posterior_sum

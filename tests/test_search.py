@@ -1,0 +1,95 @@
+"""The search in C gives the bits of the one in numpy, whatever ties and gaps the scores have."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from vau import search
+from vau.search import Tables, numpy_search
+
+needs_c = pytest.mark.skipif(not search.IS_COMPILED, reason="the C was not built")
+KEPT = 12
+
+
+def tables_of(rng: np.random.Generator, classes: int, min_frames: int, *, coarse: bool) -> Tables:
+    """Return tables in which a search has been going on; coarse scores are often equal."""
+    shape = (min_frames + 1, classes, classes)
+
+    def numbers(*of: int) -> NDArray[np.float64]:
+        return rng.integers(-3, 3, of).astype(np.float64) if coarse else rng.normal(0, 5, of)
+
+    score, follow = numbers(*shape), numbers(classes, classes, classes)
+    score[rng.random(shape) < 0.5] = -np.inf
+    follow[rng.random(follow.shape) < 0.2] = -np.inf
+    return Tables(
+        follow=follow,
+        beam=6.0,
+        followed=min(3, classes),
+        score=score,
+        start=rng.integers(0, 5, shape),
+        before=rng.integers(0, 99, (KEPT, classes, classes)),
+        posterior_sums=rng.random((KEPT, classes)),
+    )
+
+
+def copy_of(tables: Tables) -> Tables:
+    return replace(
+        tables,
+        score=tables.score.copy(),
+        start=tables.start.copy(),
+        before=tables.before.copy(),
+        posterior_sums=tables.posterior_sums.copy(),
+    )
+
+
+@needs_c
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    classes=st.integers(1, 9),
+    min_frames=st.integers(1, 4),
+    frames=st.integers(0, 2 * KEPT),
+    coarse=st.booleans(),
+)
+def test_both_leave_the_same_tables(
+    seed: int, classes: int, min_frames: int, frames: int, *, coarse: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    found = tables_of(rng, classes, min_frames, coarse=coarse)
+    expected = copy_of(found)
+    gains = rng.integers(-4, 1, (frames, classes)).astype(np.float64).cumsum(axis=0)
+    sums = rng.random((frames, classes)).cumsum(axis=0)
+    search.advance(found, 6, gains, sums)
+    for frame, (gain, posterior_sum) in enumerate(zip(gains, sums, strict=True), 6):
+        numpy_search.advance(expected, frame, gain, posterior_sum)
+    np.testing.assert_array_equal(found.score, expected.score)
+    np.testing.assert_array_equal(found.start, expected.start)
+    np.testing.assert_array_equal(found.before, expected.before)
+    np.testing.assert_array_equal(found.posterior_sums, expected.posterior_sums)
+
+
+@needs_c
+def test_tables_that_do_not_fit_each_other_are_refused() -> None:
+    tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
+    gains = np.zeros((3, 4))
+    with pytest.raises(ValueError, match="bytes where"):
+        search.advance(replace(tables, start=tables.start[1:]), 1, gains, gains)
+    with pytest.raises(ValueError, match="bytes where"):
+        search.advance(tables, 1, gains, gains[1:])
+    with pytest.raises(ValueError, match="out of range"):
+        search.advance(replace(tables, followed=5), 1, gains, gains)
+
+
+def test_without_the_c_numpy_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tables_of(np.random.default_rng(2), 5, 2, coarse=False)
+    expected = copy_of(found)
+    gains = np.zeros((4, 5))
+    search.advance(found, 1, gains, gains)
+    monkeypatch.setattr(search, "IS_COMPILED", False)
+    search.advance(expected, 1, gains, gains)
+    np.testing.assert_array_equal(found.score, expected.score)
+    np.testing.assert_array_equal(found.before, expected.before)
