@@ -18,8 +18,14 @@ import pytest
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGES: Final = (ROOT / "service/vau", ROOT / "backends/vau_backends")
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-KERNELS: Final = ("vau_backends/muntaniala/kernel", "vau_backends/rpu/kernel")
-EXTENSIONS: Final = {f"{kernel}/_native.abi3.so" for kernel in KERNELS}
+IN_C: Final = {
+    "vau_backends/muntaniala/kernel": ROOT / "backends",
+    "vau_backends/rpu/kernel": ROOT / "backends",
+    "vau/search": ROOT / "service",
+}
+"""Folders with an extension of their own, and the source root of each."""
+
+EXTENSIONS: Final = {f"{folder}/_native.abi3.so" for folder in IN_C}
 
 OFFLINE: Final = ("--no-index", "--no-deps", "--disable-pip-version-check", "--quiet")
 COMPILER: Final = (sysconfig.get_config_var("CC") or "cc").split()

@@ -16,7 +16,7 @@ from tests.packaging import (
     COMPILER,
     EXTENSIONS,
     HEADERS,
-    KERNELS,
+    IN_C,
     PYPROJECT,
     ROOT,
     build_wheel,
@@ -30,8 +30,8 @@ from tests.packaging import (
 )
 
 MODULES: Final[list[dict[str, Any]]] = PYPROJECT["tool"]["setuptools"]["ext-modules"]
-SHARED: Final = ROOT / "backends/vau_backends/native"
-NATIVES: Final = [ROOT / "backends" / kernel / "native" for kernel in KERNELS]
+SHARED: Final = (ROOT / "backends/vau_backends/native", ROOT / "service/vau/native")
+NATIVES: Final = [root / folder / "native" for folder, root in IN_C.items()]
 SOURCES: Final = [(module, source) for module in MODULES for source in module["sources"]]
 WARNINGS: Final = ("-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion")
 
@@ -40,22 +40,27 @@ def in_tree(paths: list[Path]) -> set[str]:
     return {str(path.relative_to(ROOT)) for path in paths}
 
 
+def including(module: dict[str, Any]) -> list[str]:
+    return [f"-I{folder}" for folder in module["include-dirs"]]
+
+
 # --- the compiler -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("module", "native"), list(zip(MODULES, NATIVES, strict=True)), ids=KERNELS
+    ("module", "native"), list(zip(MODULES, NATIVES, strict=True)), ids=list(IN_C)
 )
 def test_every_file_of_c_is_compiled_and_every_header_watched(
     module: dict[str, Any], native: Path
 ) -> None:
-    headers = [*native.glob("*.h"), *SHARED.glob("*.h")]
+    shared = [ROOT / folder for folder in module["include-dirs"]]
+    assert set(shared) <= set(SHARED)
+    headers = [path for folder in (native, *shared) for path in folder.glob("*.h")]
     assert set(module["sources"]) == in_tree(list(native.glob("*.c")))
     assert set(module["depends"]) == in_tree(headers)
-    assert module["include-dirs"] == [str(SHARED.relative_to(ROOT))]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=KERNELS)
+@pytest.mark.parametrize("module", MODULES, ids=list(IN_C))
 def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds(
     module: dict[str, Any],
 ) -> None:
@@ -63,7 +68,7 @@ def test_no_flag_asks_for_the_instructions_of_the_machine_that_builds(
 
 
 def test_no_line_of_c_is_longer_than_a_hundred_columns() -> None:
-    files = [path for native in (SHARED, *NATIVES) for path in native.glob("*.[ch]")]
+    files = [path for native in (*SHARED, *NATIVES) for path in native.glob("*.[ch]")]
     assert len(files) > 20
     lines = [(path.name, line) for path in files for line in path.read_text().splitlines()]
     assert [(name, line) for name, line in lines if len(line) > 100] == []
@@ -76,14 +81,14 @@ def test_the_compiler_has_nothing_to_say(
 ) -> None:
     flags = [*module["extra-compile-args"], *WARNINGS, "-fPIC", "-isystem", HEADERS]
     made = tmp_path / "made.o"
-    run(*COMPILER, *flags, "-I", SHARED, "-c", source, "-o", made, cwd=ROOT)
+    run(*COMPILER, *flags, *including(module), "-c", source, "-o", made, cwd=ROOT)
 
 
 @needs_compiler
 def test_the_portable_tier_is_compiled_to_no_instruction_of_another(tmp_path: Path) -> None:
     """Registers of AVX are named ymm and zmm; a processor without them must run this file."""
     assembly = tmp_path / "portable.s"
-    flags = [*MODULES[0]["extra-compile-args"], "-I", SHARED]
+    flags = [*MODULES[0]["extra-compile-args"], *including(MODULES[0])]
     run(*COMPILER, *flags, "-S", NATIVES[0] / "portable.c", "-o", assembly, cwd=ROOT)
     assert re.findall(r"%[yz]mm\d+", assembly.read_text()) == []
 
@@ -102,7 +107,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_source_archive_holds_all_the_c(archive: Path) -> None:
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    every = [path for native in (SHARED, *NATIVES) for path in native.iterdir()]
+    every = [path for native in (*SHARED, *NATIVES) for path in native.iterdir()]
     assert in_tree(every) <= names
 
 

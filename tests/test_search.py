@@ -1,4 +1,4 @@
-"""The search in C gives the bits of the one in numpy, whatever ties and gaps the scores have."""
+"""The search in C gives the bits of the one in numpy, whatever ties and gaps scores have."""
 
 from dataclasses import replace
 
@@ -15,7 +15,9 @@ needs_c = pytest.mark.skipif(not search.IS_COMPILED, reason="the C was not built
 KEPT = 12
 
 
-def tables_of(rng: np.random.Generator, classes: int, min_frames: int, *, coarse: bool) -> Tables:
+def tables_of(
+    rng: np.random.Generator, classes: int, min_frames: int, *, coarse: bool
+) -> Tables:
     """Return tables in which a search has been going on; coarse scores are often equal."""
     shape = (min_frames + 1, classes, classes)
 

@@ -18,7 +18,8 @@ static double *lay_out_bias(const struct matrix *matrix, struct arena *arena) {
 static void lay_out_all(struct network *network, struct arena *arena) {
     for (int n = 0; n < network->layer_count; n++) {
         struct layer *layer = &network->layers[n];
-        lay_out(network, &layer->w_x, arena, network->hidden, n ? network->hidden : network->inputs);
+        const int inputs = n ? network->hidden : network->inputs;
+        lay_out(network, &layer->w_x, arena, network->hidden, inputs);
         lay_out(network, &layer->w_h, arena, network->hidden, network->hidden);
         layer->bias = lay_out_bias(&layer->w_h, arena);
     }
