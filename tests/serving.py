@@ -24,7 +24,8 @@ from prometheus_client import CollectorRegistry
 
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Health, Result, State, Work
-from vau.client import Client, posteriors_array
+from vau.client import Access, Client, posteriors_array
+from vau.client.access import PLAIN
 from vau.commands.serve import shadows_of
 from vau.config import ServerConfig
 from vau.lane import Lane
@@ -140,8 +141,12 @@ def serving(
     *backends: tuple[Model, Backend],
     config: ServerConfig | None = None,
     shadows: Shadowing | None = None,
+    access: Access = PLAIN,
 ) -> Iterator[Served]:
-    """Serve ``backends`` for as long as the block lasts; one muntaniala if none is given."""
+    """Serve ``backends`` for as long as the block lasts; one muntaniala if none is given.
+
+    access: how the client of what is yielded comes to the server.
+    """
     config = config or ServerConfig(listen=FREE, metrics_listen=FREE)
     registry = CollectorRegistry()
     metrics = Metrics(registry)
@@ -162,7 +167,7 @@ def serving(
             return server, addresses.grpc, addresses.metrics
 
         server, address, page = asyncio.run_coroutine_threadsafe(started(), loop).result()
-        with Client(address) as client:
+        with Client(address, access=access) as client:
             served = Served(address, page, client, registry, server, loop)
             try:
                 yield served

@@ -27,6 +27,7 @@ TYPED_ONLY: Final = {
     ("stream", "--model"),
     ("stream", "--backend"),
     ("bench serve", "--shadow"),
+    ("token", "--max-streams"),
 }
 """They name what a server has, or what to do with it: the variable and the file name what this
 machine has."""

@@ -277,3 +277,13 @@ def test_a_model_that_another_backend_holds_is_not_found_on_this_one() -> None:
         pytest.raises(ModelNotFound, match="on backend muntaniala:1x1"),
     ):
         hear(served.client, [], config)
+
+
+def test_a_metrics_page_that_other_machines_may_read_is_remarked_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with serving(config=ServerConfig(listen=FREE, metrics_listen="0.0.0.0:0")):
+        pass
+    with serving():
+        pass
+    assert caplog.messages.count("metrics for anybody") == 1

@@ -44,6 +44,7 @@ _MAGIC: Final[dict[bytes, Format]] = {
     b"OggS": "ogg",
 }
 _WAV_SAMPLES: Final = (1, 3, 0xFFFE)  # integers, floats, either: codings without blocks
+MAX_WAV_CHUNKS: Final = 1000  # before the audio; what cameras and editors write is a dozen
 _SIZE_UNKNOWN: Final = 0xFFFFFFFF  # as ffmpeg writes it into a pipe
 _SIZE_UNKNOWN_SIGNED: Final = range(0x7FFF_0000, 0x8000_0001)  # sox, arecord: about 2 GiB
 
@@ -69,6 +70,11 @@ class Header:
     """As stated; how many there really are shows when they are decoded."""
 
     format: Format
+
+
+def format_of(source: BinaryIO) -> Format:
+    """Tell what a file is by its first bytes alone. Raises what ``read_pcm`` raises."""
+    return _sniff(source, "audio")
 
 
 def header(source: BinaryIO) -> Header:
@@ -292,7 +298,9 @@ def _checked_wav(file: BinaryIO, name: str) -> BinaryIO:
     order = ">" if riff[:4] == b"RIFX" else "<"
     big_size = None
     block_bytes = 1
-    while len(head := file.read(8)) == 8:
+    for _ in range(MAX_WAV_CHUNKS):
+        if len(head := file.read(8)) < 8:
+            raise _cut_short(name, "it has no data chunk")
         size = struct.unpack(order + "4xI", head)[0]
         start = file.tell()
         if head[:4] == b"ds64":
@@ -314,7 +322,7 @@ def _checked_wav(file: BinaryIO, name: str) -> BinaryIO:
                 raise _cut_short(name, f"{size} bytes are not whole samples of {block_bytes}")
             return file
         file.seek(start + size + size % 2)
-    raise _cut_short(name, "it has no data chunk")
+    raise _cut_short(name, f"it has more than {MAX_WAV_CHUNKS} chunks before its audio")
 
 
 def _with_size(file: BinaryIO, at: int, size: bytes) -> BinaryIO:

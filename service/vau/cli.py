@@ -14,15 +14,18 @@ import traceback
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
 from vau import errors
 from vau.commands import flags
-from vau.commands.flags import asking, engines, estimating, files, measuring, serving
+from vau.commands.flags import asking, door, engines, estimating, files, measuring, serving
 from vau.errors import VauError
+
+if TYPE_CHECKING:
+    from vau.client import Access
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
 DEFECT: Final = 70
@@ -70,6 +73,9 @@ def main() -> int:
     # Threads of BLAS only wait for each other over matrices as small as ours: many times
     # slower once the cores are busy. It looks at this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # gRPC would write lines of its own between ours, which are JSON; what they say of a call,
+    # its status says too.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         status = app(prog_name="vau", standalone_mode=False)
         sys.stdout.flush()
@@ -100,6 +106,16 @@ def _complain(error: VauError, file: Path | None = None) -> int:
     where = f"{file}: " if file is not None and str(file) not in text else ""
     print(f"vau: error: {where}{text}", file=sys.stderr)
     return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def _access(context: typer.Context) -> "Access":
+    """Return how a command is to come to its server, if it has one."""
+    from vau.client import Access
+
+    if not context.params["server"]:  # what the environment says is about another server
+        return Access()
+    names = ("tls", "tls_ca", "tls_cert", "tls_key", "token_file")
+    return Access(**{name: context.params[f"_{name}"] for name in names})
 
 
 def _print_version(wanted: bool) -> None:
@@ -139,6 +155,13 @@ def serve(
     drain_grace: serving.DrainGrace = 30.0,
     keepalive: serving.Keepalive = 30.0,
     insecure: serving.Insecure = False,
+    tls_cert: door.TlsCert = None,
+    tls_key: door.TlsKey = None,
+    tls_client_ca: door.TlsClientCa = None,
+    tokens: door.Tokens = None,
+    max_streams_per_client: door.MaxStreamsPerClient = 0,
+    reflection: door.Reflection = None,
+    closed_health: door.ClosedHealth = False,
     build: serving.Build = "",
     _config: flags.Config = None,
 ) -> None:
@@ -152,6 +175,7 @@ def serve(
 
     from vau.commands.serve import open_lanes, shadows_of
     from vau.config import ServerConfig
+    from vau.door.config import DoorConfig
     from vau.logs import log_to
     from vau.metrics import Metrics
     from vau.wire.server import serve as serve_until_told
@@ -160,6 +184,15 @@ def serve(
         listen=listen,
         metrics_listen=metrics_listen,
         insecure=insecure,
+        door=DoorConfig(
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_client_ca=tls_client_ca,
+            tokens=tokens,
+            reflection=reflection,
+            closed_health=closed_health,
+            max_streams_per_client=max_streams_per_client,
+        ),
         build=build,
         shadow_share=shadow_share,
         max_streams=max_streams,
@@ -198,9 +231,15 @@ ListDevices = Annotated[
 
 @app.command()
 def stream(
+    context: typer.Context,
     *,
     file: files.FileOrPipe = "",
     server: asking.Server = flags.DEFAULT_SERVER,
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
     mic: asking.Mic = False,
     device: asking.Device = "",
     _list_devices: ListDevices = False,
@@ -226,6 +265,7 @@ def stream(
     warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     options = verb.StreamOptions(
         server=server,
+        access=_access(context),
         file=file,
         mic=mic,
         device=device,
@@ -248,6 +288,11 @@ def transcribe(
     *,
     paths: files.Paths,
     server: asking.Server = "",
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
     model: engines.Model = "",
     backend: engines.Backend = "",
     channel: files.Channel = "mix",
@@ -271,6 +316,7 @@ def transcribe(
     plan = verb.TranscribePlan(
         **engines.engine(context, model, backend),
         server=server,
+        access=_access(context),
         jobs=jobs or core_count(),
         channel=channel,
         decoder=decoder,
@@ -293,6 +339,11 @@ def evaluate(
     split: measuring.Split = "",
     limit: measuring.Limit = None,
     server: asking.Server = "",
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
     model: engines.Model = "",
     backend: engines.Backend = "",
     decoder: engines.Decoder = "viterbi",
@@ -334,6 +385,7 @@ def evaluate(
         limit=limit,
         **engines.engine(context, model, backend),
         server=server,
+        access=_access(context),
         decoder=decoder,
         jobs=jobs or core_count(),
         conditions=MATRIX if matrix else (condition,),
@@ -531,8 +583,14 @@ def features(
 
 @app.command()
 def backends(
+    context: typer.Context,
     *,
     server: asking.ServerToAsk = "",
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
     model: engines.Model = flags.DEFAULT_MODEL,
     as_json: flags.Json = False,
     _config: flags.Config = None,
@@ -542,7 +600,7 @@ def backends(
     from vau.commands import backends as inventory
 
     if server:
-        with Client(server) as client:
+        with Client(server, access=_access(context)) as client:
             found = list(inventory.on_server(client))
     else:
         found = list(inventory.here(model))
@@ -587,6 +645,31 @@ def demo(
     print(json.dumps(shown.report()) if as_json else shown.text())
 
 
+@app.command()
+def token(
+    *,
+    name: door.TokenName,
+    max_streams: door.TokenStreams = None,
+    max_audio_rate: door.TokenRate = None,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> None:
+    """Make a token: its line for the file of --tokens, and its secret, which is shown once.
+
+    The line goes to stdout and the secret to stderr: vau token alice >> tokens
+    """
+    from vau.door.tokens import Holder, mint
+
+    holder = Holder(name=name, max_streams=max_streams, max_audio_rate=max_audio_rate)
+    minted = mint(holder)
+    if as_json:
+        print(json.dumps({"name": name, "secret": minted.secret, "line": minted.line}))
+        return
+    print(minted.line, flush=True)
+    print(f"vau: the secret of {name}, which nobody can show again:", file=sys.stderr)
+    print(minted.secret, file=sys.stderr)
+
+
 bench = typer.Typer(
     help="Measure how fast it is, on this machine.",
     no_args_is_help=True,
@@ -603,6 +686,11 @@ def bench_serve(
     shadow: measuring.CompareShadows = False,
     file: measuring.LoadFile = None,
     server: asking.LoadServer = "",
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
     model: engines.Model = "",
     backend: engines.Backend = "",
     streams: measuring.LoadStreams = "auto",
@@ -628,6 +716,7 @@ def bench_serve(
     plan = BenchPlan(
         file=file or default_clip(),
         server=server,
+        access=_access(context),
         **engines.engine(context, model, backend),
         streams=streams,
         chunk_ms=chunk_ms,

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request, finished_of
-from vau.errors import BackendBusy, SlotsExhausted, Unreachable, VauError
+from vau.errors import BackendBusy, QuotaExceeded, SlotsExhausted, Unreachable, VauError
 from vau.load.chunks import Ending, Played, Response, Sent, was_held_back
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -66,7 +67,9 @@ class Driven:
     refused_streams: int
 
 
-def drive(address: str, load: Load, speech: NDArray[np.int16]) -> Driven:
+def drive(
+    address: str, load: Load, speech: NDArray[np.int16], access: Access = PLAIN
+) -> Driven:
     """Send ``load`` to the server at ``address`` and return when all is said.
 
     speech: 16 kHz mono, shape (samples,); every stream goes round in it from a place of its
@@ -74,12 +77,13 @@ def drive(address: str, load: Load, speech: NDArray[np.int16]) -> Driven:
     Streams that find no room are left out. Raises their refusal if none finds any, and what
     else the server answers with; Unreachable if it is not there or was lost.
     """
-    return asyncio.run(_drive(address, load, speech))
+    return asyncio.run(_drive(address, load, speech, access))
 
 
-async def _drive(address: str, load: Load, speech: NDArray[np.int16]) -> Driven:
-    async with _connected(address, load.streams) as stubs:
-        streams = list(_streams(stubs, load, speech))
+async def _drive(address: str, load: Load, speech: NDArray[np.int16], access: Access) -> Driven:
+    async with _connected(address, load.streams, access) as stubs:
+        metadata = access.metadata(address)
+        streams = list(_streams(stubs, load, speech, metadata))
         try:
             refusals = await asyncio.wait_for(_open(streams), OPENING_S)
             admitted = [each for each in streams if each.look_ahead_frames is not None]
@@ -103,14 +107,19 @@ async def _drive(address: str, load: Load, speech: NDArray[np.int16]) -> Driven:
 
 @asynccontextmanager
 async def _connected(
-    address: str, streams: int
+    address: str, streams: int, access: Access
 ) -> AsyncIterator[Sequence[SpeechRecognitionStub]]:
     """Open as many connections as so many streams take."""
+    credentials = access.credentials()
     options = [("grpc.use_local_subchannel_pool", 1)]  # or else they would all share one
     async with AsyncExitStack() as stack:
         stubs = []
         for _ in range(-(-streams // STREAMS_PER_CONNECTION)):
-            channel = grpc.aio.insecure_channel(address, options=options)
+            channel = (
+                grpc.aio.insecure_channel(address, options=options)
+                if credentials is None
+                else grpc.aio.secure_channel(address, credentials, options=options)
+            )
             stubs.append(SpeechRecognitionStub(await stack.enter_async_context(channel)))
         yield stubs
 
@@ -165,7 +174,7 @@ class _Stream:
             response = await self._read()
         except grpc.RpcError as error:
             meant = error_from(error)
-            if isinstance(meant, (SlotsExhausted, BackendBusy)):
+            if isinstance(meant, (SlotsExhausted, BackendBusy, QuotaExceeded)):
                 return meant
             raise
         if response is None:
@@ -231,7 +240,10 @@ class _Stream:
 
 
 def _streams(
-    stubs: Sequence[SpeechRecognitionStub], load: Load, speech: NDArray[np.int16]
+    stubs: Sequence[SpeechRecognitionStub],
+    load: Load,
+    speech: NDArray[np.int16],
+    metadata: tuple[tuple[str, str], ...],
 ) -> Iterator[_Stream]:
     """Yield the streams of a load; they begin at random, as live streams do."""
     random = np.random.default_rng(load.seed)
@@ -243,7 +255,7 @@ def _streams(
         first_sample = int(random.integers(len(speech)))
         starts = (first_sample + np.arange(load.chunks) * load.chunk_samples) % len(speech)
         yield _Stream(
-            call=stubs[at % len(stubs)].StreamingRecognize(),
+            call=stubs[at % len(stubs)].StreamingRecognize(metadata=metadata),
             config=config,
             chunks=(
                 loop[start : start + size]

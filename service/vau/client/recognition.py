@@ -20,6 +20,7 @@ from vau.audiofile import Channel, read_recording
 from vau.backend import Boundary, Energy, Origin
 from vau.batch import Change, Failed
 from vau.client import Client, posteriors_array
+from vau.client.access import PLAIN, Access
 from vau.client.retry import patiently
 from vau.decode import DecoderName
 from vau.errors import AudioError, Unreachable
@@ -257,6 +258,7 @@ def transcribe(
     files: Sequence[Path],
     request: Request,
     *,
+    access: Access = PLAIN,
     channel: Channel = "mix",
     streams: int = 1,
     chunk_samples: int = CHUNK_SAMPLES,
@@ -266,13 +268,14 @@ def transcribe(
     """Yield each file with its place in ``files``, as they are done.
 
     server:    ``host:port``, over a connection of its own.
+    access:    what the server wants: TLS, a token.
     streams:   how many at a time, or fewer if the server allows no more; one that finds no
                slot free comes again, as ``vau.client.retry`` says.
     change:    gives the samples that are sent instead of those of a file.
     on_update: hears each update, after the place of its file, on the thread of its stream.
     Raises the first error that is not the fault of a file; the other streams end then.
     """
-    with Client(server) as client:
+    with Client(server, access=access) as client:
         limits = client.server_info().limits
         send = _Sending(client, request, channel, chunk_samples, change, on_update)
         pool = ThreadPoolExecutor(min(streams, limits.max_streams or streams))

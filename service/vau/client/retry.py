@@ -1,4 +1,4 @@
-"""Coming again to a server that is full, when it says so."""
+"""Coming again to a server that has no room, when it says so."""
 
 from collections.abc import Callable
 from time import sleep
@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from vau.errors import BackendBusy, SlotsExhausted, VauError
+from vau.errors import BackendBusy, QuotaExceeded, SlotsExhausted, VauError
 
 ATTEMPTS: Final = 30
 DELAY_S: Final = 1.0  # where a refusal does not say when to come again
@@ -17,14 +17,14 @@ Done = TypeVar("Done")
 
 
 def patiently(attempt: Callable[[], Done]) -> Done:
-    """Return what ``attempt`` returns; while no slot is free, wait and try again.
+    """Return what ``attempt`` returns; while there is no room, wait and try again.
 
-    Raises what ``attempt`` raises; that no slot is free only after so many attempts.
+    Raises what ``attempt`` raises; that there is none only after so many attempts.
     """
     for _ in range(ATTEMPTS - 1):
         try:
             return attempt()
-        except (SlotsExhausted, BackendBusy) as refusal:
+        except (SlotsExhausted, BackendBusy, QuotaExceeded) as refusal:
             delay_s = retry_delay_s(refusal)
         sleep(delay_s)
     return attempt()

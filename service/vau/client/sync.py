@@ -10,6 +10,8 @@ from typing import Final, Self
 import grpc
 from grpc_health.v1 import health_pb2
 
+from vau.client.access import PLAIN, Access
+from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 from vau.wire.status import error_from
@@ -23,36 +25,49 @@ UNLIMITED: Final = -1  # in the words of gRPC
 
 
 class Client:
-    """One server, over plaintext. Raises ``VauError`` for all that goes wrong there.
+    """One server. Raises ``VauError`` for all that goes wrong there.
 
     Nothing is connected before the first call, which waits for a server that is not there
     yet; once it was there, no call waits for it. Several threads may share a client.
     """
 
-    def __init__(self, address: str, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        access: Access = PLAIN,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+    ) -> None:
         """Name the server: ``host:port``, which may still be starting.
 
+        access:            TLS and token, if the server wants them.
         connect_timeout_s: for so long the first call tries to connect, refused or not.
+        Raises ConfigInvalid if a file of ``access`` cannot be used.
         """
         self.address = address
+        self._access = access
+        self._metadata = access.metadata(address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = False
         first_s, most_s = RETRY_S
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                # The least time that gRPC gives one attempt to connect is also the most.
-                ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
-                ("grpc.initial_reconnect_backoff_ms", round(first_s * 1e3)),
-                ("grpc.max_reconnect_backoff_ms", round(most_s * 1e3)),
-                # The final of a long recording is one message, however many phones it has.
-                ("grpc.max_receive_message_length", UNLIMITED),
-                ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1e3)),
-                ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
-                # Or else gRPC waits a minute for the answer to a ping.
-                ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
-                ("grpc.http2.max_pings_without_data", 0),  # any number: a listener is silent
-            ],
+        options = [
+            # The least time that gRPC gives one attempt to connect is also the most.
+            ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
+            ("grpc.initial_reconnect_backoff_ms", round(first_s * 1e3)),
+            ("grpc.max_reconnect_backoff_ms", round(most_s * 1e3)),
+            # The final of a long recording is one message, however many phones it has.
+            ("grpc.max_receive_message_length", UNLIMITED),
+            ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1e3)),
+            ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
+            # Or else gRPC waits a minute for the answer to a ping.
+            ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
+            ("grpc.http2.max_pings_without_data", 0),  # any number: a listener is silent
+        ]
+        credentials = access.credentials()
+        self._channel = (
+            grpc.insecure_channel(address, options)
+            if credentials is None
+            else grpc.secure_channel(address, credentials, options)
         )
         self._stub = SpeechRecognitionStub(self._channel)
 
@@ -77,7 +92,7 @@ class Client:
             self._reach()
             request = pb.GetServerInfoRequest()
             info: pb.GetServerInfoResponse = self._stub.GetServerInfo(
-                request, timeout=ANSWER_TIMEOUT_S
+                request, timeout=ANSWER_TIMEOUT_S, metadata=self._metadata
             )
             return info
 
@@ -87,7 +102,7 @@ class Client:
         with self._errors():
             self._reach()
             backends: pb.ListBackendsResponse = self._stub.ListBackends(
-                request, timeout=ANSWER_TIMEOUT_S
+                request, timeout=ANSWER_TIMEOUT_S, metadata=self._metadata
             )
             return backends
 
@@ -96,7 +111,9 @@ class Client:
         with self._errors():
             self._reach()
             request = pb.RecognizeRequest(config=config, audio=audio)
-            answer: pb.RecognizeResponse = self._stub.Recognize(request)
+            answer: pb.RecognizeResponse = self._stub.Recognize(
+                request, metadata=self._metadata
+            )
             return answer
 
     def stream(
@@ -120,7 +137,7 @@ class Client:
         source = _Requests(requests)
         with self._errors(source):
             self._reach()
-            call = self._stub.StreamingRecognize(source)
+            call = self._stub.StreamingRecognize(source, metadata=self._metadata)
             source.when_failing(call.cancel)
             try:
                 yield from call
@@ -142,7 +159,12 @@ class Client:
         )
         request = health_pb2.HealthCheckRequest()
         try:
-            check(request, timeout=self._connect_timeout_s, wait_for_ready=True)
+            check(
+                request,
+                timeout=self._connect_timeout_s,
+                wait_for_ready=True,
+                metadata=self._metadata,
+            )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 return
@@ -156,7 +178,16 @@ class Client:
         except grpc.RpcError as error:
             if source is not None:
                 source.check()
-            raise error_from(error, self.address) from error
+            raise self._explained(error_from(error, self.address)) from error
+
+    def _explained(self, failure: VauError) -> VauError:
+        """Say of a server that never answered whether TLS is the reason."""
+        if self._is_reached or not isinstance(failure, Unreachable):
+            return failure
+        obstacle = self._access.obstacle(self.address)
+        if not obstacle:
+            return failure
+        return Unreachable(f"{self.address}: {obstacle}", address=self.address)
 
 
 class _Requests(Iterator[pb.StreamingRecognizeRequest]):

@@ -9,6 +9,7 @@ from typing import Final
 
 from vau.batch import Choice
 from vau.client import Client
+from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request
 from vau.decode import DecoderName
 from vau.errors import ConfigInvalid
@@ -48,6 +49,9 @@ class EvaluatePlan:
     backend: str
     server: str = ""
     """``host:port``; empty computes here, and then model and backend are needed."""
+
+    access: Access = PLAIN
+    """What that server wants: TLS, a token."""
 
     jobs: int = 1
     """Processes here, or streams at a time on the server."""
@@ -173,7 +177,7 @@ def _here(plan: EvaluatePlan) -> _Engine:
 
 
 def _on_server(plan: EvaluatePlan) -> _Engine:
-    with Client(plan.server) as client:
+    with Client(plan.server, access=plan.access) as client:
         found = offer(client, plan.model, plan.backend)
     requests = [
         Request(
@@ -191,7 +195,9 @@ def _on_server(plan: EvaluatePlan) -> _Engine:
 def _heard(plan: EvaluatePlan, engine: _Engine, hearing: Hearing) -> Iterator[Heard]:
     """Yield what everybody hears, of each utterance the backend asked for first."""
     for request in engine.requests:
-        yield from hear_on_server(hearing, plan.server, request, plan.jobs)
+        yield from hear_on_server(
+            hearing, plan.server, request, streams=plan.jobs, access=plan.access
+        )
     if engine.choices or plan.peers:
         work = partial(_hear, replace(hearing, utterances=()), engine.choices, plan.peers)
         yield from spread(

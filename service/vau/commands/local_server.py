@@ -24,7 +24,16 @@ STOP_TIMEOUT_S: Final = 10.0
 KEPT_LOG_LINES: Final = 20
 FREE: Final = "127.0.0.1:0"
 
-OURS: Final = tuple(map(variable, ("--config", "--shadow", "--shadow-share")))
+OURS: Final = tuple(
+    map(
+        variable,
+        (
+            *("--config", "--shadow", "--shadow-share"),
+            *("--tls-cert", "--tls-key", "--tls-client-ca", "--tokens", "--closed-health"),
+            *("--max-streams-per-client", "--reflection"),
+        ),
+    )
+)
 """Variables that a server of ours does not inherit: its command line says what it is to do."""
 
 

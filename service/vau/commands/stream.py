@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vau.audiofile import Channel
 from vau.client import Client
+from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request
 from vau.commands.display import phone_line, summary_lines
 from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
@@ -26,6 +27,7 @@ class StreamOptions:
     """What to stream, where to, and what to make of the answers."""
 
     server: str
+    access: Access = PLAIN
     file: str = ""
     """A path, or ``-`` for raw s16le samples of 16 kHz mono on stdin."""
 
@@ -78,7 +80,7 @@ def stream(
     )
     keep = output is not None and "npz" in output.formats
     try:
-        with Client(options.server) as client:
+        with Client(options.server, access=options.access) as client:
             done = listen(client, source, request, monitor, keep_posteriors=keep)
     finally:
         stop.set()

@@ -13,6 +13,7 @@ import soundfile
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import SUFFIXES, Channel
 from vau.batch import BatchOptions, Choice, Failed
+from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request, Wanted
 from vau.client.recognition import transcribe as transcribe_remotely
 from vau.decode import DecoderName
@@ -104,6 +105,7 @@ class TranscribePlan:
     model: str
     backend: str
     server: str = ""
+    access: Access = PLAIN
     """``host:port``; empty computes here, and then model and backend are needed."""
 
     jobs: int = 1
@@ -221,7 +223,12 @@ def _on_server(items: Sequence[Item], plan: TranscribePlan) -> Iterator[Outcome]
     )
     files = [item.file for item in items]
     for index, outcome in transcribe_remotely(
-        plan.server, files, request, channel=plan.channel, streams=plan.jobs
+        plan.server,
+        files,
+        request,
+        access=plan.access,
+        channel=plan.channel,
+        streams=plan.jobs,
     ):
         yield index, _kept(items[index], outcome, plan.output)
 

@@ -31,11 +31,9 @@ class DoorConfig:
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
-            given, missing = (
-                ("tls_cert", "tls_key") if self.tls_cert else ("tls_key", "tls_cert")
-            )
+            missing = "tls_key" if self.tls_cert else "tls_cert"
             raise ConfigInvalid(
-                f"{missing}: is not given, and {given} is; TLS takes both", field=missing
+                f"{missing}: is not given; TLS takes tls_cert and tls_key", field=missing
             )
         if self.tls_client_ca is not None and not self.is_tls:
             raise ConfigInvalid(

@@ -58,7 +58,7 @@ class Holder:
     def line(self, digest: str) -> str:
         """Return the line of a token file for this holder of a secret with ``digest``."""
         limits = {"max_streams": self.max_streams, "max_audio_rate": self.max_audio_rate}
-        words = [f"{name}={value:g}" for name, value in limits.items() if value is not None]
+        words = [f"{name}={value}" for name, value in limits.items() if value is not None]
         return " ".join((self.name, digest, *words))
 
 

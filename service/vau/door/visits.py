@@ -1,5 +1,6 @@
 """Visits: which calls of whom are under way, and whether one more may be."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Final
 
 from vau.door.buckets import Bucket
 from vau.door.tokens import Token
-from vau.errors import AuthForbidden, QuotaExceeded
+from vau.errors import AuthForbidden, QuotaExceeded, SlotsExhausted
 
 BURST_S: Final = 10.0  # how long a rate of audio may have been saved up
 STREAM_RETRY_S: Final = 1.0  # nobody knows when a caller ends one of his own streams
@@ -42,6 +43,9 @@ class Visits:
     max_per_host: int = 0
     """Streams of one address at a time; 0 is no limit."""
 
+    most: int = sys.maxsize
+    """Streams at a time, those included that have not yet said what they want."""
+
     _owners: dict[str, _Account] = field(default_factory=dict)
     _hosts: dict[str, int] = field(default_factory=dict)
 
@@ -49,9 +53,14 @@ class Visits:
     def stream(self, visitor: Visitor) -> Iterator[None]:
         """Count a stream in, and out again at the end of the block.
 
-        Raises AuthForbidden or QuotaExceeded instead of letting it in.
+        Raises AuthForbidden, QuotaExceeded or SlotsExhausted instead of letting it in.
         """
         self._check(visitor)
+        if sum(self._hosts.values()) >= self.most:
+            raise SlotsExhausted(
+                f"{self.most} streams have begun or wait for their config; try again soon",
+                limit=self.most,
+            )
         account = self._owners.setdefault(visitor.owner, _Account())
         account.streams += 1
         self._hosts[visitor.host] = self._hosts.get(visitor.host, 0) + 1

@@ -15,6 +15,7 @@ from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.audiofile import read_recording
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client import Client
+from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request, transcribe
 from vau.decode import DecoderName
 from vau.errors import BackendNotFound, ModelNotFound
@@ -98,7 +99,7 @@ def hear_here(hearing: Hearing, choice: Choice) -> Iterator[Heard]:
 
 
 def hear_on_server(
-    hearing: Hearing, server: str, request: Request, streams: int
+    hearing: Hearing, server: str, request: Request, *, streams: int, access: Access = PLAIN
 ) -> Iterator[Heard]:
     """Do the same with a backend of a server, ``streams`` utterances at a time.
 
@@ -110,6 +111,7 @@ def hear_on_server(
         server,
         hearing.files,
         request,
+        access=access,
         streams=streams,
         chunk_samples=CHUNK_SAMPLES,
         change=hearing.change,

@@ -10,11 +10,13 @@ from time import perf_counter
 from typing import Any, Final
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from vau.door.visits import Visitor
 from vau.errors import AuthError, VauError
 from vau.logs import facts
 from vau.wire.host import Host
+from vau.wire.malformed import malformed
 from vau.wire.status import DEFECT, defect, row_of, to_grpc
 
 logger = logging.getLogger(__name__)
@@ -71,6 +73,9 @@ async def answering(context: Context, host: Host, method: str) -> AsyncIterator[
         code, reason = row_of(error).code, row_of(error).reason
         _count_refusal(host, error)
         await context.abort_with_status(to_grpc(error))
+    except DecodeError:
+        code, reason = row_of(malformed()).code, row_of(malformed()).reason
+        await context.abort_with_status(to_grpc(malformed()))
     except asyncio.CancelledError:
         code = grpc.StatusCode.CANCELLED
         raise

@@ -30,6 +30,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Metadata = Any  # pairs of a name and a text, or bytes if the name ends in -bin
 
 LOOK_S: Final = 1.0  # how long a changed file may go unnoticed
+WAITING: Final = 1000  # streams without a slot: each keeps memory until its config timeout
 HEADER: Final = "authorization"
 CERTIFICATE: Final = "cert:"  # before the name of a client certificate: no token is called so
 
@@ -41,7 +42,9 @@ class Door:
         """Read the files. Raises ConfigInvalid if one cannot be used."""
         rules = config.door
         self._meters = metrics.door
-        self._visits = Visits(max_per_host=rules.max_streams_per_client)
+        self._visits = Visits(
+            max_per_host=rules.max_streams_per_client, most=config.max_streams + WAITING
+        )
         self._tokens: Watched[Tokens] | None = None
         self._identity: Watched[Identity] | None = None
         if rules.tokens is not None:
@@ -72,6 +75,13 @@ class Door:
             **({} if identity is None else _described(identity)),
             "tokens": 0 if self._tokens is None else len(self._tokens.value),
         }
+
+    def remark(self, listen: str) -> None:
+        """Warn of what may not be meant."""
+        host, _port = split_address(listen, "listen")
+        if self.wants_tokens and self._identity is None and not is_loopback(host):
+            text = "tokens from other machines are refused; give tls_cert and tls_key"
+            logger.warning("tokens over plaintext", extra=facts(listen=listen, text=text))
 
     def token(self, metadata: Metadata) -> Token | None:
         """Return the token of a call; None if this server wants none.
@@ -106,7 +116,7 @@ class Door:
     def visit(self, visitor: Visitor) -> AbstractContextManager[None]:
         """Count a stream in, and out at the end of the block.
 
-        Raises AuthForbidden or QuotaExceeded if there may be no other.
+        Raises AuthForbidden, QuotaExceeded or SlotsExhausted if there may be no other.
         """
         return self._visits.stream(visitor)
 

@@ -15,7 +15,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from vau.config import ServerConfig, join_address, split_address, version
+from vau.config import ServerConfig, is_loopback, join_address, split_address, version
 from vau.errors import BackendFault, ConfigInvalid
 from vau.lane import Lane
 from vau.logs import facts
@@ -30,6 +30,7 @@ from vau.wire.gate import Gate
 from vau.wire.health import SERVICE, Watch
 from vau.wire.host import Host
 from vau.wire.lanes import Lanes
+from vau.wire.malformed import Reader
 from vau.wire.service import SpeechRecognition
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 # https://github.com/grpc/grpc-java/issues/8252.
 HTTP2_STREAMS: Final = 1000
 PINGS_S: Final = 5.0  # clients that ask more often whether we are there are disconnected
+OPEN_METRICS: Final = "other machines may read /metrics, which asks for no token"
 METADATA_BYTES: Final = 8 << 10  # of one call; ours have a tenth of that
 HANDSHAKE_S: Final = 10.0  # for a connection to say what it wants
 IDLE_CONNECTION_S: Final = 300.0  # without a call; clients come back by themselves
@@ -189,7 +191,14 @@ class Server:
         return [f"{each.info.id}/{each.model}={each.pid}" for each in self._shadows.all]
 
     def _remark(self) -> None:
-        """Warn of what backends that are ready say of themselves, once."""
+        """Warn of what may not be meant, and of what backends say of themselves, once."""
+        metrics_host, _port = split_address(self._config.metrics_listen, "metrics_listen")
+        if not is_loopback(metrics_host):
+            logger.warning(
+                "metrics for anybody",
+                extra=facts(listen=self._config.metrics_listen, text=OPEN_METRICS),
+            )
+        self._host.door.remark(self._config.listen)
         for name in self._host.lanes.backend_ids:
             if text := self._host.health[name].text:
                 logger.warning("backend remark", extra=facts(backend=name, text=text))
@@ -260,8 +269,9 @@ async def _shut_down_one(lane: Lane) -> None:
 
 def _transport(config: ServerConfig, door: Door) -> grpc.aio.Server:
     closed_health = config.door.closed_health
+    doormen = [Doorman(door, closed_health=closed_health)] if door.wants_tokens else []
     return grpc.aio.server(
-        interceptors=[Doorman(door, closed_health=closed_health)] if door.wants_tokens else [],
+        interceptors=[*doormen, Reader()],
         options=[
             ("grpc.max_receive_message_length", config.transport_bytes),
             ("grpc.max_concurrent_streams", HTTP2_STREAMS),

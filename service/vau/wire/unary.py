@@ -2,12 +2,13 @@
 
 import asyncio
 import io
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, PcmReader
-from vau.audiofile import Header, header, read_pcm
+from vau.audiofile import format_of, header, read_pcm
 from vau.errors import AudioMismatch, AudioTooLong
 from vau.session import EndReason, Session
 from vau.v1 import speech_pb2 as pb
@@ -21,6 +22,8 @@ from vau.wire.request import (
     check_rate_and_channels,
     recognition_of,
 )
+
+FORMAT: Final = "config.audio_format"
 
 
 async def recognize(
@@ -79,29 +82,26 @@ def _samples(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.in
 
 def _decoded(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.int16]:
     """Decode a file, after its header has been found to be what was declared."""
+    _check_declared("encoding", FILES[wanted.encoding], format_of(io.BytesIO(audio)))
     announced = header(io.BytesIO(audio))
-    _check_header(announced, wanted)
+    _check_declared("sample_rate_hertz", wanted.rate_hz, announced.rate_hz)
+    _check_declared("channel_count", wanted.channels, announced.channels)
+    check_rate_and_channels(announced.rate_hz, announced.channels, FORMAT)
     _check_length(announced.frames, announced.rate_hz, limit_s)
     pcm = read_pcm(io.BytesIO(audio))
     return pcm.samples[:, 0].astype("<i2")
 
 
-def _check_header(announced: Header, wanted: Recognition) -> None:
-    path = "config.audio_format"
-    for field, declared, found in (
-        ("encoding", FILES[wanted.encoding], announced.format),
-        ("sample_rate_hertz", wanted.rate_hz, announced.rate_hz),
-        ("channel_count", wanted.channels, announced.channels),
-    ):
-        if declared and declared != found:
-            raise AudioMismatch(
-                f"{path}.{field}: declared {declared}, but the file's header says {found}; "
-                "declare what the file holds",
-                field=f"{path}.{field}",
-                declared=declared,
-                found=found,
-            )
-    check_rate_and_channels(announced.rate_hz, announced.channels, path)
+def _check_declared(field: str, declared: str | int, found: str | int) -> None:
+    """Raise AudioMismatch if the file is not what its caller said; 0 said nothing."""
+    if declared and declared != found:
+        raise AudioMismatch(
+            f"{FORMAT}.{field}: declared {declared}, but the file's header says {found}; "
+            "declare what the file holds",
+            field=f"{FORMAT}.{field}",
+            declared=declared,
+            found=found,
+        )
 
 
 def _check_length(samples: int, rate_hz: int, limit_s: float) -> None:

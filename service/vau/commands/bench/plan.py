@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from vau.client.access import PLAIN, Access
 from vau.errors import ConfigInvalid
 from vau.load.figures import LoadRun
 from vau.load.page import Scrape
@@ -33,6 +34,9 @@ class BenchPlan:
     file: Path
     server: str
     """One that runs already; empty to start what is measured."""
+
+    access: Access = PLAIN
+    """What that one wants: TLS, a token."""
 
     model: str
     backend: str

@@ -79,7 +79,7 @@ def bench(plan: BenchPlan, tell: Tell) -> Bench:
 
 def _ask(plan: BenchPlan, address: str) -> tuple[MeasuredEngine, int]:
     """Return what serves there, and how many streams it takes."""
-    with Client(address) as client:
+    with Client(address, access=plan.access) as client:
         info, listed = client.server_info(), client.backends(include_unavailable=True)
     wanted = (plan.backend if plan.server else "") or listed.default_backend
     found = next((each for each in listed.backends if each.id == wanted), None)
@@ -177,7 +177,7 @@ class _Bencher:
         server = self.sides[side]
         ours = server.ours
         before = Clocks.read(ours)
-        driven = drive(server.address, load, self.speech)
+        driven = drive(server.address, load, self.speech, self.plan.access)
         if ours:
             await_idle(ours)
         cpu = Clocks.read(ours).since(before)

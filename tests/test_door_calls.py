@@ -1,0 +1,510 @@
+"""Bearer tokens at the door of a real server: who may call what, and what is said of it."""
+
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
+from grpc_status import rpc_status
+
+from tests.certificates import Authority
+from tests.serving import (
+    FREE,
+    SERVING,
+    Served,
+    Talk,
+    eventually,
+    hear,
+    recognition,
+    serving,
+    speech,
+    streaming,
+)
+from vau.client import Access, Client
+from vau.config import ServerConfig
+from vau.door.config import DoorConfig
+from vau.door.tokens import Holder, mint
+from vau.errors import AuthForbidden, AuthRequired, ConfigInvalid, QuotaExceeded
+from vau.wire.door import host_of
+
+SERVICE = "/vau.v1.SpeechRecognition"
+HEALTH = "/grpc.health.v1.Health"
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+
+
+class Guests:
+    """A token file, and the secrets of those in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "tokens"
+        self._folder = folder
+        self._lines: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        self.add("alice")
+
+    def add(self, name: str, **limits: Any) -> Access:  # noqa: ANN401
+        minted = mint(Holder(name=name, **limits))
+        self._lines[name] = minted.line
+        self.secrets[name] = minted.secret
+        self._write()
+        return self.access(minted.secret)
+
+    def remove(self, name: str) -> None:
+        del self._lines[name]
+        self._write()
+
+    def access(self, secret: str) -> Access:
+        file = self._folder / f"secret-{len(list(self._folder.iterdir()))}"
+        file.write_text(secret + "\n")
+        return Access(token_file=file)
+
+    @property
+    def alice(self) -> Access:
+        return self.access(self.secrets["alice"])
+
+    def _write(self) -> None:
+        draft = self.file.with_suffix(".draft")
+        draft.write_text("\n".join(self._lines.values()) + "\n")
+        draft.replace(self.file)
+
+
+@pytest.fixture
+def guests(tmp_path: Path) -> Guests:
+    return Guests(tmp_path)
+
+
+def guarded(guests: Guests, listen: str = FREE, **rules: Any) -> ServerConfig:  # noqa: ANN401
+    door = DoorConfig(tokens=guests.file, **rules)
+    insecure = not listen.startswith("127.")
+    return ServerConfig(listen=listen, metrics_listen=FREE, door=door, insecure=insecure)
+
+
+@pytest.fixture
+def served(guests: Guests) -> Iterator[Served]:
+    with serving(config=guarded(guests), access=guests.alice) as running:
+        yield running
+
+
+def failures(served: Served, why: str) -> float:
+    return served.value("vau_auth_failures_total", reason=why)
+
+
+def raw(channel: grpc.Channel, method: str) -> Any:  # noqa: ANN401 - bytes in, bytes out
+    return channel.stream_stream(method)
+
+
+def bearing(*headers: str) -> tuple[tuple[str, str], ...]:
+    return tuple(("authorization", header) for header in headers)
+
+
+def call(address: str, method: str, *headers: str) -> grpc.RpcError:
+    """Call a method with some headers and an empty request; return how it fails."""
+    with grpc.insecure_channel(address) as channel:
+        responses = raw(channel, method)(iter([b""]), metadata=bearing(*headers), timeout=30)
+        with pytest.raises(grpc.RpcError) as failed:
+            list(responses)
+        return failed.value
+
+
+def reason(error: grpc.RpcError) -> str:
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    status.details[0].Unpack(info)
+    return info.reason
+
+
+# --- who may call what -------------------------------------------------------------------
+
+
+def test_the_holder_of_a_token_may_do_everything(served: Served) -> None:
+    assert hear(served.client, [speech()], streaming()).finished.frames == 99
+    assert served.client.recognize(recognition(), speech()).finished.frames == 99
+    assert served.client.backends().backends
+
+
+@pytest.mark.parametrize(
+    "method", ["StreamingRecognize", "Recognize", "ListBackends", "Unborn"]
+)
+def test_a_call_without_a_token_is_refused_whatever_the_method(
+    served: Served, method: str
+) -> None:
+    error = call(served.address, f"{SERVICE}/{method}")
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert reason(error) == "AUTH_REQUIRED"
+    assert failures(served, "missing") == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        (["Bearer vau_guessed"], "unknown"),
+        (["Basic YWxpY2U6c2VjcmV0"], "malformed"),
+        (["Bearer vau_one", "Bearer vau_two"], "malformed"),
+        (["Bearer " + "x" * 5000], "malformed"),
+    ],
+)
+def test_a_bad_token_is_refused_and_never_repeated(
+    served: Served, headers: list[str], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = call(served.address, f"{SERVICE}/StreamingRecognize", *headers)
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert failures(served, why) == 1
+    said = str(error) + caplog.text
+    for header in headers:
+        assert header.split()[1] not in said
+
+
+def test_the_hash_of_a_secret_is_not_the_secret(served: Served, guests: Guests) -> None:
+    digest = guests.file.read_text().split()[1]
+    error = call(served.address, f"{SERVICE}/ListBackends", f"Bearer {digest}")
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_call_without_a_token_is_refused_before_its_request_is_read(served: Served) -> None:
+    """It sends none, and does not end its half: whoever waited for it would wait for ever."""
+    with grpc.insecure_channel(served.address) as channel:
+        for method in ("Recognize", "StreamingRecognize"):
+            silent = Talkless()
+            responses = raw(channel, f"{SERVICE}/{method}")(silent, timeout=30)
+            with pytest.raises(grpc.RpcError) as failed:
+                list(responses)
+            assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            silent.end()
+
+
+class Talkless(Iterator[bytes]):
+    """Requests that never come, until the test ends them."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+
+    def __next__(self) -> bytes:
+        self._ended.wait()
+        raise StopIteration
+
+    def end(self) -> None:
+        self._ended.set()
+
+
+def test_anybody_may_ask_what_server_this_is(served: Served) -> None:
+    with Client(served.address) as stranger:
+        assert stranger.server_info().version
+
+
+def test_anybody_may_ask_whether_the_server_is_well(served: Served) -> None:
+    assert health(served.address) == SERVING
+
+
+def test_health_can_be_closed(guests: Guests) -> None:
+    with serving(config=guarded(guests, closed_health=True), access=guests.alice) as served:
+        for method in ("Check", "Watch", "List"):
+            error = call(served.address, f"{HEALTH}/{method}")
+            assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+        assert health(served.address, f"Bearer {guests.secrets['alice']}") == SERVING
+        assert served.client.backends().backends
+
+
+def health(address: str, *headers: str) -> int:
+    with grpc.insecure_channel(address) as channel:
+        check = channel.unary_unary(
+            f"{HEALTH}/Check",
+            request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+            response_deserializer=health_pb2.HealthCheckResponse.FromString,
+        )
+        request = health_pb2.HealthCheckRequest()
+        return int(check(request, metadata=bearing(*headers)).status)
+
+
+@pytest.mark.parametrize(
+    ("with_tokens", "asked", "code"),
+    [
+        (True, None, grpc.StatusCode.UNIMPLEMENTED),
+        (True, True, grpc.StatusCode.OK),
+        (False, None, grpc.StatusCode.OK),
+        (False, False, grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+def test_reflection_is_off_with_tokens_unless_it_is_asked_for(
+    guests: Guests, *, with_tokens: bool, asked: bool | None, code: grpc.StatusCode
+) -> None:
+    door = DoorConfig(tokens=guests.file if with_tokens else None, reflection=asked)
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, door=door)
+    with serving(config=config) as served, grpc.insecure_channel(served.address) as channel:
+        secret = bearing(f"Bearer {guests.secrets['alice']}")
+        ask = raw(channel, REFLECTION)(iter([b""]), metadata=secret)
+        found = grpc.StatusCode.OK
+        try:
+            list(ask)
+        except grpc.RpcError as error:
+            found = error.code()
+        assert found is code
+
+
+def test_reflection_asks_for_a_token_too(guests: Guests) -> None:
+    with serving(config=guarded(guests, reflection=True)) as served:
+        assert call(served.address, REFLECTION).code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+# --- plaintext ---------------------------------------------------------------------------
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not loopback; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(probe.getsockname()[0])
+
+
+@pytest.mark.parametrize("method", ["StreamingRecognize", "Recognize", "ListBackends"])
+def test_a_token_over_plaintext_from_elsewhere_is_refused(guests: Guests, method: str) -> None:
+    address = own_address()
+    with serving(config=guarded(guests, listen=f"{address}:0")) as served:
+        secret = f"Bearer {guests.secrets['alice']}"
+        error = call(served.address, f"{SERVICE}/{method}", secret)
+        assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        assert reason(error) == "AUTH_FORBIDDEN"
+        assert failures(served, "plaintext") == 1
+        with Client(served.address) as stranger:
+            assert stranger.server_info().version
+
+
+def test_a_token_over_plaintext_from_this_machine_is_taken(guests: Guests) -> None:
+    config = guarded(guests, listen="0.0.0.0:0")
+    with serving(config=config) as served:
+        port = served.address.rpartition(":")[2]
+        with Client(f"127.0.0.1:{port}", access=guests.alice) as client:
+            assert client.backends().backends
+
+
+def test_a_server_that_would_refuse_every_token_from_elsewhere_says_so(
+    guests: Guests, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(config=guarded(guests, listen="0.0.0.0:0")):
+        pass
+    assert "tokens over plaintext" in [each.getMessage() for each in caplog.records]
+
+
+def test_our_client_does_not_send_a_token_over_plaintext_to_another_machine(
+    guests: Guests,
+) -> None:
+    with pytest.raises(ConfigInvalid, match="others could read the token") as refused:
+        Client("192.0.2.1:50051", access=guests.alice)
+    assert refused.value.field == "token_file"
+
+
+def test_a_token_over_tls_is_taken_from_anywhere(guests: Guests, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    address = own_address()
+    pair = authority.issue("server", hosts=(address,))
+    config = guarded(guests, listen=f"{address}:0", tls_cert=pair.cert, tls_key=pair.key)
+    token_file = guests.alice.token_file
+    access = Access(tls_ca=authority.cert, token_file=token_file)
+    with serving(config=config, access=access) as served:
+        assert hear(served.client, [speech()], streaming()).finished.frames == 99
+
+
+@pytest.mark.parametrize(
+    ("peer", "host"),
+    [
+        ("ipv4:127.0.0.1:50051", "127.0.0.1"),
+        ("ipv6:[::1]:50051", "::1"),
+        ("ipv6:%5B::1%5D:50051", "::1"),
+        ("ipv6:%5B::ffff:127.0.0.1%5D:50051", "127.0.0.1"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:50051", "fe80::1%eth0"),
+        ("unix:/run/vau", "unix:/run/vau"),
+    ],
+)
+def test_the_address_of_a_peer_is_found(peer: str, host: str) -> None:
+    assert host_of(peer) == host
+
+
+# --- quotas ------------------------------------------------------------------------------
+
+
+def test_a_token_has_as_many_streams_as_its_line_says(guests: Guests) -> None:
+    bob = guests.add("bob", max_streams=1)
+    with serving(config=guarded(guests), access=bob) as served:
+        talk = Talk(served.client)
+        with pytest.raises(QuotaExceeded) as refused:
+            Talk(served.client)
+        assert refused.value.facts["subject"] == "token:bob:streams"
+        assert refused.value.facts["limit"] == "1"
+        with pytest.raises(QuotaExceeded):
+            served.client.recognize(recognition(), speech())
+        with Client(served.address, access=guests.alice) as other:
+            assert hear(other, [speech()], streaming()).finished.frames == 99
+        talk.send(speech())
+        talk.half_close()
+        eventually(lambda: gets_a_stream(served.client))
+
+
+def gets_a_stream(client: Client) -> bool:
+    try:
+        return bool(hear(client, [speech()], streaming()).finished.frames)
+    except QuotaExceeded:
+        return False
+
+
+def test_streams_that_never_sent_a_config_count_too(guests: Guests) -> None:
+    bob = guests.add("bob", max_streams=1)
+    secret = bearing(f"Bearer {guests.secrets['bob']}")
+    with (
+        serving(config=guarded(guests), access=bob) as served,
+        grpc.insecure_channel(served.address) as channel,
+    ):
+        silent = Talkless()
+        idle = raw(channel, f"{SERVICE}/StreamingRecognize")(silent, metadata=secret)
+        eventually(lambda: not gets_a_stream(served.client))
+        idle.cancel()
+        silent.end()
+        eventually(lambda: gets_a_stream(served.client))
+
+
+def test_a_token_without_streams_may_look_but_not_stream(guests: Guests) -> None:
+    watcher = guests.add("watcher", max_streams=0)
+    with serving(config=guarded(guests), access=watcher) as served:
+        assert served.client.backends().backends
+        with pytest.raises(AuthForbidden):
+            Talk(served.client)
+        with pytest.raises(AuthForbidden):
+            served.client.recognize(recognition(), speech())
+        assert failures(served, "no_streams") == 2
+
+
+def test_a_token_may_send_so_much_audio_a_second_and_is_told_when_to_come_again(
+    guests: Guests,
+) -> None:
+    bob = guests.add("bob", max_audio_rate=0.5)
+    with serving(config=guarded(guests), access=bob) as served:
+        talk = Talk(served.client)
+        for _ in range(10):  # of a second each: five may be saved up, and one is a debt
+            talk.send(speech())
+        with pytest.raises(QuotaExceeded) as refused:
+            talk.half_close()
+        facts = refused.value.facts
+        assert (facts["subject"], facts["limit"]) == ("token:bob:audio_rate", "0.5")
+        assert 0.0 < float(facts["retry_s"]) <= 4.0
+        with pytest.raises(QuotaExceeded):
+            served.client.recognize(recognition(), speech())
+        talk.vanish()
+
+
+def test_without_tokens_an_address_has_as_many_streams_as_the_server_says() -> None:
+    door = DoorConfig(max_streams_per_client=2)
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, door=door)
+    with serving(config=config) as served:
+        talks = [Talk(served.client), Talk(served.client)]
+        with Client(served.address) as another, pytest.raises(QuotaExceeded) as refused:
+            Talk(another)
+        assert refused.value.facts["subject"] == "address:127.0.0.1:streams"
+        for talk in talks:
+            talk.vanish()
+
+
+# --- a file that changes -----------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.wire.door.LOOK_S", 0.05)
+
+
+def gets_in(address: str, access: Access) -> bool:
+    with Client(address, access=access) as client:
+        try:
+            return bool(client.backends().backends)
+        except AuthRequired:
+            return False
+
+
+def test_a_new_token_gets_in_and_a_withdrawn_one_no_more_even_in_a_live_stream(
+    quick: None, guests: Guests, served: Served
+) -> None:
+    talk = Talk(served.client)
+    talk.say(speech())
+    bob = guests.add("bob")
+    eventually(lambda: gets_in(served.address, bob))
+    talk.say(speech())  # whoever stays in the file notices nothing
+    alice = guests.alice
+    guests.remove("alice")
+    eventually(lambda: not gets_in(served.address, alice))
+    with pytest.raises(AuthRequired, match="withdrawn"):
+        talk.say(speech())
+    assert failures(served, "withdrawn") == 1
+
+
+def test_a_broken_token_file_leaves_the_old_tokens_and_says_so_in_log_and_meter(
+    quick: None, guests: Guests, served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    clear = "correct-horse-battery-staple"
+    guests.file.write_text(f"alice {clear}\n")
+    eventually(lambda: kept(served) == 1)
+    assert gets_in(served.address, guests.alice)
+    (told,) = [each for each in caplog.records if each.getMessage() == "not reloaded"]
+    facts = told.vau_facts  # type: ignore[attr-defined]
+    assert facts["file"] == "tokens"
+    assert "line 1" in facts["why"]
+    assert clear not in caplog.text
+    guests.file.unlink()
+    eventually(lambda: kept(served) == 2)
+    assert gets_in(served.address, guests.alice)
+
+
+def kept(served: Served) -> float:
+    return served.value("vau_door_reloads_total", file="tokens", outcome="kept")
+
+
+def test_new_limits_count_for_the_streams_that_come(
+    quick: None, guests: Guests, served: Served
+) -> None:
+    talk = Talk(served.client)
+    line = guests.file.read_text().strip()
+    guests.file.write_text(f"{line} max_streams=1\n")
+    eventually(lambda: not gets_a_stream(served.client))
+    talk.vanish()
+
+
+def test_a_server_whose_token_file_is_wrong_does_not_start(guests: Guests) -> None:
+    guests.file.write_text("alice\n")
+    with pytest.raises(ConfigInvalid, match="line 1"), serving(config=guarded(guests)):
+        pass
+
+
+# --- what is told of it ------------------------------------------------------------------
+
+
+def test_the_log_names_the_owner_of_a_call(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    hear(served.client, [speech()], streaming())
+    eventually(lambda: any(each.getMessage() == "ended" for each in caplog.records))
+    (ended,) = [each for each in caplog.records if each.getMessage() == "ended"]
+    assert ended.vau_facts["owner"] == "alice"  # type: ignore[attr-defined]
+
+
+def test_whoever_knocks_a_thousand_times_fills_no_log(
+    served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began_s = time.monotonic()
+    with grpc.insecure_channel(served.address) as channel:
+        ask: Any = channel.unary_unary(f"{SERVICE}/Recognize")
+        for future in [ask.future(b"") for _ in range(1000)]:
+            assert future.code() is grpc.StatusCode.UNAUTHENTICATED
+    took_s = time.monotonic() - began_s
+    assert failures(served, "missing") == 1000
+    lines = [each for each in caplog.records if each.getMessage() == "refused"]
+    assert 1 <= len(lines) <= 10 + took_s + 1
+    facts = lines[0].vau_facts  # type: ignore[attr-defined]
+    assert (facts["peer"], facts["why"]) == ("127.0.0.1", "missing")
