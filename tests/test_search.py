@@ -75,6 +75,43 @@ def test_both_leave_the_same_tables(
 
 
 @needs_c
+@settings(max_examples=200, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    classes=st.integers(1, 9),
+    min_frames=st.integers(1, 4),
+    frames=st.integers(1, 2 * KEPT),
+)
+def test_both_find_the_same_best_the_same_living_and_their_ancestors(
+    seed: int, classes: int, min_frames: int, frames: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    tables = tables_of(rng, classes, min_frames, coarse=True)
+    tables.start[:] = 0
+    tables.before[:] = 0
+    gains = rng.integers(-4, 1, (frames, classes)).astype(np.float64).cumsum(axis=0)
+    search.advance(tables, 1, gains, gains)
+    for frame in range(frames + 1):
+        found = search.best(tables, frame, gains[-1])
+        assert found == numpy_search.best(tables, frame, gains[-1])
+    places = search.living(tables)
+    np.testing.assert_array_equal(places, numpy_search.living(tables))
+    for frame in range(max(0, frames - KEPT + 1), frames + 1):
+        later = (frame + 1) * classes**2
+        expected = tables.start.ravel()[places] * classes**2 + places % classes**2
+        numpy_search.go_back(tables, expected, later)
+        np.testing.assert_array_equal(search.ancestors(tables, places, frame), expected)
+
+
+@needs_c
+def test_links_that_lead_nowhere_are_refused_instead_of_followed_for_ever() -> None:
+    tables = tables_of(np.random.default_rng(3), 3, 2, coarse=False)
+    tables.start[:], tables.before[:] = 7, 99
+    with pytest.raises(ValueError, match="not before it"):
+        search.ancestors(tables, np.arange(4), 2)
+
+
+@needs_c
 def test_tables_that_do_not_fit_each_other_are_refused() -> None:
     tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
     gains = np.zeros((3, 4))

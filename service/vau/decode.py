@@ -16,8 +16,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vau import search
 from vau.model import Model
-from vau.search import Tables, advance
 
 FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
 BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
@@ -131,11 +131,9 @@ class Viterbi:
     def __init__(self, model: Model) -> None:
         """Begin before the first frame, as if after silence."""
         tables, classes = model.decoder, len(model.phonemes)
-        self._follow = tables.follow
         self._prior = tables.prior_weight * tables.log_prior.astype(np.float64)
         self._look_back_frames = tables.look_back_frames
         self._class_count = classes
-        self._followed = min(FOLLOWED, classes)
         self._nodes_per_frame = classes * classes
         self._frames = 0
         self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
@@ -148,6 +146,15 @@ class Viterbi:
         # one before it, the node it follows; and the sums of the posteriors until there.
         self._before = np.zeros((kept_frames, classes, classes), np.int64)
         self._posterior_sums = np.zeros((kept_frames, classes))
+        self._tables = search.Tables(
+            follow=tables.follow,
+            beam=BEAM,
+            followed=min(FOLLOWED, classes),
+            score=self._score,
+            start=self._start,
+            before=self._before,
+            posterior_sums=self._posterior_sums,
+        )
         self._stable: list[Run] = []
         self._root_start = 0  # where what is stable ends
         self._root_posterior_sums = np.zeros(classes)
@@ -183,36 +190,21 @@ class Viterbi:
 
     def _advance(self, gains: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
         """Take every hypothesis through the next frames, shape (frames, phonemes) each."""
-        tables = Tables(
-            follow=self._follow,
-            beam=BEAM,
-            followed=self._followed,
-            score=self._score,
-            start=self._start,
-            before=self._before,
-            posterior_sums=self._posterior_sums,
-        )
-        advance(tables, self._frames + 1, gains, sums)
+        search.advance(self._tables, self._frames + 1, gains, sums)
         self._frames += len(gains)
         self._gain, self._posterior_sum = gains[-1], sums[-1]
 
     def _best(self) -> int:
         """Return the place of the best hypothesis whose last run has a frame at least."""
-        scores = np.where(self._start < self._frames, self._score, -np.inf)
-        return int((scores + self._gain[:, np.newaxis]).argmax())
+        return search.best(self._tables, self._frames, self._gain)
 
-    def _living(self) -> NDArray[np.intp]:
+    def _living(self) -> NDArray[np.int64]:
         """Return the places of the hypotheses that are still alive."""
-        return np.flatnonzero(self._score > -np.inf)
+        return search.living(self._tables)
 
-    def _ancestors(self, places: NDArray[np.intp], frame: int) -> NDArray[np.int64]:
+    def _ancestors(self, places: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
         """Return the node in which each of the hypotheses at ``places`` was at a frame."""
-        starts = self._start.ravel()[places]
-        nodes = starts * self._nodes_per_frame + places % self._nodes_per_frame
-        later = (frame + 1) * self._nodes_per_frame
-        while len(young := np.flatnonzero(nodes >= later)):
-            nodes[young] = self._before.ravel()[nodes[young] % self._before.size]
-        return nodes
+        return search.ancestors(self._tables, places, frame)
 
     def _drop_stragglers(self) -> None:
         """Give up what disagrees with the best hypothesis about a past too long ago."""
@@ -230,7 +222,7 @@ class Viterbi:
             self._give_up(living[~self._pass(living, path[-2], path[-1])])
             self._settle(path)
 
-    def _give_up(self, places: NDArray[np.intp]) -> None:
+    def _give_up(self, places: NDArray[np.int64]) -> None:
         """Take the hypotheses there out of the search."""
         self._score.ravel()[places] = -np.inf
 
@@ -243,7 +235,7 @@ class Viterbi:
             shared += 1
         self._settle(path[:shared])
 
-    def _pass(self, places: NDArray[np.intp], node: int, after: int) -> NDArray[np.bool_]:
+    def _pass(self, places: NDArray[np.int64], node: int, after: int) -> NDArray[np.bool_]:
         """Tell which hypotheses have the run ``node``, and end it where ``after`` begins."""
         start = after // self._nodes_per_frame
         nodes = self._ancestors(places, start)

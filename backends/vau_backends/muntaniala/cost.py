@@ -17,6 +17,7 @@ constants with their sources are in ``constants.py``.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 from vau.backend import Cost, Energy
@@ -50,22 +51,26 @@ class CostModel:
         """Whether this is the published board at its clock; all else is extrapolated."""
         return self.has_calibrated_layers and self.clock_hz == CALIBRATED_CLOCK_HZ
 
-    @property
+    @cached_property
     def frame_j(self) -> float:
         """Joules per frame, the whole system."""
         return system_j(self.actions.die_cycles)
 
-    @property
+    @cached_property
     def latency_cycles(self) -> int:
         """Cycles that a frame spends in all layers."""
         return sum(layer.total for layer in self.layers)
+
+    @cached_property
+    def _floor_j(self) -> float:
+        return die_floor_j(self.actions)
 
     @property
     def interval_cycles(self) -> int:
         """Cycles between two frames when the layers work on different ones."""
         return max(layer.total for layer in self.layers)
 
-    @property
+    @cached_property
     def latency_s(self) -> float:
         """Seconds that a frame spends in all layers."""
         return self.latency_cycles / self.clock_hz
@@ -89,7 +94,7 @@ class CostModel:
             extrapolated=not self.is_calibrated,
         )
         dies = Energy(
-            joules=frames * die_floor_j(self.actions),
+            joules=frames * self._floor_j,
             origin="estimated",
             boundary="accelerator",
             method=FLOOR_METHOD,

@@ -1,4 +1,4 @@
-"""Frames of the decoder's search: in C where that was compiled, in numpy elsewhere.
+"""What the decoder's search does most: in C where that was compiled, in numpy elsewhere.
 
 Both give the same bits: the same additions of float64, in the same order, and of equal scores
 the same one. What the tables are, ``vau.decode`` says; what a frame does, ``numpy_search``.
@@ -45,6 +45,46 @@ class Tables:
     posterior_sums: NDArray[np.float64]
     """Shape (kept frames, phonemes)."""
 
+    @property
+    def is_for_c(self) -> bool:
+        """Whether the C takes them."""
+        return IS_COMPILED and len(self.follow) <= MOST_CLASSES
+
+
+def best(tables: Tables, frame: int, gain: NDArray[np.float64]) -> int:
+    """Return the place of the best hypothesis whose last run began before ``frame``."""
+    if not tables.is_for_c:
+        return numpy_search.best(tables, frame, gain)
+    return _native.best(
+        len(gain),
+        len(tables.score),
+        frame,
+        tables.score,
+        tables.start,
+        np.ascontiguousarray(gain),
+    )
+
+
+def living(tables: Tables) -> NDArray[np.int64]:
+    """Return the places of the hypotheses that are still alive, in order."""
+    if not tables.is_for_c:
+        return numpy_search.living(tables)
+    places = np.empty(tables.score.size, np.int64)
+    return places[: _native.living(places.size, tables.score, places)]
+
+
+def ancestors(tables: Tables, places: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
+    """Return the node in which each of the hypotheses at ``places`` was at a frame."""
+    nodes_per_frame = len(tables.follow) ** 2
+    starts = tables.start.ravel()[places]
+    nodes: NDArray[np.int64] = starts * nodes_per_frame + places % nodes_per_frame
+    later = (frame + 1) * nodes_per_frame
+    if tables.is_for_c:
+        _native.go_back(len(nodes), later, tables.before.size, nodes, tables.before)
+    else:
+        numpy_search.go_back(tables, nodes, later)
+    return nodes
+
 
 def advance(
     tables: Tables, first: int, gains: NDArray[np.float64], sums: NDArray[np.float64]
@@ -56,7 +96,7 @@ def advance(
                  shape (frames, phonemes).
     """
     classes = len(tables.follow)
-    if IS_COMPILED and classes <= MOST_CLASSES:
+    if tables.is_for_c:
         _native.advance(
             classes,
             len(tables.score) - 1,

@@ -1,4 +1,4 @@
-"""A frame of the search in numpy, which says what the C computes."""
+"""The search in numpy, which says what the C computes."""
 
 from typing import TYPE_CHECKING
 
@@ -34,3 +34,20 @@ def advance(
     kept = frame % len(tables.before)
     tables.before[kept][:, ending] = nodes[ranks, context].T
     tables.posterior_sums[kept] = posterior_sum
+
+
+def best(tables: "Tables", frame: int, gain: NDArray[np.float64]) -> int:
+    """Return the place of the best hypothesis whose last run began before ``frame``."""
+    scores = np.where(tables.start < frame, tables.score, -np.inf)
+    return int((scores + gain[:, np.newaxis]).argmax())
+
+
+def living(tables: "Tables") -> NDArray[np.int64]:
+    """Return the places of the hypotheses that are still alive, in order."""
+    return np.flatnonzero(tables.score > -np.inf)
+
+
+def go_back(tables: "Tables", nodes: NDArray[np.int64], later: int) -> None:
+    """Go from nodes, in place, back to those that are below ``later``."""
+    while len(young := np.flatnonzero(nodes >= later)):
+        nodes[young] = tables.before.ravel()[nodes[young] % tables.before.size]

@@ -186,7 +186,84 @@ static PyObject *advance(PyObject *module, PyObject *args) {
     return is_there ? Py_NewRef(Py_None) : NULL;
 }
 
+/* Where the best hypothesis is whose last run has a frame at least; the first of equal ones. */
+static PyObject *best(PyObject *module, PyObject *args) {
+    (void)module;
+    int classes, layers;
+    long long frame;
+    PyObject *of_score, *of_start, *of_gain;
+    if (!PyArg_ParseTuple(args, "iiLOOO", &classes, &layers, &frame, &of_score, &of_start, &of_gain))
+        return NULL;
+    if (classes < 1 || layers < 1)
+        return PyErr_Format(PyExc_ValueError, "%d phonemes: out of range", classes);
+    const size_t rows = (size_t)layers * (size_t)classes, count = rows * (size_t)classes;
+    struct buffers buffers = {.count = 0};
+    const double *score = content(&buffers, of_score, count * sizeof *score, 0);
+    const int64_t *start = score ? content(&buffers, of_start, count * sizeof *start, 0) : NULL;
+    const double *gain =
+        start ? content(&buffers, of_gain, (size_t)classes * sizeof *gain, 0) : NULL;
+    size_t found = 0;
+    double most = -INFINITY;
+    for (size_t row = 0; gain && row < rows; row++)
+        for (size_t n = row * (size_t)classes; n < (row + 1) * (size_t)classes; n++) {
+            const double reached = score[n] + gain[row % (size_t)classes];
+            if (reached > most && start[n] < frame) {
+                most = reached;
+                found = n;
+            }
+        }
+    give_back(&buffers);
+    return gain ? PyLong_FromSize_t(found) : NULL;
+}
+
+/* Write where there are hypotheses, in order; return how many. */
+static PyObject *living(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_ssize_t count;
+    PyObject *of_score, *of_places;
+    if (!PyArg_ParseTuple(args, "nOO", &count, &of_score, &of_places)) return NULL;
+    struct buffers buffers = {.count = 0};
+    const double *score = content(&buffers, of_score, (size_t)count * sizeof *score, 0);
+    int64_t *places =
+        score ? content(&buffers, of_places, (size_t)count * sizeof *places, PyBUF_WRITABLE) : NULL;
+    Py_ssize_t found = 0;
+    for (Py_ssize_t n = 0; places && n < count; n++)
+        if (score[n] > -INFINITY) places[found++] = n;
+    give_back(&buffers);
+    return places ? PyLong_FromSsize_t(found) : NULL;
+}
+
+/* Go from nodes, in place, back to those that began before a frame. */
+static PyObject *go_back(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_ssize_t count, links;
+    long long later;
+    PyObject *of_nodes, *of_before;
+    if (!PyArg_ParseTuple(args, "nLnOO", &count, &later, &links, &of_nodes, &of_before))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    int64_t *nodes =
+        content(&buffers, of_nodes, (size_t)count * sizeof *nodes, PyBUF_WRITABLE);
+    const int64_t *before =
+        nodes ? content(&buffers, of_before, (size_t)links * sizeof *before, 0) : NULL;
+    int is_sound = links > 0 && later >= 0;
+    for (Py_ssize_t n = 0; before && is_sound && n < count; n++)
+        while (is_sound && nodes[n] >= later) {
+            const int64_t earlier = before[nodes[n] % links];
+            is_sound = earlier < nodes[n]; /* or it would never end */
+            nodes[n] = earlier;
+        }
+    give_back(&buffers);
+    if (!before) return NULL;
+    if (is_sound) return Py_NewRef(Py_None);
+    PyErr_SetString(PyExc_ValueError, "a node follows one that is not before it");
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
+    {"best", best, METH_VARARGS, "best(classes, layers, frame, score, start, gain): its place."},
+    {"living", living, METH_VARARGS, "living(count, score, places): how many it wrote."},
+    {"go_back", go_back, METH_VARARGS, "go_back(count, later, links, nodes, before), in place."},
     {"advance", advance, METH_VARARGS,
      "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, score, "
      "start, before, posterior_sums, gains, sums)\n\nTake hypotheses through frames, in place."},
