@@ -9,8 +9,8 @@ import pytest
 
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Result, Work
-from vau.errors import AudioCorrupt, BackendBusy, BackendFault
-from vau.lane import Lane, Timed
+from vau.errors import AudioCorrupt, BackendBusy, BackendFault, ConfigInvalid
+from vau.lane import Batching, Lane, Timed
 from vau.session import EndReason, Heard, Round, Session
 from vau_backends.muntaniala.backend import FACTORY
 
@@ -67,6 +67,78 @@ def test_what_arrives_while_the_backend_is_busy_is_one_batch() -> None:
     assert gated.batches == [1, 3]
     assert [timed.times.batch_size for timed in answers] == [1, 3, 3, 3]
     assert [len(done.answers) for done in rounds] == [1, 3]
+
+
+def test_of_more_than_fit_into_a_round_those_go_first_that_are_due_first() -> None:
+    gated, order = Gated(slot_count=5), list[str]()
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated, batching=Batching(max_size=2))  # type: ignore[arg-type]
+        sessions = [await opened(lane) for _ in range(5)]
+
+        async def push(at: int, due_s: float | None = None) -> None:
+            await lane.push(sessions[at], audio(2000), due_s=due_s)
+            order.append(str(at))
+
+        pushes = [asyncio.create_task(push(0))]
+        await asyncio.to_thread(gated.entered.wait)
+        due_s = {1: 9e9, 2: 7e9, 3: 8e9, 4: 1.0}
+        pushes += [asyncio.create_task(push(at, due)) for at, due in due_s.items()]
+        await asyncio.sleep(0)
+        gated.gate.set()
+        await asyncio.gather(*pushes)
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert gated.batches == [1, 2, 2]
+    assert "".join(order[:1] + sorted(order[1:3]) + sorted(order[3:])) == "02413"
+
+
+def test_the_first_waits_for_company_until_all_that_are_open_are_there() -> None:
+    gated = Gated()
+    gated.gate.set()
+
+    async def scenario() -> None:
+        batching = Batching(max_wait_s=1.0)
+        lane = Lane(MODEL, gated, batching=batching)  # type: ignore[arg-type]
+        alone = await opened(lane)
+        await lane.push(alone, audio(2000))
+        sessions = [alone, await opened(lane), await opened(lane)]
+        await asyncio.gather(*[lane.push(session, audio(2000)) for session in sessions])
+        lane.close(sessions.pop())
+        await asyncio.gather(*[lane.push(session, audio(2000)) for session in sessions])
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+    assert gated.batches == [1, 3, 2]
+
+
+def test_nobody_waits_for_company_longer_than_is_allowed() -> None:
+    async def scenario() -> Timed:
+        backend = FACTORY.open(MODEL, BackendOptions(slot_count=2))
+        lane = Lane(MODEL, backend, batching=Batching(max_wait_s=0.02))
+        session, _other = await opened(lane), await opened(lane)
+        timed = await lane.push(session, audio(2000))
+        await lane.shutdown()
+        return timed
+
+    timed = asyncio.run(scenario())
+    assert timed.times.batch_size == 1
+    assert timed.times.queue_s >= 0.02
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_wait_s", -0.001),
+        ("max_wait_s", 2.0),
+        ("max_wait_s", float("nan")),
+        ("max_size", -1),
+    ],
+)
+def test_batching_that_cannot_be_meant_is_refused(field: str, value: float) -> None:
+    with pytest.raises(ConfigInvalid, match="max_"):
+        Batching(**{field: value})  # type: ignore[arg-type]
 
 
 def test_the_backend_is_driven_by_one_thread_which_is_not_the_event_loops() -> None:

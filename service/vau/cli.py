@@ -148,6 +148,8 @@ def serve(
     shadow: serving.Shadows = [],  # noqa: B006
     shadow_share: serving.ShadowShare = 1.0,
     max_streams: serving.MaxStreams = 64,
+    max_wait_ms: serving.MaxWait = 0.0,
+    max_batch_size: serving.MaxBatchSize = 0,
     max_audio_message: serving.MaxAudioMessage = 64 << 10,
     max_unary_audio: serving.MaxUnaryAudio = 60.0,
     max_lag: serving.MaxLag = 2.05,
@@ -176,6 +178,7 @@ def serve(
     from vau.commands.serve import open_lanes, shadows_of
     from vau.config import ServerConfig
     from vau.door.config import DoorConfig
+    from vau.lane import Batching
     from vau.logs import log_to
     from vau.metrics import Metrics
     from vau.wire.server import serve as serve_until_told
@@ -205,7 +208,8 @@ def serve(
     )
     log_to(sys.stderr)
     metrics = Metrics(CollectorRegistry())
-    lanes = open_lanes(model, backend, metrics, slots=max_streams)
+    batching = Batching(max_wait_s=max_wait_ms / 1e3, max_size=max_batch_size)
+    lanes = open_lanes(model, backend, metrics, slots=max_streams, batching=batching)
     shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
     asyncio.run(serve_until_told(config, lanes, metrics, shadows))
 

@@ -1,6 +1,7 @@
-"""The thread of a backend, and the queue in front of it.
+"""The thread of a backend, and the line of those who wait for it.
 
-While the backend computes, audio of many streams gathers; all of it is the next batch. The
+While the backend computes, audio of many streams gathers; all of it is the next batch, or as
+much as the backend takes at once, and then those go first who must be answered first. The
 event loop hands audio in and awaits answers; the thread alone touches the backend and the
 sessions, so neither needs a lock. A caller who hangs up does not stop the thread: its
 ``close`` queues behind whatever it left running, and gives the slot back in order.
@@ -10,14 +11,15 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from itertools import groupby
+from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
+from vau.audio import FRAME_BUDGET_S
 from vau.backend import Backend
-from vau.errors import VauError
+from vau.errors import ConfigInvalid, VauError
 from vau.frontend import Frontend
 from vau.model import Model
 from vau.session import (
@@ -33,6 +35,8 @@ from vau.session import (
 )
 
 T = TypeVar("T")
+
+MOST_WAIT_S: Final = 1.0  # whoever waits that long is not live any more
 
 logger = logging.getLogger(__name__)
 
@@ -57,53 +61,109 @@ class Timed:
     times: StageTimes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batching:
+    """How long a lane waits for company, and how much of it takes part."""
+
+    max_wait_s: float = 0.0
+    """After the first who comes, for the others whose streams are open. Nobody waits while the
+    backend is busy anyway, nor once all are there."""
+
+    max_size: int = 0
+    """Streams in a round; 0 for as many as the backend gains by."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.max_wait_s <= MOST_WAIT_S:
+            raise ConfigInvalid(
+                f"max_wait_ms={self.max_wait_s * 1e3:g} is outside 0..{MOST_WAIT_S * 1e3:g}; "
+                "0 makes nobody wait",
+                field="max_wait_ms",
+            )
+        if self.max_size < 0:
+            raise ConfigInvalid(
+                f"max_batch_size={self.max_size} must be 0, for what the backend gains by, "
+                "or more",
+                field="max_batch_size",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _PushJob:
     push: Push
-    future: "Future[Timed]" = field(default_factory=Future)
+    due_s: float
+    """By the clock of ``perf_counter``: who has to be answered first goes first."""
+
+    future: "asyncio.Future[Timed]"
     queued_s: float = field(default_factory=perf_counter)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _CallJob:
-    """Something to do between two batches."""
+    """Something to do between two rounds."""
 
     call: Callable[[], None]
-    future: "Future[None]" = field(default_factory=Future)
+    future: "asyncio.Future[None] | None" = None
+    """None if nobody waits for it."""
+
+
+class _Outcome(NamedTuple):
+    """What becomes of a job."""
+
+    future: "asyncio.Future[Any]"
+    answer: Any
+    error: BaseException | None = None
+
+
+_END: Final = None
 
 
 class Lane:
     """A backend with its network, and the thread that drives it."""
 
     def __init__(
-        self, model: Model, backend: Backend, on_round: Callable[[Round], None] | None = None
+        self,
+        model: Model,
+        backend: Backend,
+        on_round: Callable[[Round], None] | None = None,
+        batching: Batching = Batching(),
     ) -> None:
         """Start the thread. ``on_round`` hears of every round, on that thread."""
         self.model = model
         self.backend = backend
         self._frontend = Frontend(model.frontend)
         self._on_round = on_round
+        self._max_wait_s = batching.max_wait_s
+        self._size = batching.max_size or backend.info.max_batch
+        self._open_sessions = 0
         self._jobs: SimpleQueue[_PushJob | _CallJob | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=backend.info.id, daemon=True)
         self._thread.start()
 
     async def open(self, session: Session) -> None:
         """Give ``session`` a slot. Raises BackendBusy if none is free."""
-        await self._call(lambda: open_session(session, self.backend))
+        await self._call(lambda: self._enter(session))
 
     async def push(
-        self, session: Session, audio: bytes = b"", ends: EndReason | None = None
+        self,
+        session: Session,
+        audio: bytes = b"",
+        ends: EndReason | None = None,
+        due_s: float | None = None,
     ) -> Timed:
-        """Answer the next audio of ``session``. Raises what it fails with, a VauError."""
-        job = _PushJob(Push(session, audio, ends))
-        self._jobs.put(job)
-        return await asyncio.wrap_future(job.future)
+        """Answer the next audio of ``session``. Raises what it fails with, a VauError.
+
+        due_s: when the answer is due, by the clock of ``perf_counter``; if nobody says, one
+               budget of a frame from now.
+        """
+        if due_s is None:
+            due_s = perf_counter() + FRAME_BUDGET_S
+        future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_PushJob(Push(session, audio, ends), due_s, future))
+        return await future
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        job = _CallJob(lambda: self._leave(session))
-        job.future.add_done_callback(_log_failure)  # nobody waits for it
-        self._jobs.put(job)
+        self._jobs.put(_CallJob(lambda: self._leave(session)))
 
     async def ask(self, question: Callable[[Backend], T]) -> T:
         """Put ``question`` to the backend, on its own thread, between two batches."""
@@ -116,7 +176,7 @@ class Lane:
         try:
             await self._call(self.backend.close)
         except asyncio.CancelledError:  # of a backend that is stuck, the thread is too
-            self._jobs.put(None)
+            self._jobs.put(_END)
             raise
         except BaseException:
             await self._end_thread()
@@ -124,11 +184,16 @@ class Lane:
         await self._end_thread()
 
     async def _end_thread(self) -> None:
-        self._jobs.put(None)
+        self._jobs.put(_END)
         await asyncio.to_thread(self._thread.join)
+
+    def _enter(self, session: Session) -> None:
+        open_session(session, self.backend)
+        self._open_sessions += 1
 
     def _leave(self, session: Session) -> None:
         """Take the slot back for good, and let the observer go."""
+        self._open_sessions -= session.slot is not None
         try:
             close_session(session, self.backend)
         finally:
@@ -137,57 +202,109 @@ class Lane:
                 session.observer = None
 
     async def _call(self, call: Callable[[], None]) -> None:
-        job = _CallJob(call)
-        self._jobs.put(job)
-        await asyncio.wrap_future(job.future)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_CallJob(call, future))
+        await future
 
     def _work(self) -> None:
+        """Take jobs as they come: a call is a wall between the rounds before and behind it."""
+        line: list[_PushJob] = []
         while True:
-            jobs = [self._jobs.get()]
-            while not self._jobs.empty():
-                jobs.append(self._jobs.get())
-            batch: list[_PushJob] = []
-            for job in jobs:
-                if isinstance(job, _PushJob):
-                    batch.append(job)
-                    continue
-                self._run(batch)
-                batch = []
-                if job is None:
+            job = self._next(line)
+            if isinstance(job, _PushJob):
+                line.append(job)
+            elif isinstance(job, _Nobody):
+                line = self._run_round(line)
+            else:
+                while line:
+                    line = self._run_round(line)
+                if job is _END:
                     return
-                _answer(job)
-            self._run(batch)
+                _run(job)
 
-    def _run(self, batch: list[_PushJob]) -> None:
-        """Advance the sessions of ``batch``, at most ``max_batch`` at a time."""
-        wanted = [job for job in batch if job.future.set_running_or_notify_cancel()]
-        size = self.backend.info.max_batch
-        for first in range(0, len(wanted), size):
-            self._run_round(wanted[first : first + size])
+    def _next(self, line: list[_PushJob]) -> "_PushJob | _CallJob | _Nobody | None":
+        """Return the next job, or _NOBODY if those in line should not wait for more."""
+        if not line:
+            return self._jobs.get()
+        try:
+            return self._jobs.get_nowait()
+        except Empty:
+            left_s = line[0].queued_s + self._max_wait_s - perf_counter()
+            if left_s <= 0.0 or len(line) >= min(self._size, self._open_sessions):
+                return _NOBODY
+        try:
+            return self._jobs.get(timeout=left_s)
+        except Empty:
+            return _NOBODY
 
-    def _run_round(self, jobs: list[_PushJob]) -> None:
+    def _run_round(self, line: list[_PushJob]) -> list[_PushJob]:
+        """Advance the sessions that are due first; return those that have to wait longer.
+
+        Of equally urgent ones those who came first go first.
+        """
+        wanted = [job for job in line if not job.future.cancelled()]
+        wanted.sort(key=lambda job: job.due_s)
+        jobs, rest = wanted[: self._size], wanted[self._size :]
+        if not jobs:
+            return rest
         started_s = perf_counter()
         try:
             done = advance(self._frontend, self.backend, [job.push for job in jobs])
             if self._on_round is not None:
                 self._on_round(done)
         except Exception as defect:  # noqa: BLE001 - a caller who does not hear of it hangs
-            for job in jobs:
-                job.future.set_exception(defect)
-            return
-        for job, answer in zip(jobs, done.answers, strict=True):
-            if isinstance(answer, VauError):
-                job.future.set_exception(answer)
-                continue
-            times = StageTimes(
-                queue_s=started_s - job.queued_s,
-                feature_s=done.feature_s,
-                compute_s=done.compute_s,
-                post_s=done.post_s,
-                batch_size=len(jobs),
-            )
-            job.future.set_result(Timed(answer, times))
+            _hand_over([_Outcome(job.future, None, defect) for job in jobs])
+            return rest
+        _hand_over(
+            [
+                _outcome(job, answer, done, started_s, len(jobs))
+                for job, answer in zip(jobs, done.answers, strict=True)
+            ]
+        )
         _tell(done)
+        return rest
+
+
+class _Nobody:
+    """Nobody is waited for any longer."""
+
+
+_NOBODY: Final = _Nobody()
+
+
+def _outcome(
+    job: _PushJob, answer: Answer | VauError, done: Round, started_s: float, batch_size: int
+) -> _Outcome:
+    if isinstance(answer, VauError):
+        return _Outcome(job.future, None, answer)
+    times = StageTimes(
+        queue_s=started_s - job.queued_s,
+        feature_s=done.feature_s,
+        compute_s=done.compute_s,
+        post_s=done.post_s,
+        batch_size=batch_size,
+    )
+    return _Outcome(job.future, Timed(answer, times))
+
+
+def _hand_over(outcomes: list[_Outcome]) -> None:
+    """Give outcomes to the loops that wait for them: one call for all of a loop."""
+    for loop, of_loop in groupby(outcomes, key=lambda outcome: outcome.future.get_loop()):
+        try:
+            loop.call_soon_threadsafe(_settle, list(of_loop))
+        except RuntimeError:  # the loop has ended, and whoever waited with it
+            logger.warning("nobody is left to be answered")
+
+
+def _settle(outcomes: list[_Outcome]) -> None:
+    """Wake those who wait; on their own loop."""
+    for future, answer, error in outcomes:
+        if future.cancelled():
+            continue
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(answer)
 
 
 def _tell(done: Round) -> None:
@@ -206,18 +323,15 @@ def _dismiss(observer: Observer) -> None:
         logger.exception("an observer failed")
 
 
-def _log_failure(done: "Future[None]") -> None:
-    error = None if done.cancelled() else done.exception()
-    if error is not None:
-        logger.error("a slot could not be given back", exc_info=error)
-
-
-def _answer(job: _CallJob) -> None:
-    if not job.future.set_running_or_notify_cancel():
+def _run(job: _CallJob) -> None:
+    if job.future is not None and job.future.cancelled():
         return
+    error: Exception | None = None
     try:
         job.call()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
-        job.future.set_exception(error)
-    else:
-        job.future.set_result(None)
+    except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to the caller
+        error = failure
+    if job.future is not None:
+        _hand_over([_Outcome(job.future, None, error)])
+    elif error is not None:
+        logger.error("a slot could not be given back", exc_info=error)

@@ -7,7 +7,7 @@ from itertools import product
 from vau.backend import Backend, BackendOptions
 from vau.config import ServerConfig
 from vau.errors import ConfigInvalid
-from vau.lane import Lane
+from vau.lane import Batching, Lane
 from vau.metrics import Metrics
 from vau.model import Model, find_model
 from vau.registry import open_backend
@@ -18,7 +18,12 @@ from vau.shadow.shadows import Shadows
 
 
 def open_lanes(
-    models: Sequence[str], backends: Sequence[str], metrics: Metrics, *, slots: int
+    models: Sequence[str],
+    backends: Sequence[str],
+    metrics: Metrics,
+    *,
+    slots: int,
+    batching: Batching = Batching(),  # noqa: B008 - it is immutable
 ) -> list[Lane]:
     """Open every backend with every model; the first of each is the default.
 
@@ -40,7 +45,7 @@ def open_lanes(
             opened[pair] = (model, backend)
         undo.pop_all()
     return [
-        Lane(model, backend, metrics.of(backend.info.id).on_round)
+        Lane(model, backend, metrics.of(backend.info.id).on_round, batching)
         for model, backend in opened.values()
     ]
 

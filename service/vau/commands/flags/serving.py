@@ -36,6 +36,18 @@ ShadowShare = Annotated[
 MaxStreams = Annotated[
     int, flag("--max-streams", "Streams at a time; more are refused.", min=1, metavar="N")
 ]
+MaxWait = Annotated[
+    float,
+    flag("--max-wait-ms", "How long the first of a batch waits for others.", metavar="MS"),
+]
+MaxBatchSize = Annotated[
+    int,
+    flag(
+        "--max-batch-size",
+        "Streams in a batch; 0 for as many as the backend gains by.",
+        metavar="N",
+    ),
+]
 MaxAudioMessage = Annotated[
     int, flag("--max-audio-message", "Bytes of audio in a message.", min=2, metavar="BYTES")
 ]
