@@ -40,7 +40,7 @@ FLOORS: Final = (
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
     {"vau.lane", "vau.batch", "vau.shadow"},
-    {"vau.transcript"},
+    {"vau.transcript", "vau.checkpoint.whole"},
     {"vau.session"},
     {"vau.decode", "vau.estimate", "vau.load", "vau.registry", "vau.selfcheck"},
     {"vau.backend", "vau.bundle"},
@@ -50,6 +50,7 @@ FLOORS: Final = (
     {"vau.timeline"},
     {
         "vau.audio",
+        "vau.checkpoint",
         "vau.comparison",
         "vau.door",
         "vau.logs",

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.models import TINY_PHONEMES, tiny_model
-from vau import decode
 from vau.decode import (
     DECIDING_FRAMES,
     SETTLING_FRAMES,
@@ -21,6 +20,7 @@ from vau.decode import (
     Transcript,
     Viterbi,
     decoder_of,
+    viterbi,
 )
 from vau.model import Model
 
@@ -104,8 +104,8 @@ def test_the_answer_is_that_of_an_exhaustive_search(
     model = model_with(min_frames=min_frames, look_back_frames=EVERYTHING)
     log_prob = posteriors(frames, seed)
     with pytest.MonkeyPatch.context() as patch:  # nothing is given up
-        patch.setattr(decode, "FOLLOWED", CLASSES)
-        patch.setattr(decode, "BEAM", inf)
+        patch.setattr(viterbi, "FOLLOWED", CLASSES)
+        patch.setattr(viterbi, "BEAM", inf)
         found = decode_all(model, log_prob)
     assert spans(found.runs) == exhaustive(model, log_prob)
 
@@ -219,8 +219,8 @@ def test_what_is_given_up_on_the_way_is_hopeless() -> None:
         log_prob = np.log(np.exp(posteriors(60, seed)) * 0.9 + 0.1 / CLASSES)
         found = decode_all(MODEL, log_prob)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decode, "FOLLOWED", CLASSES)
-            patch.setattr(decode, "BEAM", inf)
+            patch.setattr(viterbi, "FOLLOWED", CLASSES)
+            patch.setattr(viterbi, "BEAM", inf)
             assert decode_all(MODEL, log_prob) == found
 
 
@@ -237,7 +237,9 @@ def test_what_the_search_remembers_does_not_grow_with_the_audio() -> None:
     decoder = Viterbi(MODEL)
 
     def array_bytes() -> int:
-        arrays = [each for each in vars(decoder).values() if isinstance(each, np.ndarray)]
+        tables = [getattr(decoder._tables, name) for name in decoder._tables.__slots__]  # noqa: SLF001
+        parts = [*vars(decoder).values(), *vars(decoder._past).values(), *tables]  # noqa: SLF001
+        arrays = [each for each in parts if isinstance(each, np.ndarray)]
         return sum(each.nbytes if each.base is None else each.base.nbytes for each in arrays)
 
     sizes = []

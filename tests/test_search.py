@@ -30,11 +30,12 @@ def tables_of(
     return Tables(
         follow=follow,
         beam=6.0,
-        followed=min(3, classes),
         score=score,
         start=rng.integers(0, 5, shape),
         before=rng.integers(0, 99, (KEPT, classes, classes)),
         posterior_sums=rng.random((KEPT, classes)),
+        endings=rng.integers(0, classes, (min_frames, min(3, classes))),
+        ends=numbers(min_frames, min(3, classes), classes),
     )
 
 
@@ -45,6 +46,8 @@ def copy_of(tables: Tables) -> Tables:
         start=tables.start.copy(),
         before=tables.before.copy(),
         posterior_sums=tables.posterior_sums.copy(),
+        endings=tables.endings.copy(),
+        ends=tables.ends.copy(),
     )
 
 
@@ -72,6 +75,8 @@ def test_both_leave_the_same_tables(
     np.testing.assert_array_equal(found.start, expected.start)
     np.testing.assert_array_equal(found.before, expected.before)
     np.testing.assert_array_equal(found.posterior_sums, expected.posterior_sums)
+    np.testing.assert_array_equal(found.endings, expected.endings)
+    np.testing.assert_array_equal(found.ends, expected.ends)
 
 
 @needs_c
@@ -119,8 +124,9 @@ def test_tables_that_do_not_fit_each_other_are_refused() -> None:
         search.advance(replace(tables, start=tables.start[1:]), 1, gains, gains)
     with pytest.raises(ValueError, match="bytes where"):
         search.advance(tables, 1, gains, gains[1:])
+    five = np.zeros((2, 5), np.int64)
     with pytest.raises(ValueError, match="out of range"):
-        search.advance(replace(tables, followed=5), 1, gains, gains)
+        search.advance(replace(tables, endings=five), 1, gains, gains)
 
 
 def test_without_the_c_numpy_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,9 @@ def test_every_class_of_error_has_a_row_of_its_own(kind: type[VauError]) -> None
         (errors.BackendFault, "UNAVAILABLE", "BACKEND_LOST"),
         (errors.Draining, "UNAVAILABLE", "SERVER_DRAINING"),
         (errors.BadSnapshot, "FAILED_PRECONDITION", "RESUME_MISMATCH"),
+        (errors.ResumeInvalid, "INVALID_ARGUMENT", "RESUME_INVALID"),
+        (errors.ResumeExpired, "FAILED_PRECONDITION", "RESUME_EXPIRED"),
+        (errors.ResumeMismatch, "FAILED_PRECONDITION", "RESUME_MISMATCH"),
         (errors.VauError, "INTERNAL", "INTERNAL"),
     ],
 )

@@ -43,6 +43,7 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
     errors.QuotaExceeded: REFUSED,
     errors.CapabilityMissing: UNUSABLE,
     errors.BadSnapshot: UNUSABLE,
+    errors.ResumeError: LOST,
     errors.Draining: LOST,
     errors.Unreachable: LOST,
 }

@@ -26,6 +26,10 @@
      │   ├─ AuthRequired       no bearer token, or none that this server knows
      │   └─ AuthForbidden      a token without the right, or sent where others can read it
      ├─ QuotaExceeded          the caller has all it may have
+     ├─ ResumeError            a lost stream cannot be picked up
+     │   ├─ ResumeInvalid      the token is damaged, or sealed by nobody known here
+     │   ├─ ResumeExpired      the token is too old
+     │   └─ ResumeMismatch     the token is of another owner, model, arithmetic or config
      ├─ CapabilityMissing      the backend lacks what was asked of it
      ├─ BadSnapshot            a saved state belongs to another network or arithmetic
      ├─ Draining               the server is shutting down
@@ -148,6 +152,22 @@ class AuthForbidden(AuthError):
 
 class QuotaExceeded(VauError):
     """Example: a third stream for a token with max_streams=2; end one of the others."""
+
+
+class ResumeError(VauError):
+    """A lost stream cannot be picked up: begin it anew."""
+
+
+class ResumeInvalid(ResumeError):
+    """Examples: a token that lost a byte, or one sealed with the key of another server."""
+
+
+class ResumeExpired(ResumeError):
+    """Example: a checkpoint of yesterday; they are good for ten minutes by default."""
+
+
+class ResumeMismatch(ResumeError):
+    """Example: the token of a stream with interim results, and a config without them."""
 
 
 class CapabilityMissing(VauError):

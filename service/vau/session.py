@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from vau.audio import HOP_SAMPLES, Encoding, PcmReader
 from vau.backend import Backend, Cost, Result, Slot, Work
+from vau.checkpoint.form import Reader, Writer, damaged
+from vau.checkpoint.records import restore_record, save_record
 from vau.decode import Decoder, DecoderName, Run, decoder_of
 from vau.errors import AudioCorrupt, VauError
-from vau.frontend import Frontend, Piece, Utterance
+from vau.frontend import Frontend, Piece, Utterance, restored_utterance
 from vau.model import Model
 
 EMPTY_DIGEST: Final = bytes(32)
+MOST_INDEX: Final = (1 << 32) - 1
 
 
 class EndReason(Enum):
@@ -240,6 +243,50 @@ class Session:
         """Raise AudioCorrupt if the bytes so far end inside a sample."""
         self._pcm.check_complete()
 
+    def save(self, out: Writer) -> None:
+        """Write down all that the rest of the stream depends on, but the state of the slot.
+
+        Between two pieces of audio only. Of a sample that is not complete nothing is written:
+        whoever goes on begins with its first byte.
+        """
+        utterance = self._utterance
+        out.count(self._pcm.samples)
+        out.count(self._frames)
+        out.count(self._steps)
+        for digest in (self._output_digest, self._input_digest):
+            out.octets(digest)
+        save_record(self._cost, out)
+        out.count(utterance.index)
+        out.count(utterance.start_sample)
+        out.count(utterance.frames)
+        out.count(utterance.steps)
+        utterance.frontend.save(out)
+        out.flag(utterance.last_features is not None)
+        if utterance.last_features is not None:
+            out.array(utterance.last_features, "<f4")
+        utterance.decoder.save(out)
+
+    def restore(self, saved: Reader) -> None:
+        """Go on from what a session of the same model and options wrote down.
+
+        Only for one that has heard nothing. Raises ResumeInvalid for what none writes.
+        """
+        self._pcm.samples = saved.count()
+        self._frames = saved.count()
+        self._steps = saved.count()
+        self._output_digest, self._input_digest = (_restored_digest(saved) for _ in range(2))
+        self._cost = restore_record(Cost, saved)
+        utterance = self._utterance
+        utterance.index = saved.count(most=MOST_INDEX)
+        utterance.start_sample = saved.count(most=self._pcm.samples)
+        utterance.frames = saved.count(most=self._frames)
+        utterance.steps = saved.count(most=self._steps)
+        utterance.frontend = restored_utterance(saved, self._model.frontend)
+        if saved.flag():
+            shape = (1, self._model.frontend.feature_dim)
+            utterance.last_features = saved.array("<f4", shape)
+        utterance.decoder.restore(saved)
+
     def summary(self) -> Summary:
         """Add up the utterances that have ended."""
         return Summary(
@@ -300,6 +347,13 @@ class Session:
             end_sample=min(start_sample + run.end_frame * HOP_SAMPLES, self._pcm.samples),
             confidence=run.confidence,
         )
+
+
+def _restored_digest(saved: Reader) -> bytes:
+    digest = saved.octets(most=len(EMPTY_DIGEST))
+    if len(digest) not in {0, len(EMPTY_DIGEST)}:
+        raise damaged("a digest that is none")
+    return digest
 
 
 def _chain(digest: bytes, rows: NDArray[np.integer]) -> bytes:

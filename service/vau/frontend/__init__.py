@@ -15,7 +15,7 @@ order, and no matrix product: the order in which BLAS sums depends on the number
 
 from vau.frontend.config import FBANK, MFCC, FrontendConfig, Kind, Rows
 from vau.frontend.deltas import LOOK_AHEAD_FRAMES
-from vau.frontend.pipeline import Frontend
+from vau.frontend.pipeline import Frontend, restored_utterance
 from vau.frontend.utterance import Piece, Utterance
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "Piece",
     "Rows",
     "Utterance",
+    "restored_utterance",
 ]

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from vau.checkpoint.form import Reader
 from vau.frontend.config import FrontendConfig, Rows
-from vau.frontend.deltas import with_deltas
+from vau.frontend.deltas import HISTORY_FRAMES, with_deltas
 from vau.frontend.framing import Framer, completed_frames
 from vau.frontend.statics import Analyser
-from vau.frontend.utterance import Piece
+from vau.frontend.utterance import Piece, Utterance
 
 
 class Frontend:
@@ -32,3 +33,8 @@ class Frontend:
         counts = [completed_frames(piece) for piece in pieces]
         frames = self._framer.cut(pieces, counts)
         return with_deltas(pieces, counts, self._analyser.statics(frames))
+
+
+def restored_utterance(saved: Reader, config: FrontendConfig) -> Utterance:
+    """Return an utterance that was written down. Raises ResumeInvalid if it was not."""
+    return Utterance.restored(saved, (HISTORY_FRAMES, config.static_dim))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vau.audio import FRAME_SAMPLES
+from vau.checkpoint.form import Reader, Writer
 from vau.frontend.config import Rows
 
 
@@ -23,6 +25,25 @@ class Utterance:
 
     statics: Rows | None = None
     """The newest, as many as a delta of deltas needs again; None before the first frame."""
+
+    def save(self, out: Writer) -> None:
+        """Write it down."""
+        out.count(self.frames)
+        out.count(len(self.samples))
+        out.array(self.samples, "<i2")  # no fraction in any of them: they came as such
+        if self.statics is not None:
+            out.array(self.statics, "<f8")
+
+    @classmethod
+    def restored(cls, saved: Reader, statics: tuple[int, int]) -> "Utterance":
+        """Return what was written down; ``statics`` is the shape of those that are kept.
+
+        Raises ResumeInvalid for what ``save`` never writes.
+        """
+        frames = saved.count()
+        samples = saved.array("<i2", (saved.count(most=FRAME_SAMPLES, least=1),))
+        kept = saved.array("<f8", statics) if frames else None
+        return cls(samples.astype(np.float64), frames, kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@
 /* Python.h comes first, with its limits: whoever includes this has it. */
 
 /* Buffers that were taken so far, to be given back together. */
+enum { MOST_BUFFERS = 12 }; /* more than one layer, or a run, has */
+
 struct buffers {
-    Py_buffer taken[8]; /* more than one layer, or a run, has */
+    Py_buffer taken[MOST_BUFFERS];
     int count;
 };
 
@@ -18,6 +20,8 @@ static inline void give_back(struct buffers *buffers) {
 
 /* The content of a contiguous buffer of exactly so many bytes; NULL with an exception set. */
 static inline void *content(struct buffers *buffers, PyObject *object, size_t bytes, int flags) {
+    if (buffers->count == MOST_BUFFERS)
+        return PyErr_Format(PyExc_SystemError, "more than %d arrays", MOST_BUFFERS);
     Py_buffer *buffer = &buffers->taken[buffers->count];
     if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | flags)) return NULL;
     buffers->count++;

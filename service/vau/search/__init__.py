@@ -30,9 +30,6 @@ class Tables:
     """By phoneme, the next one, and the one before; shape (phonemes,) * 3."""
 
     beam: float
-    followed: int
-    """So many phonemes may be followed by another at a frame."""
-
     score: NDArray[np.float64]
     """Shape (min_frames + 1, phonemes, phonemes before)."""
 
@@ -45,10 +42,47 @@ class Tables:
     posterior_sums: NDArray[np.float64]
     """Shape (kept frames, phonemes)."""
 
+    endings: NDArray[np.int64]
+    """The phonemes that those runs may follow which began at each of the last ``min_frames``
+    frames, by the frame modulo ``min_frames``; shape (min_frames, followed)."""
+
+    ends: NDArray[np.float64]
+    """And how well these ended, by the phoneme before them, -inf where there was no
+    hypothesis; shape (min_frames, followed, phonemes before)."""
+
+    @property
+    def followed(self) -> int:
+        """So many phonemes may be followed by another at a frame."""
+        return len(self.endings[0])
+
     @property
     def is_for_c(self) -> bool:
         """Whether the C takes them."""
         return IS_COMPILED and len(self.follow) <= MOST_CLASSES
+
+
+def empty_tables(
+    follow: NDArray[np.float64],
+    *,
+    min_frames: int,
+    kept_frames: int,
+    beam: float,
+    followed: int,
+) -> Tables:
+    """Return the tables of a search that has not begun; none of its hypotheses is alive."""
+    classes = len(follow)
+    table = (min_frames + 1, classes, classes)
+    followed = min(followed, classes)
+    return Tables(
+        follow=follow,
+        beam=beam,
+        score=np.full(table, -np.inf),
+        start=np.zeros(table, np.int64),
+        before=np.zeros((kept_frames, classes, classes), np.int64),
+        posterior_sums=np.zeros((kept_frames, classes)),
+        endings=np.zeros((min_frames, followed), np.int64),
+        ends=np.full((min_frames, followed, classes), -np.inf),
+    )
 
 
 def best(tables: Tables, frame: int, gain: NDArray[np.float64]) -> int:
@@ -110,6 +144,8 @@ def advance(
             tables.start,
             tables.before,
             tables.posterior_sums,
+            tables.endings,
+            tables.ends,
             np.ascontiguousarray(gains),
             np.ascontiguousarray(sums),
         )

@@ -30,6 +30,8 @@ def advance(
     start: NDArray[Any],
     before: NDArray[Any],
     posterior_sums: NDArray[Any],
+    endings: NDArray[Any],
+    ends: NDArray[Any],
     gains: NDArray[Any],
     sums: NDArray[Any],
     /,

@@ -21,19 +21,32 @@ def advance(
     ends = longest + gain[:, np.newaxis]  # shape (phonemes, phonemes before)
     best = ends[classes, ends.argmax(axis=1)]
     longest[ends < best.max() - tables.beam] = -np.inf
-    ending = best.argsort(kind="stable")[-tables.followed :]
-    ranks = np.arange(len(ending))[:, np.newaxis]
-    reached = tables.follow.take(ending, axis=0)  # shape (ending, next, before)
-    reached += ends[ending][:, np.newaxis]
+    endings = best.argsort(kind="stable")[-tables.followed :]
+    tables.endings[layer], tables.ends[layer] = endings, ends[endings]
+    tables.posterior_sums[frame % len(tables.before)] = posterior_sum
+    begin(tables, frame, gain, tables.start[-1][endings])
+
+
+def begin(
+    tables: "Tables", frame: int, gain: NDArray[np.float64], starts: NDArray[np.int64]
+) -> None:
+    """Begin the runs of ``frame`` behind what ``tables`` say may end there.
+
+    starts: when these began, by phoneme as in ``tables.endings`` and by the one before.
+    """
+    classes = np.arange(len(tables.follow))
+    layer, kept = frame % (len(tables.score) - 1), frame % len(tables.before)
+    endings, score = tables.endings[layer], tables.score[layer]
+    ranks = np.arange(len(endings))[:, np.newaxis]
+    reached = tables.follow.take(endings, axis=0)  # shape (endings, next, before)
+    reached += tables.ends[layer][:, np.newaxis]
     context = reached.argmax(axis=2)
     score.fill(-np.inf)
-    score[:, ending] = (reached[ranks, classes, context] - gain).T
-    start.fill(frame)
-    nodes = ending[:, np.newaxis] * len(classes) + classes
-    nodes += tables.start[-1][ending] * len(classes) ** 2
-    kept = frame % len(tables.before)
-    tables.before[kept][:, ending] = nodes[ranks, context].T
-    tables.posterior_sums[kept] = posterior_sum
+    score[:, endings] = (reached[ranks, classes, context] - gain).T
+    tables.start[layer].fill(frame)
+    nodes = endings[:, np.newaxis] * len(classes) + classes
+    nodes += starts * len(classes) ** 2
+    tables.before[kept][:, endings] = nodes[ranks, context].T
 
 
 def best(tables: "Tables", frame: int, gain: NDArray[np.float64]) -> int:

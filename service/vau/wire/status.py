@@ -124,6 +124,10 @@ STATUS: Final[dict[type[VauError], Row]] = {
         _CODE.FAILED_PRECONDITION, "CAPABILITY_MISSING", (_precondition,)
     ),
     errors.BadSnapshot: Row(_CODE.FAILED_PRECONDITION, "RESUME_MISMATCH"),
+    errors.ResumeError: Row(_CODE.INVALID_ARGUMENT, "RESUME_INVALID"),
+    errors.ResumeInvalid: Row(_CODE.INVALID_ARGUMENT, "RESUME_INVALID"),
+    errors.ResumeExpired: Row(_CODE.FAILED_PRECONDITION, "RESUME_EXPIRED"),
+    errors.ResumeMismatch: Row(_CODE.FAILED_PRECONDITION, "RESUME_MISMATCH"),
     errors.Draining: Row(_CODE.UNAVAILABLE, "SERVER_DRAINING", (_retry(1),)),
     errors.Unreachable: Row(_CODE.UNAVAILABLE, "UNREACHABLE"),
 }

@@ -24,6 +24,8 @@ struct search {
     int64_t *start;           /* the same */
     int64_t *before;          /* [kept_frames][next][phoneme] */
     double *posterior_sums;   /* [kept_frames][phoneme] */
+    int64_t *endings;         /* [min_frames][followed] */
+    double *ends;             /* [min_frames][followed][before] */
 };
 
 /* A hypothesis that may end, by the phoneme before its own. */
@@ -129,18 +131,22 @@ static void advance_frame(const struct search *search, int64_t frame, const doub
     int64_t *start = search->start + (size_t)layer * table;
     double *longest = search->score + (size_t)search->min_frames * table;
     int64_t *longest_start = search->start + (size_t)search->min_frames * table;
-    double best[MOST_CLASSES], ends[MOST_FOLLOWED][MOST_CLASSES];
+    int64_t *endings = search->endings + (size_t)layer * (size_t)search->followed;
+    double *ends = search->ends + (size_t)layer * (size_t)search->followed * (size_t)classes;
+    double best[MOST_CLASSES];
     int chosen[MOST_FOLLOWED];
     age(score, start, longest, longest_start, (int)table);
     const double best_of_all = rate(search, longest, gain, best);
     choose(search, best, chosen);
-    for (int n = 0; n < search->followed; n++) /* given up or not, they are followed once more */
+    for (int n = 0; n < search->followed; n++) { /* given up or not, they are followed once more */
+        endings[n] = chosen[n];
         for (int before = 0; before < classes; before++)
-            ends[n][before] = longest[chosen[n] * classes + before] + gain[chosen[n]];
+            ends[n * classes + before] = longest[chosen[n] * classes + before] + gain[chosen[n]];
+    }
     prune(search, longest, gain, best_of_all - search->beam);
     for (int n = 0; n < (int)table; n++) start[n] = frame;
     for (int n = 0; n < search->followed; n++)
-        follow(search, chosen[n], ends[n], layer, frame, gain);
+        follow(search, chosen[n], ends + n * classes, layer, frame, gain);
     double *sums = search->posterior_sums + (size_t)(frame % search->kept_frames) * (size_t)classes;
     for (int n = 0; n < classes; n++) sums[n] = posterior_sum[n];
 }
@@ -150,10 +156,12 @@ static PyObject *advance(PyObject *module, PyObject *args) {
     struct search search;
     Py_ssize_t frames;
     long long first;
-    PyObject *follow_table, *score, *start, *before, *sums, *gains, *posterior_sums;
-    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOO", &search.classes, &search.min_frames,
+    PyObject *follow_table, *score, *start, *before, *sums, *endings, *ends;
+    PyObject *gains, *posterior_sums;
+    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOOOO", &search.classes, &search.min_frames,
                           &search.followed, &search.kept_frames, &search.beam, &first, &frames,
-                          &follow_table, &score, &start, &before, &sums, &gains, &posterior_sums))
+                          &follow_table, &score, &start, &before, &sums, &endings, &ends, &gains,
+                          &posterior_sums))
         return NULL;
     if (search.classes < 1 || search.classes > MOST_CLASSES || search.min_frames < 1
         || search.followed < 1 || search.followed > least(MOST_FOLLOWED, search.classes)
@@ -163,6 +171,7 @@ static PyObject *advance(PyObject *module, PyObject *args) {
     const size_t classes = (size_t)search.classes, table = classes * classes;
     const size_t layers = ((size_t)search.min_frames + 1) * table, rows = (size_t)frames * classes;
     const size_t kept = (size_t)search.kept_frames;
+    const size_t chosen = (size_t)search.min_frames * (size_t)search.followed;
     struct buffers buffers = {.count = 0};
     const double *gain, *posterior_sum;
     const int is_there =
@@ -173,6 +182,9 @@ static PyObject *advance(PyObject *module, PyObject *args) {
                 content(&buffers, before, kept * table * sizeof(int64_t), PyBUF_WRITABLE))
         && (search.posterior_sums =
                 content(&buffers, sums, kept * classes * sizeof(double), PyBUF_WRITABLE))
+        && (search.endings = content(&buffers, endings, chosen * sizeof(int64_t), PyBUF_WRITABLE))
+        && (search.ends =
+                content(&buffers, ends, chosen * classes * sizeof(double), PyBUF_WRITABLE))
         && (gain = content(&buffers, gains, rows * sizeof(double), 0))
         && (posterior_sum = content(&buffers, posterior_sums, rows * sizeof(double), 0));
     if (is_there) {
@@ -266,7 +278,8 @@ static PyMethodDef methods[] = {
     {"go_back", go_back, METH_VARARGS, "go_back(count, later, links, nodes, before), in place."},
     {"advance", advance, METH_VARARGS,
      "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, score, "
-     "start, before, posterior_sums, gains, sums)\n\nTake hypotheses through frames, in place."},
+     "start, before, posterior_sums, endings, ends, gains, sums)\n\n"
+     "Take hypotheses through frames, in place."},
     {NULL, NULL, 0, NULL},
 };
 

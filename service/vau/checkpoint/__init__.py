@@ -1,0 +1,1 @@
+"""What a stream remembers, as bytes that a client keeps: their form, and their seal."""

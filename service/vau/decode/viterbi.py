@@ -1,0 +1,291 @@
+"""A streaming Viterbi search with a trigram.
+
+The search knows a phoneme together with the one before it. No run of a phoneme is shorter
+than ``min_frames``. A frame adds ``log_prob - prior_weight * log_prior`` of its phoneme;
+entering the next phoneme adds ``language_weight * log_trigram + insertion_bonus``. Runs
+that all living hypotheses share are stable; so are those of the best one that ended
+``look_back_frames`` ago. The answer is a function of the frames alone: how they were cut into
+chunks, and who looked in between, changes nothing (docs/adr/0005).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau import search
+from vau.checkpoint.form import Reader, Writer, damaged
+from vau.decode.lineage import Lineage
+from vau.decode.past import Floats, Nodes, Past
+from vau.decode.runs import Run, Transcript, restore_runs, save_runs
+from vau.model import Model
+
+FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
+BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
+DECIDING_FRAMES: Final = 30  # an open run is decided, so much later than one that has ended
+SETTLING_FRAMES: Final = 5  # the past is settled whenever the frame count passes a multiple
+LOWEST_LOG_PROB: Final = -80.0  # what is less probable counts as this, so that sums stay finite
+MOST_FRAMES: Final = 1 << 40  # of one utterance: three centuries
+
+
+class Viterbi:
+    """The search over one utterance.
+
+    A hypothesis is known by its last run. A run in the context of what was before it is a
+    *node*, the number ``(start_frame * phonemes + phoneme) * phonemes + phoneme_before``.
+
+    The hypotheses stand in a table of shape (layers, phonemes, phonemes): by when the last run
+    began, by its phoneme, and by the phoneme before it. There is a layer for the runs that
+    begin at each of the last ``min_frames`` frames, at the frame modulo ``min_frames``, and
+    behind them one for the best of all that began earlier: these alone may end. A *place* is
+    an index into the table once it is flattened.
+
+    A score is counted up to the start of the last run, less the gains of its phoneme until
+    then; with those until any later frame added, it is the score there.
+    """
+
+    def __init__(self, model: Model) -> None:
+        """Begin before the first frame, as if after silence."""
+        tuned, classes = model.decoder, len(model.phonemes)
+        self._prior = tuned.prior_weight * tuned.log_prior.astype(np.float64)
+        self._min_frames = tuned.min_frames
+        self._look_back_frames = tuned.look_back_frames
+        self._classes = classes
+        self._tables = search.empty_tables(
+            tuned.follow,
+            min_frames=tuned.min_frames,
+            kept_frames=tuned.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES + 1,
+            beam=BEAM,
+            followed=FOLLOWED,
+        )
+        self._score, self._start = self._tables.score, self._tables.start
+        self._score[0, :, next(iter(model.silence_ids), 0)] = 0.0
+        self._past = Past(self._tables)
+        self._frames = 0
+        self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
+        # Until each of the last min_frames frames, and what those after the first of them said.
+        self._gains = np.zeros((tuned.min_frames, classes))
+        self._rows = np.zeros((tuned.min_frames - 1, classes), np.float32)
+        self._stable: list[Run] = []
+
+    def push(self, log_prob: NDArray[np.float32]) -> None:
+        """Take the next frames, shape (frames, phonemes)."""
+        gains, posterior_sums = self._sums(log_prob)
+        first = 0
+        while first < len(gains):
+            count = SETTLING_FRAMES - self._frames % SETTLING_FRAMES
+            stretch = slice(first, first + count)
+            self._advance(gains[stretch], posterior_sums[stretch])
+            if self._frames % SETTLING_FRAMES == 0:
+                self._drop_stragglers()
+            first += count
+        self._gains = np.concatenate([self._gains, gains])[len(gains) :]
+        self._rows = np.concatenate([self._rows, log_prob])[len(gains) :]
+
+    def transcript(self) -> Transcript:
+        """Return the best hypothesis as of the last frame; its last run is still open."""
+        if not self._frames:
+            return Transcript((), 0)
+        self._settle_what_is_shared()
+        tail = self._past.runs(self._best_path(), self._frames)
+        return Transcript((*self._stable, *tail), len(self._stable))
+
+    def finish(self) -> Transcript:
+        """Return the final answer: the best hypothesis whose last run is long enough."""
+        if np.isfinite(self._score[-1]).any():
+            self._score[:-1] = -np.inf
+        runs = self.transcript().runs
+        return Transcript(runs, len(runs))
+
+    def save(self, out: Writer) -> None:
+        """Write down what is alive, and what it comes from: 2 to 3 kB for forty phonemes.
+
+        The runs that have just begun are many and follow few: what they went on from is
+        written, and they are begun again from it.
+        """
+        out.count(self._frames)
+        if not self._frames:
+            return
+        out.count(self._frames - self._past.root_start)
+        longest = self._longest()
+        followed = [self._followed(frame) for frame in self._young()]
+        leaves = np.concatenate([self._past.nodes(longest), *followed])
+        lineage = self._past.lineage(leaves.tolist())
+        self._past.save(lineage, out, self._latest_start())
+        self._save_longest(longest, out, lineage)
+        self._save_beginnings(out, followed, lineage)
+        save_runs(self._stable, out)
+
+    def restore(self, saved: Reader) -> None:
+        """Go on from there. Raises ResumeInvalid for what ``save`` never writes."""
+        self._frames = saved.count(most=MOST_FRAMES)
+        if not self._frames:
+            return
+        root_start = self._frames - saved.count(most=self._frames)
+        lineage = self._past.restore(saved, root_start, self._latest_start())
+        self._restore_longest(saved, lineage)
+        self._restore_beginnings(saved, lineage)
+        if root_start in self._young():
+            self._past.settle(root_start)
+        self._stable = restore_runs(saved, self._classes, root_start)
+        if self._best() not in self._living():
+            raise damaged("no hypothesis")
+
+    def _sums(self, log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Return, for each of the next frames, the two sums of what came until then."""
+        rows = np.maximum(log_prob.astype(np.float64), LOWEST_LOG_PROB)
+        gains = np.vstack([self._gain, rows - self._prior]).cumsum(axis=0)
+        posterior_sums = np.vstack([self._posterior_sum, np.exp(rows)]).cumsum(axis=0)
+        return gains[1:], posterior_sums[1:]
+
+    def _advance(self, gains: Floats, sums: Floats) -> None:
+        """Take every hypothesis through the next frames, shape (frames, phonemes) each."""
+        search.advance(self._tables, self._frames + 1, gains, sums)
+        self._frames += len(gains)
+        self._gain, self._posterior_sum = gains[-1], sums[-1]
+
+    def _best(self) -> int:
+        """Return the place of the best hypothesis whose last run has a frame at least."""
+        return search.best(self._tables, self._frames, self._gain)
+
+    def _living(self) -> Nodes:
+        """Return the places of the hypotheses that are still alive."""
+        return search.living(self._tables)
+
+    def _drop_stragglers(self) -> None:
+        """Give up what disagrees with the best hypothesis about a past too long ago."""
+        decided = self._frames - self._look_back_frames - DECIDING_FRAMES
+        if decided > self._past.root_start:
+            living = self._living()
+            nodes = search.ancestors(self._tables, living, decided)
+            (of_best,) = nodes[living == self._best()]
+            self._give_up(living[nodes != of_best])
+            self._settle(self._past.path_to(int(of_best)))
+        ended = self._frames - self._look_back_frames
+        path = [node for node in self._best_path() if self._past.start_of(node) <= ended]
+        if len(path) > 1:
+            living = self._living()
+            passing = self._past.passing(living, path[-2], path[-1])
+            self._give_up(living[~passing])
+            self._settle(path)
+
+    def _give_up(self, places: Nodes) -> None:
+        """Take the hypotheses there out of the search."""
+        self._score.ravel()[places] = -np.inf
+
+    def _settle_what_is_shared(self) -> None:
+        """Settle the runs that have the same start and end in all living hypotheses."""
+        living, path, shared = self._living(), self._best_path(), 1
+        for node, after in pairwise(path):
+            if not self._past.passing(living, node, after).all():
+                break
+            shared += 1
+        self._settle(path[:shared])
+
+    def _settle(self, path: list[int]) -> None:
+        """Make the runs of ``path`` stable but the last one, whose end is still open."""
+        root_start = self._past.start_of(path[-1])
+        if root_start > self._past.root_start:
+            self._stable += self._past.runs(path[:-1], root_start)
+            self._past.settle(root_start)
+
+    def _best_path(self) -> list[int]:
+        """Return the nodes of the best hypothesis behind those that are stable."""
+        (node,) = self._past.nodes(np.array([self._best()]))
+        return self._past.path_to(int(node))
+
+    # --- written down, and read, in the same order
+
+    def _young(self) -> range:
+        """Return the frames at which those runs began that are not long enough to end."""
+        return range(max(1, self._frames - self._min_frames + 1), self._frames + 1)
+
+    def _latest_start(self) -> int:
+        """Return the frame at which, or before, those runs began that may end."""
+        return max(0, self._frames - self._min_frames)
+
+    def _longest(self) -> Nodes:
+        """Return the places of the living hypotheses that may end."""
+        living = self._living()
+        return living[living >= self._score[:-1].size]
+
+    def _followed(self, frame: int) -> Nodes:
+        """Return, each once, the nodes that those runs follow which began at ``frame``."""
+        alive = self._score[frame % self._min_frames] > -np.inf
+        return np.unique(self._past.followed(frame)[alive])
+
+    def _save_longest(self, places: Nodes, out: Writer, lineage: Lineage) -> None:
+        """Write the hypotheses that may end, with their scores."""
+        numbers = lineage.numbers
+        out.count(len(places))
+        for place, node in zip(places, self._past.nodes(places), strict=True):
+            out.count(numbers[self._past.node(node)])
+            out.real(self._score.ravel()[place])
+
+    def _restore_longest(self, saved: Reader, lineage: Lineage) -> None:
+        for _ in range(saved.count(most=len(lineage.nodes))):
+            node = lineage.nodes[saved.count(most=len(lineage.nodes) - 1)]
+            self._score[-1, node.phoneme, node.phoneme_before] = saved.real()
+            self._start[-1, node.phoneme, node.phoneme_before] = node.start_frame
+
+    def _save_beginnings(
+        self, out: Writer, followed: Sequence[Nodes], lineage: Lineage
+    ) -> None:
+        """Write what the young runs went on from, and which of them are alive."""
+        numbers, young = lineage.numbers, self._young()
+        out.array(self._gains[-len(young)], "<f8")
+        out.array(self._past.sums_at(young[0]), "<f8")
+        out.array(self._rows[len(self._rows) - len(young) + 1 :], "<f4")
+        for frame, nodes in zip(young, followed, strict=True):
+            layer = frame % self._min_frames
+            endings = self._tables.endings[layer].tolist()
+            out.array(self._tables.endings[layer], "<u2")
+            out.count(len(nodes))
+            for node in map(self._past.node, nodes):
+                out.count(numbers[node])
+                rank = endings.index(node.phoneme)
+                out.real(self._tables.ends[layer, rank, node.phoneme_before])
+            out.array(np.packbits(self._score[layer][:, endings] > -np.inf), "u1")
+
+    def _restore_beginnings(self, saved: Reader, lineage: Lineage) -> None:
+        """Begin the young runs again, and give up those that were."""
+        young = self._young()
+        self._gain = saved.array("<f8", (self._classes,))
+        self._posterior_sum = saved.array("<f8", (self._classes,))
+        rows = saved.array("<f4", (len(young) - 1, self._classes))
+        if (rows > 1.0).any():
+            raise damaged("a probability that is none")
+        gains, posterior_sums = self._sums(rows)
+        self._gains[-len(young) :] = np.vstack([self._gain, gains])
+        self._rows[len(self._rows) - len(rows) :] = rows
+        sums = np.vstack([self._posterior_sum, posterior_sums])
+        for frame, gain, posterior_sum in zip(
+            young, self._gains[-len(young) :], sums, strict=True
+        ):
+            self._past.note_sums(frame, posterior_sum)
+            self._restore_beginning(saved, lineage, frame, gain)
+        self._gain, self._posterior_sum = self._gains[-1].copy(), sums[-1]
+
+    def _restore_beginning(
+        self, saved: Reader, lineage: Lineage, frame: int, gain: Floats
+    ) -> None:
+        tables, layer = self._tables, frame % self._min_frames
+        endings = saved.array("<u2", (tables.followed,)).astype(np.int64)
+        if (endings >= self._classes).any():
+            raise damaged("a phoneme that there is not")
+        starts = np.zeros((tables.followed, self._classes), np.int64)
+        tables.endings[layer] = endings
+        for _ in range(saved.count(most=len(lineage.nodes))):
+            node = lineage.nodes[saved.count(most=len(lineage.nodes) - 1)]
+            rank = np.flatnonzero(endings == node.phoneme)
+            tables.ends[layer, rank, node.phoneme_before] = saved.real()
+            starts[rank, node.phoneme_before] = node.start_frame
+        search.numpy_search.begin(tables, frame, gain, starts)
+        shape = (self._classes, tables.followed)
+        packed = saved.array("u1", (-(-prod(shape) // 8),))
+        alive = np.unpackbits(packed, count=prod(shape)).reshape(shape)
+        score = self._score[layer]
+        score[:, endings] = np.where(alive, score[:, endings], -np.inf)
