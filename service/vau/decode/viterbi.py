@@ -89,8 +89,7 @@ class Viterbi:
         """Return the best hypothesis as of the last frame; its last run is still open."""
         if not self._frames:
             return Transcript((), 0)
-        self._settle_what_is_shared()
-        tail = self._past.runs(self._best_path(), self._frames)
+        tail = self._past.runs(self._settle_what_is_shared(), self._frames)
         return Transcript((*self._stable, *tail), len(self._stable))
 
     def finish(self) -> Transcript:
@@ -176,14 +175,18 @@ class Viterbi:
         """Take the hypotheses there out of the search."""
         self._score.ravel()[places] = -np.inf
 
-    def _settle_what_is_shared(self) -> None:
-        """Settle the runs that have the same start and end in all living hypotheses."""
+    def _settle_what_is_shared(self) -> list[int]:
+        """Settle the runs that have the same start and end in all living hypotheses.
+
+        Returns the nodes of the best one behind those that are stable.
+        """
         living, path, shared = self._living(), self._best_path(), 1
         for node, after in pairwise(path):
             if not self._past.passing(living, node, after).all():
                 break
             shared += 1
         self._settle(path[:shared])
+        return path[shared - 1 :]
 
     def _settle(self, path: list[int]) -> None:
         """Make the runs of ``path`` stable but the last one, whose end is still open."""

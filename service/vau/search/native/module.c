@@ -14,7 +14,15 @@
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
-enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16 };
+/* A loop over whole tables is compiled once for each of these; the loader takes the best. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) \
+    && !defined(__SANITIZE_ADDRESS__)
+#define ON_ANY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define ON_ANY_PROCESSOR
+#endif
+
+enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16, LANES = 8 };
 
 struct search {
     int classes, min_frames, followed, kept_frames;
@@ -35,42 +43,46 @@ struct ending {
 };
 
 /* Move the runs that have become long enough to those that may end. */
-static void age(double *score, int64_t *start, double *longest, int64_t *longest_start,
+ON_ANY_PROCESSOR static void age(double *score, int64_t *start, double *longest, int64_t *longest_start,
                 int count) {
     for (int n = 0; n < count; n++) {
-        if (score[n] > longest[n]) {
-            longest_start[n] = start[n];
-            longest[n] = score[n];
-        }
+        const int is_better = score[n] > longest[n];
+        longest_start[n] = is_better ? start[n] : longest_start[n];
+        longest[n] = is_better ? score[n] : longest[n];
         score[n] = -INFINITY;
     }
 }
 
 /* The best score with which each phoneme may end; return the best of all. */
-static double rate(const struct search *search, const double *longest, const double *gain,
+ON_ANY_PROCESSOR static double rate(const struct search *search, const double *longest, const double *gain,
                    double *best) {
     const int classes = search->classes;
     double best_of_all = -INFINITY;
     for (int phoneme = 0; phoneme < classes; phoneme++) {
-        double most = -INFINITY;
-        for (int n = 0; n < classes; n++) {
-            const double score = longest[phoneme * classes + n];
-            most = score > most ? score : most;
-        }
-        best[phoneme] = most + gain[phoneme];
+        const double *row = longest + phoneme * classes;
+        double most[LANES]; /* side by side, which is what a compiler may turn into a vector */
+        for (int lane = 0; lane < LANES; lane++) most[lane] = -INFINITY;
+        int n = 0;
+        for (; n + LANES <= classes; n += LANES)
+            for (int lane = 0; lane < LANES; lane++)
+                most[lane] = row[n + lane] > most[lane] ? row[n + lane] : most[lane];
+        for (; n < classes; n++) most[0] = row[n] > most[0] ? row[n] : most[0];
+        for (int lane = 1; lane < LANES; lane++)
+            most[0] = most[lane] > most[0] ? most[lane] : most[0];
+        best[phoneme] = most[0] + gain[phoneme];
         best_of_all = best[phoneme] > best_of_all ? best[phoneme] : best_of_all;
     }
     return best_of_all;
 }
 
 /* Give up what is below a limit. */
-static void prune(const struct search *search, double *longest, const double *gain,
+ON_ANY_PROCESSOR static void prune(const struct search *search, double *longest, const double *gain,
                   double limit) {
     const int classes = search->classes;
     for (int phoneme = 0; phoneme < classes; phoneme++)
         for (int n = 0; n < classes; n++) {
             double *score = longest + phoneme * classes + n;
-            if (*score + gain[phoneme] < limit) *score = -INFINITY;
+            *score = *score + gain[phoneme] < limit ? -INFINITY : *score;
         }
 }
 
