@@ -41,6 +41,7 @@ FLOORS: Final = (
     {"vau.metrics"},
     {"vau.lane", "vau.batch", "vau.shadow"},
     {"vau.transcript", "vau.checkpoint.whole"},
+    {"vau.sizing"},
     {"vau.session"},
     {"vau.decode", "vau.estimate", "vau.load", "vau.registry", "vau.selfcheck"},
     {"vau.backend", "vau.bundle"},

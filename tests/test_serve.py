@@ -96,6 +96,23 @@ def test_a_build_can_be_named(bundles: tuple[str, str, str], way: str) -> None:
             assert client.server_info().build == "r1"
 
 
+def test_how_many_streams_fit_can_be_left_to_the_machine(
+    bundles: tuple[str, str, str],
+) -> None:
+    command = ["serve", "--model", bundles[0], "--listen", FREE, "--metrics-listen", FREE]
+    with started(*command, "--max-streams", "auto") as process:
+        assert process.stderr is not None
+        reckoned, listening = (json.loads(process.stderr.readline()) for _ in range(2))
+        with Client(listening["grpc"]) as client:
+            (backend,) = client.backends().backends
+            limits = client.server_info().limits
+    assert reckoned["event"] == "reckoned"
+    chunk_s = (reckoned["chunk_us"] + reckoned["wire_us_assumed"]) / 1e6
+    assert reckoned["streams"] == pytest.approx(0.08 / chunk_s, abs=2.0)
+    assert backend.slots_total == limits.max_streams == reckoned["streams"]
+    assert listening["max_streams"] == reckoned["streams"]
+
+
 def test_the_first_line_of_the_log_says_what_computes_each_backend(
     bundles: tuple[str, str, str],
 ) -> None:

@@ -170,13 +170,14 @@ def serve(
 ) -> None:
     """Run the server.
 
-    It logs JSON lines on stderr; the first says where it listens. SIGTERM and SIGINT drain it.
+    It logs JSON lines on stderr; "listening" says where. SIGTERM and SIGINT drain it.
     """
     import asyncio
+    from dataclasses import replace
 
     from prometheus_client import CollectorRegistry
 
-    from vau.commands.serve import open_lanes, shadows_of
+    from vau.commands.serve import open_lanes, reckoned_streams, shadows_of
     from vau.config import ServerConfig
     from vau.door.config import DoorConfig
     from vau.lane import Batching
@@ -199,7 +200,7 @@ def serve(
         ),
         build=build,
         shadow_share=shadow_share,
-        max_streams=max_streams,
+        max_streams=max_streams or 1,
         max_audio_message_bytes=max_audio_message,
         max_unary_audio_s=max_unary_audio,
         max_lag_s=max_lag,
@@ -208,9 +209,11 @@ def serve(
         keepalive_s=keepalive,
     )
     log_to(sys.stderr)
+    if max_streams is None:
+        config = replace(config, max_streams=reckoned_streams(model, backend))
     metrics = Metrics(CollectorRegistry())
     batching = Batching(max_wait_s=max_wait_ms / 1e3, max_size=max_batch_size)
-    lanes = open_lanes(model, backend, metrics, slots=max_streams, batching=batching)
+    lanes = open_lanes(model, backend, metrics, slots=config.max_streams, batching=batching)
     shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
     asyncio.run(serve_until_told(config, lanes, metrics, shadows))
 

@@ -1,5 +1,6 @@
 """What a server serves: each model on each backend, and on each shadow, before it listens."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
@@ -8,6 +9,7 @@ from vau.backend import Backend, BackendOptions
 from vau.config import ServerConfig
 from vau.errors import ConfigInvalid
 from vau.lane import Batching, Lane
+from vau.logs import facts
 from vau.metrics import Metrics
 from vau.model import Model, find_model
 from vau.registry import open_backend
@@ -15,6 +17,36 @@ from vau.shadow.messages import Order, Primary
 from vau.shadow.meters import ShadowMetrics
 from vau.shadow.process import Limits, Shadow
 from vau.shadow.shadows import Shadows
+from vau.sizing import STREAMS, reckon
+
+logger = logging.getLogger(__name__)
+
+
+def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:
+    """Measure every backend with every model; return how many streams the slowest carries.
+
+    What it comes to is logged. Raises as ``open_lanes`` does.
+    """
+    found = []
+    for asked, model in product(backends, map(find_model, models)):
+        backend = open_backend(asked, model, BackendOptions(slot_count=STREAMS))
+        try:
+            reckoning = reckon(model, backend)
+        finally:
+            backend.close()
+        logger.info(
+            "reckoned",
+            extra=facts(
+                backend=backend.info.id,
+                model=model.name,
+                chunk_us=round(reckoning.chunk_s * 1e6),
+                wire_us_assumed=round(reckoning.wire_s * 1e6),
+                share_of_a_core=reckoning.share,
+                streams=reckoning.streams,
+            ),
+        )
+        found.append(reckoning.streams)
+    return min(found)
 
 
 def open_lanes(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from vau.commands.flags import flag
+from vau.commands.flags.counts import stream_count
 
 
 def _backend_ids(given: str | list[str]) -> tuple[str, ...]:
@@ -20,15 +21,6 @@ def _backend_ids(given: str | list[str]) -> tuple[str, ...]:
         if ids.count(name) > 1:
             raise typer.BadParameter(f"{name!r} is there twice; name each backend once")
     return ids
-
-
-def _stream_count(given: str | int) -> int | None:
-    text = str(given)  # a number, from a file of settings
-    if text == "auto":
-        return None
-    if text.isascii() and text.isdecimal() and int(text):
-        return int(text)
-    raise typer.BadParameter(f"{text!r} is neither a number of streams nor 'auto'")
 
 
 ComparedBackends = Annotated[
@@ -144,7 +136,7 @@ LoadStreams = Annotated[
     flag(
         "--streams",
         "Streams at a time; auto takes half of what is sustained.",
-        parser=_stream_count,
+        parser=stream_count,
         metavar="N|auto",
     ),
 ]

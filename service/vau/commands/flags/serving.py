@@ -1,8 +1,9 @@
 """Flags of ``vau serve``: where it listens, what it serves and what it allows."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from vau.commands.flags import flag
+from vau.commands.flags.counts import stream_count
 
 Listen = Annotated[
     str,
@@ -34,7 +35,13 @@ ShadowShare = Annotated[
     flag("--shadow-share", "Part of the streams that shadows hear unasked.", metavar="0..1"),
 ]
 MaxStreams = Annotated[
-    int, flag("--max-streams", "Streams at a time; more are refused.", min=1, metavar="N")
+    Any,
+    flag(
+        "--max-streams",
+        "Streams at a time; more are refused. auto measures what this machine can carry.",
+        parser=stream_count,
+        metavar="N|auto",
+    ),
 ]
 MaxWait = Annotated[
     float,
