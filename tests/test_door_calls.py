@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
 
+from tests.audio import recording
 from tests.certificates import Authority
+from tests.guests import Guests
 from tests.serving import (
     FREE,
+    PATIENCE_S,
     SERVING,
     Served,
     Talk,
@@ -28,51 +32,17 @@ from tests.serving import (
     streaming,
 )
 from vau.client import Access, Client
+from vau.client.paced import Load, drive
+from vau.client.recognition import Request, transcribe
 from vau.config import ServerConfig
 from vau.door.config import DoorConfig
-from vau.door.tokens import Holder, mint
 from vau.errors import AuthForbidden, AuthRequired, ConfigInvalid, QuotaExceeded
+from vau.transcript import Transcription
 from vau.wire.door import host_of
 
 SERVICE = "/vau.v1.SpeechRecognition"
 HEALTH = "/grpc.health.v1.Health"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-
-
-class Guests:
-    """A token file, and the secrets of those in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "tokens"
-        self._folder = folder
-        self._lines: dict[str, str] = {}
-        self.secrets: dict[str, str] = {}
-        self.add("alice")
-
-    def add(self, name: str, **limits: Any) -> Access:  # noqa: ANN401
-        minted = mint(Holder(name=name, **limits))
-        self._lines[name] = minted.line
-        self.secrets[name] = minted.secret
-        self._write()
-        return self.access(minted.secret)
-
-    def remove(self, name: str) -> None:
-        del self._lines[name]
-        self._write()
-
-    def access(self, secret: str) -> Access:
-        file = self._folder / f"secret-{len(list(self._folder.iterdir()))}"
-        file.write_text(secret + "\n")
-        return Access(token_file=file)
-
-    @property
-    def alice(self) -> Access:
-        return self.access(self.secrets["alice"])
-
-    def _write(self) -> None:
-        draft = self.file.with_suffix(".draft")
-        draft.write_text("\n".join(self._lines.values()) + "\n")
-        draft.replace(self.file)
 
 
 @pytest.fixture
@@ -400,6 +370,45 @@ def test_a_token_may_send_so_much_audio_a_second_and_is_told_when_to_come_again(
         talk.vanish()
 
 
+def test_files_wait_for_the_streams_that_their_token_may_have(
+    guests: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vau.door.visits.STREAM_RETRY_S", 0.05)
+    bob = guests.add("bob", max_streams=1)
+    files = [recording(tmp_path / f"{at}.flac", 0.3, at) for at in range(4)]
+    with serving(config=guarded(guests)) as served:
+        done = dict(transcribe(served.address, files, Request(), access=bob, streams=4))
+    assert [type(done[at]) for at in range(4)] == [Transcription] * 4
+
+
+def test_a_file_that_is_more_audio_than_its_token_may_send_is_not_begun_again(
+    guests: Guests, tmp_path: Path
+) -> None:
+    bob = guests.add("bob", max_audio_rate=0.01)
+    file = recording(tmp_path / "long.flac", 3.0, 0)
+    with serving(config=guarded(guests)) as served, pytest.raises(QuotaExceeded):
+        list(transcribe(served.address, [file], Request(), access=bob))
+
+
+def test_a_load_comes_through_tls_with_a_token(guests: Guests, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    pair = authority.issue("server")
+    bob = guests.add("bob", max_streams=2)
+    access = Access(tls_ca=authority.cert, token_file=bob.token_file)
+    load = Load(
+        streams=3,
+        chunk_s=0.02,
+        duration_s=0.1,
+        seed=0,
+        patience_s=PATIENCE_S,
+        request=Request(posteriors="log"),
+    )
+    config = guarded(guests, tls_cert=pair.cert, tls_key=pair.key)
+    with serving(config=config) as served:
+        driven = drive(served.address, load, np.zeros(1600, np.int16), access)
+    assert (len(driven.streams), driven.refused_streams) == (2, 1)
+
+
 def test_without_tokens_an_address_has_as_many_streams_as_the_server_says() -> None:
     door = DoorConfig(max_streams_per_client=2)
     config = ServerConfig(listen=FREE, metrics_listen=FREE, door=door)
@@ -473,6 +482,23 @@ def test_new_limits_count_for_the_streams_that_come(
     guests.file.write_text(f"{line} max_streams=1\n")
     eventually(lambda: not gets_a_stream(served.client))
     talk.vanish()
+
+
+def test_a_new_rate_of_audio_counts_in_a_live_stream(
+    quick: None, guests: Guests, served: Served
+) -> None:
+    talk = Talk(served.client)
+    line = guests.file.read_text().strip()
+    guests.file.write_text(f"{line} max_audio_rate=0.001\n")
+
+    def is_refused() -> bool:
+        try:
+            talk.say(speech())
+        except QuotaExceeded:
+            return True
+        return False
+
+    eventually(is_refused)
 
 
 def test_a_server_whose_token_file_is_wrong_does_not_start(guests: Guests) -> None:

@@ -25,9 +25,18 @@ def patiently(attempt: Callable[[], Done]) -> Done:
         try:
             return attempt()
         except (SlotsExhausted, BackendBusy, QuotaExceeded) as refusal:
+            if not _is_for_want_of_room(refusal):
+                raise
             delay_s = retry_delay_s(refusal)
         sleep(delay_s)
     return attempt()
+
+
+def _is_for_want_of_room(refusal: VauError) -> bool:
+    """Tell whether nothing was sent yet: a quota of audio ends what is under way."""
+    return not isinstance(refusal, QuotaExceeded) or str(
+        refusal.facts.get("subject", "")
+    ).endswith(":streams")
 
 
 def retry_delay_s(refusal: VauError) -> float:
