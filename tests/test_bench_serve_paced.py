@@ -50,9 +50,12 @@ def test_every_stream_is_sent_and_answered_to_its_end(served: Served) -> None:
 def test_a_server_answers_all_that_is_computable_and_no_more(served: Served) -> None:
     (played,) = drive(served.address, load(1), SPEECH).streams
     assert played.look_ahead_frames == MODEL.look_ahead_frames
-    for heard in played.heard[:-1]:  # the last is behind the end, where nothing is waited for
-        expected = computable_sample(heard.received_sample, played.look_ahead_frames)
-        assert heard.answered_sample == expected
+    *answers, last_answer, _end = played.heard  # behind the end nothing is waited for
+    for heard in answers:  # some audio may have come while this was computed
+        most = computable_sample(heard.received_sample, played.look_ahead_frames)
+        assert heard.answered_sample <= most
+    everything = computable_sample(6400, played.look_ahead_frames)
+    assert (last_answer.received_sample, last_answer.answered_sample) == (6400, everything)
 
 
 def test_chunks_are_due_one_after_the_other_and_none_is_sent_early(served: Served) -> None:

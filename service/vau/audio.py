@@ -37,6 +37,16 @@ def frame_count(samples: int) -> int:
     return 1 + max(0, -(-(samples - FRAME_SAMPLES) // HOP_SAMPLES))
 
 
+def answerable_frames(samples: int, look_ahead_frames: int) -> int:
+    """Return how many frames of an utterance that goes on so many samples let be answered.
+
+    look_ahead_frames: so many must follow a frame.
+    """
+    if samples < FRAME_SAMPLES:
+        return 0
+    return max(0, 1 + (samples - FRAME_SAMPLES) // HOP_SAMPLES - look_ahead_frames)
+
+
 def to_int16(
     samples: NDArray[np.float32] | NDArray[np.float64], first_sample: int = 0
 ) -> NDArray[np.int16]:

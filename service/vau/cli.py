@@ -44,6 +44,7 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
     errors.CapabilityMissing: UNUSABLE,
     errors.BadSnapshot: UNUSABLE,
     errors.ResumeError: LOST,
+    errors.StreamEnded: LOST,
     errors.Draining: LOST,
     errors.Unreachable: LOST,
 }
@@ -53,8 +54,9 @@ of --config (chunk-ms = 100). The command line goes first, then the environment,
 file. What a server has is named on the command line alone.
 
 Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
-3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost; 6 refused: no \
-slot is free, no right or no quota; 70 a defect of ours; 130 interrupted; 143 terminated.
+3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost, or it ended \
+the stream; 6 refused: no slot is free, no right or no quota; 70 a defect of ours; \
+130 interrupted; 143 terminated.
 """
 
 app = typer.Typer(

@@ -48,11 +48,19 @@ class ServerConfig:
     max_audio_message_bytes: int = 64 << 10
     max_unary_audio_s: float = 60.0
     max_lag_s: float = 2.05
-    """The most audio that may wait for the accelerator; a stream may lower it for itself. A
-    message is answered before the next is read, so no message may hold more than this. The
-    largest message of LINEAR16, 2.048 s, just fits."""
+    """The most audio of a stream that may wait for the accelerator; it may lower that for
+    itself. No message may hold more. The largest message of LINEAR16, 2.048 s, just fits."""
 
     config_timeout_s: float = 10.0
+    idle_timeout_s: float = 60.0
+    """A stream on which nothing comes for so long is ended, and warned before."""
+
+    max_stream_duration_s: float = 0.0
+    """So is one that has lasted so long; 0 is no limit."""
+
+    write_timeout_s: float = 30.0
+    """A client that leaves a response unread for so long is given up."""
+
     drain_grace_s: float = 30.0
     """How long live streams may go on after the server was told to stop."""
 
@@ -61,6 +69,12 @@ class ServerConfig:
 
     keepalive_timeout_s: float = 10.0
     """Without an answer for so long the connection, and the slots of its streams, are free."""
+
+    max_connection_age_s: float = 0.0
+    """Connections that are older are to be made anew; 0 is no limit."""
+
+    max_connection_age_grace_s: float = 30.0
+    """How long the streams of such a connection may go on."""
 
     def __post_init__(self) -> None:
         for name in ("listen", "metrics_listen"):
@@ -76,7 +90,12 @@ class ServerConfig:
             self._check(name)
         for name in ("keepalive_s", "keepalive_timeout_s"):
             self._check(name)
-        self._check("drain_grace_s", may_be_zero=True)
+        for name in ("idle_timeout_s", "write_timeout_s"):
+            self._check(name)
+        for name in ("drain_grace_s", "max_stream_duration_s"):
+            self._check(name, may_be_zero=True)
+        for name in ("max_connection_age_s", "max_connection_age_grace_s"):
+            self._check(name, may_be_zero=True)
         self._check("max_lag_s")
         if self.max_lag_s < LEAST_LAG_S:
             raise ConfigInvalid(

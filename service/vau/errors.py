@@ -32,6 +32,11 @@
      │   └─ ResumeMismatch     the token is of another owner, model, arithmetic or config
      ├─ CapabilityMissing      the backend lacks what was asked of it
      ├─ BadSnapshot            a saved state belongs to another network or arithmetic
+     ├─ StreamEnded            the server ended a stream for how it went on
+     │   ├─ IdleTimeout        nothing came for too long
+     │   ├─ StreamTooLong      it has lasted as long as one may
+     │   ├─ StreamLagging      audio came faster than it was computed
+     │   └─ ClientNotReading   responses were left unread for too long
      ├─ Draining               the server is shutting down
      └─ Unreachable            the server does not answer, or was lost
 
@@ -176,6 +181,26 @@ class CapabilityMissing(VauError):
 
 class BadSnapshot(VauError):
     """Example: a state saved on a 2x2 array restored on a 4x4 one."""
+
+
+class StreamEnded(VauError):
+    """The server ended a stream for how it went on; ``acked_sample`` says how far it counts."""
+
+
+class IdleTimeout(StreamEnded):
+    """Example: a microphone that was muted for a minute; send KIND_KEEP_ALIVE meanwhile."""
+
+
+class StreamTooLong(StreamEnded):
+    """The operator lets streams last so long and no longer: open another."""
+
+
+class StreamLagging(StreamEnded):
+    """Example: a file sent as fast as it is read, under OVERFLOW_FAIL."""
+
+
+class ClientNotReading(StreamEnded):
+    """The client sends and does not read, so that answers pile up here."""
 
 
 class Draining(VauError):

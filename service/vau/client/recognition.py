@@ -69,6 +69,8 @@ class Request:
     interim_results: bool = False
     posteriors: Wanted = "none"
     decoder: DecoderName = "viterbi"
+    max_lag_s: float | None = None
+    """The most audio that may wait at the server; None for what it allows."""
 
     def config(self) -> pb.StreamingConfig:
         """Return the first message of a stream."""
@@ -96,7 +98,15 @@ class Request:
                 ),
             ),
             interim_results=self.interim_results,
+            flow_control=self._flow_control(),
         )
+
+    def _flow_control(self) -> pb.FlowControl | None:
+        if self.max_lag_s is None:
+            return None
+        flow = pb.FlowControl()
+        flow.max_lag.FromNanoseconds(round(self.max_lag_s * S_TO_NS))
+        return flow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

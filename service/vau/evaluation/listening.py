@@ -103,14 +103,14 @@ def hear_on_server(
 ) -> Iterator[Heard]:
     """Do the same with a backend of a server, ``streams`` utterances at a time.
 
-    Chunks of CHUNK_S are sent as fast as they are taken: each has an answer of its own, so
-    that delays in audio time are those of live audio.
+    Chunks of CHUNK_S are sent as fast as they are taken, and no other is taken before one is
+    computed: delays in audio time are those of live audio.
     """
     seen = [_Seen() for _ in hearing.utterances]
     outcomes = transcribe(
         server,
         hearing.files,
-        request,
+        replace(request, max_lag_s=CHUNK_S),
         access=access,
         streams=streams,
         chunk_samples=CHUNK_SAMPLES,

@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import FRAME_SAMPLES, HOP_SAMPLES
+from vau.audio import HOP_SAMPLES, answerable_frames
 from vau.backend import Energy
 
 
@@ -86,10 +86,7 @@ def computable_sample(received_sample: int, look_ahead_frames: int) -> int:
 
     Of an utterance that began at 0 and goes on.
     """
-    whole = 0
-    if received_sample >= FRAME_SAMPLES:
-        whole = 1 + (received_sample - FRAME_SAMPLES) // HOP_SAMPLES
-    return max(0, whole - look_ahead_frames) * HOP_SAMPLES
+    return answerable_frames(received_sample, look_ahead_frames) * HOP_SAMPLES
 
 
 def chunk_latencies_s(played: Played) -> NDArray[np.float64]:

@@ -1,23 +1,30 @@
 """The gate: how many streams are in, whether another may enter, and when all must leave."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
 from vau.errors import Draining, SlotsExhausted
 from vau.lane import Lane
 from vau.metrics import Metrics
+from vau.wire.clock import Clock, Leash, Timer
 from vau.wire.lanes import Lanes
 
+LAST_WORD_S: Final = 1.0  # for a stream to say how far it came, when its time is up
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(eq=False, slots=True)
 class Pass:
     """A stream's leave to stay."""
 
     lane: Lane
-    stay: asyncio.Timeout
-    """Ends the stream; it has no deadline as long as the server is not told to stop."""
+    leash: Leash = field(default_factory=Leash)
+    """Ends the stream, whatever it is doing."""
+
+    leave: Callable[[float], None] | None = None
+    """Tells the stream in how many seconds it is to be gone; None if it cannot be told."""
 
     @property
     def backend_id(self) -> str:
@@ -28,8 +35,9 @@ class Pass:
 class Gate:
     """Admission to one server, decided at once: nobody queues for a slot."""
 
-    def __init__(self, lanes: Lanes, max_streams: int, metrics: Metrics) -> None:
+    def __init__(self, lanes: Lanes, max_streams: int, metrics: Metrics, clock: Clock) -> None:
         """Open the gate."""
+        self._clock = clock
         self._lanes = lanes
         self._slots = {
             name: sum(lane.backend.info.slot_count for lane in lanes.of(name))
@@ -39,6 +47,7 @@ class Gate:
         self._metrics = metrics
         self._inside: set[Pass] = set()
         self._leave_at_s: float | None = None
+        self._closing: Timer | None = None
         self._empty = asyncio.Event()
         self._empty.set()
         for name, slots in self._slots.items():
@@ -72,32 +81,52 @@ class Gate:
         """
         self.check_open()
         self._check_room(lane)
-        admitted = Pass(lane, asyncio.timeout(None))
+        admitted = Pass(lane)
         self._inside.add(admitted)
         self._count(admitted.backend_id)
         try:
-            async with admitted.stay:
+            async with admitted.leash:
                 yield admitted
-        except TimeoutError:
-            if not admitted.stay.expired():
-                raise
-            raise _draining("has waited as long as it may for this stream to end") from None
         finally:
             self._inside.remove(admitted)
             self._count(admitted.backend_id)
+
+    def follow(self, admitted: Pass, leave: Callable[[float], None]) -> None:
+        """Let a stream hear through ``leave`` when it is to be gone, from now on."""
+        admitted.leave = leave
+        if self._leave_at_s is not None:
+            leave(max(0.0, self._leave_at_s - self._clock.time()))
 
     def drain(self, grace_s: float) -> None:
         """Admit nobody any more, and end after ``grace_s`` whoever is still inside.
 
         May be called again: who was to leave later then leaves sooner.
         """
-        leave_at_s = asyncio.get_running_loop().time() + grace_s
+        now_s = self._clock.time()
+        leave_at_s = now_s + grace_s
         if self._leave_at_s is not None:
             leave_at_s = min(leave_at_s, self._leave_at_s)
         self._leave_at_s = leave_at_s
         for admitted in self._inside:
-            with suppress(RuntimeError):  # it is being ended already
-                admitted.stay.reschedule(leave_at_s)
+            if admitted.leave is not None:
+                admitted.leave(max(0.0, leave_at_s - now_s))
+        self._close_at(leave_at_s, self._end_the_deaf)
+
+    def _end_the_deaf(self) -> None:
+        """End at once those that cannot be told to leave, and soon those that do not."""
+        for admitted in self._inside:
+            if admitted.leave is None:
+                admitted.leash.pull(outstayed())
+        self._close_at(self._clock.time() + LAST_WORD_S, self._end_all)
+
+    def _end_all(self) -> None:
+        for admitted in self._inside:
+            admitted.leash.pull(outstayed())
+
+    def _close_at(self, when_s: float, close: Callable[[], None]) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+        self._closing = self._clock.call_at(when_s, close)
 
     async def wait_empty(self) -> None:
         """Wait until nobody is inside."""
@@ -126,6 +155,11 @@ class Gate:
             self._empty.clear()
         else:
             self._empty.set()
+
+
+def outstayed() -> Draining:
+    """Return what ends a stream that is still there when the server must go."""
+    return _draining("has waited as long as it may for this stream to end")
 
 
 def _draining(what: str) -> Draining:

@@ -15,6 +15,7 @@ from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import accepted_formats, model_info
+from vau.wire.clock import Clock
 from vau.wire.door import Door
 from vau.wire.gate import Gate
 from vau.wire.lanes import Lanes
@@ -40,6 +41,7 @@ class Host:
     gate: Gate
     door: Door
     metrics: Metrics
+    clock: Clock
     health: dict[str, Health]
     """By backend id, as last seen; the watch keeps it fresh."""
 
@@ -107,6 +109,8 @@ class Host:
             max_streams=self.gate.max_streams,
             max_audio_message_bytes=self.config.max_audio_message_bytes,
             max_lag=_duration(self.config.max_lag_s),
+            idle_timeout=_duration(self.config.idle_timeout_s),
+            max_stream_duration=_duration(self.config.max_stream_duration_s),
             max_unary_audio=_duration(self.config.max_unary_audio_s),
         )
 

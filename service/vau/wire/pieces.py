@@ -22,17 +22,20 @@ async def push(
     audio: bytes,
     sample_bytes: int,
     ends: EndReason | None = None,
+    *,
+    due_s: float | None = None,
 ) -> Timed:
     """Answer audio of any length; the answer has the bits of one that was not cut.
 
     sample_bytes: of one sample in ``audio``.
+    due_s:        as for ``Lane.push``.
     """
     size = PIECE_SAMPLES * sample_bytes
     done = []
     for first in range(0, max(1, len(audio)), size):
         is_last = first + size >= len(audio)
         piece = audio[first : first + size]
-        done.append(await lane.push(session, piece, ends if is_last else None))
+        done.append(await lane.push(session, piece, ends if is_last else None, due_s))
     return done[0] if len(done) == 1 else _joined(done)
 
 

@@ -90,7 +90,10 @@ class Stream:
     recognition: Recognition
     interim_results: bool
     max_lag_s: float
-    """The most audio that a message may hold, see ``ServerConfig.max_lag_s``."""
+    """The most audio that may wait, see ``ServerConfig.max_lag_s``."""
+
+    refuses: bool
+    """Whether more than that ends the stream, instead of slowing its client down."""
 
     shadows: tuple[str, ...]
     """The ids of those that the client names."""
@@ -117,6 +120,7 @@ def stream_of(
         shadows=shadows.named(named, recognition.lane.model.name),
         interim_results=config.interim_results,
         max_lag_s=max_lag_s,
+        refuses=config.flow_control.overflow == pb.FlowControl.OVERFLOW_FAIL,
     )
 
 
@@ -261,8 +265,6 @@ def _max_lag_s(flow: pb.FlowControl, limits: ServerConfig) -> float:
     """Check what is to happen to a client that sends too fast, and return its limit."""
     path = "config.flow_control"
     check_known(flow.overflow, pb.FlowControl.Overflow, f"{path}.overflow")
-    if flow.overflow == pb.FlowControl.OVERFLOW_FAIL:
-        raise _not_offered(f"{path}.overflow", "OVERFLOW_FAIL", "OVERFLOW_BLOCK")
     lag_s = flow.max_lag.ToNanoseconds() / 1e9
     if not 0.0 <= lag_s <= limits.max_lag_s:
         raise ConfigInvalid(
@@ -281,9 +283,8 @@ def _has_rules(endpointing: pb.Endpointing) -> bool:
     return endpointing.reset_state or any(span.ToNanoseconds() for span in spans)
 
 
-def _not_offered(path: str, value: str = "it", instead: str = "") -> ConfigInvalid:
-    remedy = f"use {instead}" if instead else "leave it out"
-    return ConfigInvalid(f"{path}: this server does not offer {value}; {remedy}", field=path)
+def _not_offered(path: str) -> ConfigInvalid:
+    return ConfigInvalid(f"{path}: this server does not offer it; leave it out", field=path)
 
 
 def _no_capability(path: str, capability: str) -> CapabilityMissing:

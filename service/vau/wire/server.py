@@ -24,6 +24,7 @@ from vau.selfcheck import self_check
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
+from vau.wire.clock import Clock
 from vau.wire.door import Door
 from vau.wire.doorman import Doorman
 from vau.wire.gate import Gate
@@ -117,12 +118,17 @@ class Server:
         lanes: Sequence[Lane],
         metrics: Metrics,
         shadows: Shadows | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Put it together; nothing listens yet, and no shadow has been started."""
+        """Put it together; nothing listens yet, and no shadow has been started.
+
+        clock: for how long streams may do what; the event loop's if it is None.
+        """
         self._config = config
         self._metrics = metrics
         catalogue = Lanes(lanes)
-        gate = Gate(catalogue, config.max_streams, metrics)
+        clock = clock or asyncio.get_running_loop()
+        gate = Gate(catalogue, config.max_streams, metrics, clock)
         door = Door(config, metrics)
         self._shadows = shadows or Shadows()
         self._host = Host(
@@ -132,12 +138,18 @@ class Server:
             gate=gate,
             door=door,
             metrics=metrics,
+            clock=clock,
             health={},
         )
         self._watch = Watch(self._host)
         self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
         self._server = _transport(config, door)
+
+    @property
+    def host(self) -> Host:
+        """What its calls share."""
+        return self._host
 
     async def start(self) -> Addresses:
         """Check every backend and open every shadow, then listen."""
@@ -284,9 +296,20 @@ def _transport(config: ServerConfig, door: Door) -> grpc.aio.Server:
             ("grpc.absolute_max_metadata_size", METADATA_BYTES),
             ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_S * 1e3)),
             ("grpc.max_connection_idle_ms", round(IDLE_CONNECTION_S * 1e3)),
+            *_ageing(config),
             ("grpc.so_reuseport", 0),  # a port that is taken is an error, not a lottery
         ],
     )
+
+
+def _ageing(config: ServerConfig) -> list[tuple[str, int]]:
+    """Let connections end, so that a balancer which only sees connections can balance."""
+    if not config.max_connection_age_s:
+        return []
+    return [
+        ("grpc.max_connection_age_ms", round(config.max_connection_age_s * 1e3)),
+        ("grpc.max_connection_age_grace_ms", round(config.max_connection_age_grace_s * 1e3)),
+    ]
 
 
 def _bind(server: grpc.aio.Server, listen: str, door: Door) -> str:

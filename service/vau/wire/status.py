@@ -128,6 +128,11 @@ STATUS: Final[dict[type[VauError], Row]] = {
     errors.ResumeInvalid: Row(_CODE.INVALID_ARGUMENT, "RESUME_INVALID"),
     errors.ResumeExpired: Row(_CODE.FAILED_PRECONDITION, "RESUME_EXPIRED"),
     errors.ResumeMismatch: Row(_CODE.FAILED_PRECONDITION, "RESUME_MISMATCH"),
+    errors.StreamEnded: Row(_CODE.DEADLINE_EXCEEDED, "IDLE_TIMEOUT"),
+    errors.IdleTimeout: Row(_CODE.DEADLINE_EXCEEDED, "IDLE_TIMEOUT"),
+    errors.StreamTooLong: Row(_CODE.OUT_OF_RANGE, "MAX_STREAM_DURATION"),
+    errors.StreamLagging: Row(_CODE.RESOURCE_EXHAUSTED, "STREAM_LAGGING"),
+    errors.ClientNotReading: Row(_CODE.DEADLINE_EXCEEDED, "CLIENT_NOT_READING"),
     errors.Draining: Row(_CODE.UNAVAILABLE, "SERVER_DRAINING", (_retry(1),)),
     errors.Unreachable: Row(_CODE.UNAVAILABLE, "UNREACHABLE"),
 }

@@ -1,0 +1,164 @@
+"""What waits in the inbox, through the lane and back to the client."""
+
+from time import perf_counter
+from typing import Final
+
+from vau.audio import FRAME_BUDGET_S, SAMPLE_BYTES, SAMPLE_RATE_HZ
+from vau.errors import Draining, IdleTimeout, StreamLagging, StreamTooLong
+from vau.lane import Timed
+from vau.session import EndReason
+from vau.v1 import speech_pb2 as pb
+from vau.wire.answer import energy_of, finished_of, posteriors_of, result_of
+from vau.wire.call import Context
+from vau.wire.pieces import push
+from vau.wire.stream import notices
+from vau.wire.stream.inbox import Audio, End, Order
+from vau.wire.stream.latency import Latency
+from vau.wire.stream.live import Live
+
+PARTING: Final = (Draining, IdleTimeout, StreamLagging, StreamTooLong)
+"""What ends a stream whose client is still there to hear how far it came."""
+
+
+class Answerer:
+    """Answers one stream that holds a slot, a turn at a time."""
+
+    def __init__(self, live: Live) -> None:
+        """Begin where its position is."""
+        self._live = live
+        self._session, self._inbox, self._position = live.session, live.inbox, live.position
+        self._wanted = live.wanted.recognition
+        self._lane = self._wanted.lane
+        self._meters = live.host.metrics.of(live.call.backend_id)
+        self._latency = Latency(self._meters, self._lane.model.look_ahead_frames)
+        self._is_lagging = False
+
+    async def run(self, context: Context) -> None:
+        """Answer until the client has closed its half. Raises what ends the stream earlier."""
+        try:
+            while True:
+                turn = await self._inbox.turn()
+                response = pb.StreamingRecognizeResponse()
+                if turn is None:
+                    await self._say_what_is_due(response, context)
+                elif isinstance(turn, End):
+                    await self._finish(response, turn, context)
+                    return
+                elif isinstance(turn, Order):
+                    await self._obey(response, turn)
+                    await self._write(response, context)
+                else:
+                    await self._hear(response, turn, context)
+        except PARTING:
+            await self._part(context)
+            raise
+
+    async def _hear(
+        self,
+        response: pb.StreamingRecognizeResponse,
+        messages: tuple[Audio, ...],
+        context: Context,
+    ) -> None:
+        """Answer audio: all of it at once, and every message by a response."""
+        self._latency.heard(messages[0].read_s)
+        for message in messages:
+            self._position.mark(message.end_sample, message.mark)
+        await self._advance(response, messages, messages[-1].read_s)
+        await self._write(response, context)
+        for _ in messages[1:]:
+            await self._write(pb.StreamingRecognizeResponse(), context)
+
+    async def _obey(self, response: pb.StreamingRecognizeResponse, order: Order) -> None:
+        """Carry out a control. What a flush could hurry along is never held back here."""
+        control = order.control
+        if control.kind == pb.Control.KIND_END_UTTERANCE:
+            await self._advance(response, (), order.read_s, EndReason.END_UTTERANCE)
+        self._position.mark(self._position.computed, order.mark)
+        response.controls.add(
+            kind=control.kind, control_id=control.control_id, sample=self._position.computed
+        )
+
+    async def _advance(
+        self,
+        response: pb.StreamingRecognizeResponse,
+        messages: tuple[Audio, ...],
+        read_s: float,
+        ends: EndReason | None = None,
+    ) -> None:
+        """Put into ``response`` whatever the next audio completes.
+
+        read_s: when the last of what is answered was read.
+        """
+        audio = b"".join(message.data for message in messages)
+        sample_bytes = SAMPLE_BYTES[self._wanted.raw_encoding]
+        due_s = (messages[0].read_s if messages else read_s) + FRAME_BUDGET_S
+        timed = await push(self._lane, self._session, audio, sample_bytes, ends, due_s=due_s)
+        self._count(timed)
+        self._fill(response, timed)
+        timing = self._latency.answered(timed, messages, read_s)
+        if self._wanted.output.timing and timed.answer.steps:
+            response.timing.CopyFrom(timing)
+
+    def _count(self, timed: Timed) -> None:
+        """Take note how far the stream has come."""
+        answer, position = timed.answer, self._position
+        samples = answer.received_sample - position.computed
+        position.computed, position.answered = answer.received_sample, answer.answered_sample
+        self._live.call.samples = position.computed
+        self._meters.heard(samples)
+        self._inbox.free(samples)
+
+    def _fill(self, response: pb.StreamingRecognizeResponse, timed: Timed) -> None:
+        answer, output = timed.answer, self._wanted.output
+        fraction_bits = self._lane.backend.info.logit_fraction_bits
+        posteriors = posteriors_of(answer, output, fraction_bits)
+        if posteriors is not None:
+            response.posteriors.CopyFrom(posteriors)
+        response.results.extend(result_of(segment, output) for segment in answer.segments)
+        if output.energy and answer.steps:
+            response.energy.extend(
+                energy_of(energy, answer.first_frame, len(answer.log_prob))
+                for energy in answer.cost.energies
+            )
+
+    async def _finish(
+        self, response: pb.StreamingRecognizeResponse, end: End, context: Context
+    ) -> None:
+        """Send the last response, even if the audio turns out to end inside a sample."""
+        await self._advance(response, (), end.read_s, EndReason.HALF_CLOSE)
+        self._meters.final_after_end.observe(perf_counter() - end.read_s)
+        try:
+            self._session.check_complete()
+            summary = self._session.summary()
+            response.finished.CopyFrom(finished_of(summary, self._latency.totals))
+        finally:
+            await self._write(response, context)
+
+    async def _say_what_is_due(
+        self, response: pb.StreamingRecognizeResponse, context: Context
+    ) -> None:
+        """Send notices that cannot wait for the next answer."""
+        response.notices.extend(self._live.life.take_notices())
+        if response.notices:
+            await self._write(response, context)
+
+    async def _part(self, context: Context) -> None:
+        """Say how far the stream has come, before it is ended."""
+        response = pb.StreamingRecognizeResponse()
+        await self._say_what_is_due(response, context)
+
+    async def _write(self, response: pb.StreamingRecognizeResponse, context: Context) -> None:
+        self._watch_lag()
+        response.notices.extend(self._live.life.take_notices())
+        self._position.stamp(response)
+        self._meters.lag.observe(self._position.lag / SAMPLE_RATE_HZ)
+        self._live.life.writes()
+        await context.write(response)
+        self._live.life.written()
+
+    def _watch_lag(self) -> None:
+        """Say it when half of what may wait does; again only after nothing did."""
+        waiting, most = self._inbox.waiting_samples, self._inbox.most_samples
+        if not self._is_lagging and waiting > most / 2:
+            self._live.life.notice(notices.lagging(waiting, most))
+        self._is_lagging = waiting > most / 2 or (self._is_lagging and waiting > 0)

@@ -1,0 +1,24 @@
+"""What the parts of one live stream share."""
+
+from dataclasses import dataclass
+
+from vau.session import Session
+from vau.wire.call import Call
+from vau.wire.host import Host
+from vau.wire.request import Stream
+from vau.wire.stream.inbox import Inbox
+from vau.wire.stream.life import Life
+from vau.wire.stream.position import Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A stream that holds a slot."""
+
+    host: Host
+    call: Call
+    wanted: Stream
+    session: Session
+    position: Position
+    inbox: Inbox
+    life: Life

@@ -1,0 +1,115 @@
+"""A stream from its config to its end: admitted, opened, read and answered."""
+
+import asyncio
+
+import grpc
+
+from vau.audio import SAMPLE_RATE_HZ
+from vau.errors import (
+    BackendFault,
+    ClientNotReading,
+    ConfigExpected,
+    ConfigTimeout,
+)
+from vau.session import Session
+from vau.v1 import speech_pb2 as pb
+from vau.wire.call import Call, Context
+from vau.wire.gate import Pass
+from vau.wire.host import Host
+from vau.wire.request import Stream, stream_of
+from vau.wire.stream.answerer import PARTING, Answerer
+from vau.wire.stream.inbox import Inbox
+from vau.wire.stream.life import Life
+from vau.wire.stream.live import Live
+from vau.wire.stream.position import Position
+from vau.wire.stream.reader import Reader
+
+TELLS_HOW_FAR = (BackendFault, ClientNotReading, *PARTING)
+"""Errors with which a client is told from where it may send again."""
+
+
+async def stream(host: Host, context: Context, call: Call) -> None:
+    """Serve one call of StreamingRecognize."""
+    host.gate.check_open()
+    wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
+    call.backend_id = wanted.recognition.lane.backend.info.id
+    position = Position()
+    try:
+        async with host.gate.admit(wanted.recognition.lane) as admitted:
+            await _serve(
+                host, context, call, wanted=wanted, admitted=admitted, position=position
+            )
+    except TELLS_HOW_FAR as error:
+        error.facts["acked_sample"] = position.acked
+        raise
+
+
+async def _serve(
+    host: Host,
+    context: Context,
+    call: Call,
+    *,
+    wanted: Stream,
+    admitted: Pass,
+    position: Position,
+) -> None:
+    """Open a session on the lane, and hold it until the stream ends."""
+    recognition, lane = wanted.recognition, wanted.recognition.lane
+    shadows = host.shadows.chosen(wanted.shadows, lane.model.name)
+    session = Session(
+        lane.model,
+        encoding=recognition.raw_encoding,
+        interim_results=wanted.interim_results and recognition.output.phonemes,
+        decoder=recognition.decoder_name,
+    )
+    session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
+    try:
+        await lane.open(session)
+        started = host.session_started(call.session_id, recognition, shadows)
+        await context.write(pb.StreamingRecognizeResponse(started=started))
+        inbox = Inbox(round(wanted.max_lag_s * SAMPLE_RATE_HZ), refuses=wanted.refuses)
+        live = Live(
+            host=host,
+            call=call,
+            wanted=wanted,
+            session=session,
+            position=position,
+            inbox=inbox,
+            life=Life(host.config, host.clock, inbox, admitted.leash),
+        )
+        await _converse(live, context, admitted)
+    finally:
+        lane.close(session)  # behind any push that a cancel left running
+
+
+async def _converse(live: Live, context: Context, admitted: Pass) -> None:
+    """Read and answer until the client closes its half, or something ends the stream."""
+    with live.life:
+        live.host.gate.follow(admitted, live.life.leave)
+        reading = asyncio.create_task(Reader(live).run(context))
+        try:
+            await Answerer(live).run(context)
+        finally:
+            reading.cancel()
+
+
+async def _config(context: Context, host: Host) -> pb.StreamingConfig:
+    """Read the first message, which must be the config."""
+    limit_s = host.config.config_timeout_s
+    try:
+        async with asyncio.timeout(limit_s):
+            request = await context.read()
+    except TimeoutError:
+        raise ConfigTimeout(
+            f"config: none arrived within {limit_s:g} s; send it as the first message",
+            field="config",
+            limit_s=limit_s,
+        ) from None
+    kind = None if request is grpc.aio.EOF else request.WhichOneof("request")
+    if kind != "config":
+        raise ConfigExpected(
+            f"config: the first message holds {kind or 'nothing'}; send the config first",
+            field="config",
+        )
+    config: pb.StreamingConfig = request.config
+    return config
