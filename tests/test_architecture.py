@@ -59,7 +59,7 @@ FLOORS: Final = (
         "vau.search",
         "vau.wire.status",  # shared by both ends of a wire
     },
-    {"vau.errors", "vau.v1", "vau.conditions", "vau.percentiles"},
+    {"vau.errors", "vau.v1", "vau.conditions", "vau.npz", "vau.percentiles"},
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""
 

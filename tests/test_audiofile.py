@@ -232,3 +232,17 @@ def test_a_file_of_which_nothing_is_left_at_16_khz_is_an_error_that_names_it(
     file.write_bytes(encoded(noise(1), rate_hz=48_000))
     with pytest.raises(AudioCorrupt, match=r"short\.wav: its length of 1 at 48000 Hz"):
         read_recording(file)
+
+
+def test_an_mp3_that_states_more_than_its_bytes_can_hold_is_refused() -> None:
+    data = bytearray(encoded(noise(), "MP3", "MPEG_LAYER_III"))
+    frames = next(data.find(name) for name in (b"Xing", b"Info") if name in data) + 8
+    data[frames : frames + 4] = b"\x7f\xff\xff\xff"
+    with pytest.raises(AudioCorrupt, match="samples are stated in"):
+        read_pcm(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2, 999, 1_000_001])
+def test_a_rate_that_no_recording_has_is_refused(rate_hz: int) -> None:
+    with pytest.raises(AudioUnsupported, match=f"states {rate_hz} Hz"):
+        read_pcm(io.BytesIO(encoded(noise(100), rate_hz=rate_hz)))

@@ -94,11 +94,23 @@ def test_a_split_of_a_manifest_without_splits_is_all_of_it_and_said(folder: Path
         ("utt path phones split", "u|audio/0.flac|AA", "x", "no split 'x'; it has none"),
         ("utt path phones", "u|audio/0.flac|AA QQ", "", "u has phones .*: QQ; it knows SIL AA"),
         ("utt path phones", "u|audio/9.flac|AA", "", r"1 of 1 audio files missing: .*9\.flac"),
+        ("utt path phones", f"u|{'x' * 300}|AA", "", "1 of 1 audio files missing: .*xxx"),
         ("utt path phones", "", "", "no utterance below its header"),
         ("utt path phones", "u|audio/0.flac| ", "", "line 2: utterance u has no phones"),
         ("utt path phones", "u|audio/0.flac", "", "line 2: utterance u has no phones"),
     ],
-    ids=["column", "name", "split", "splits", "phone", "audio", "empty", "blank", "short"],
+    ids=[
+        "column",
+        "name",
+        "split",
+        "splits",
+        "phone",
+        "audio",
+        "name too long",
+        "empty",
+        "blank",
+        "short",
+    ],
 )
 def test_a_manifest_that_lacks_something_is_refused_naming_what_is_there(
     folder: Path, columns: str, line: str, split: str, message: str
@@ -144,6 +156,7 @@ def test_labels_beside_the_manifest_are_read(folder: Path) -> None:
         ("v\tAA:1\nu\tSIL:x", "line 2: 'SIL:x' is not a phone"),
         ("u\tSIL:0", "line 1: 'SIL:0' is not a phone"),
         ("u\tSIL", "line 1: 'SIL' is not a phone"),
+        ("u\tSIL:" + "9" * 5000, "is not a phone"),
     ],
 )
 def test_labels_that_lack_something_are_refused(

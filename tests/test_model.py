@@ -83,6 +83,13 @@ def test_the_files_of_another_model_are_foreign(bundle: Path, tmp_path: Path) ->
         (lambda card: card["decoder"].update(min_frames=0), "min_frames=0"),
         (lambda card: card["decoder"].update(prior_weight=math.nan), "prior_weight=nan"),
         (lambda card: card.update(output_delay=-1), "output_delay"),
+        (lambda card: card.update(output_delay=1001), "output_delay=1001 must be 0 to 1000"),
+        (lambda card: card.update(output_delay=math.inf), "OverflowError"),
+        (lambda card: card["network"].update(layers=2**31), "network.layers=2147483648"),
+        (lambda card: card["frontend"].update(fft_points=10**9), "65536 points at most"),
+        (lambda card: card["frontend"].update(mel_bands=10**9), "no more bands than points"),
+        (lambda card: card["decoder"].update(look_back_frames=10**9), "outside 1..1000"),
+        (lambda card: card["decoder"].update(min_frames=1001), "min_frames=1001 is outside"),
         (lambda card: card["phonemes"].append("ZZ"), "7 phonemes for 6 classes"),
         (lambda card: card.update(silence=["HUSH"]), "not in tuple"),
         (lambda card: card["network"].update(peephole="no"), "network.peephole='no'"),
@@ -121,6 +128,22 @@ def test_a_card_cut_short_is_refused(bundle: Path) -> None:
     card = bundle / "card.json"
     card.write_text(card.read_text()[:100])
     with pytest.raises(BadModel, match=r"card\.json"):
+        load_model(bundle)
+
+
+def test_a_card_nested_deeper_than_python_reads_is_refused(bundle: Path) -> None:
+    (bundle / "card.json").write_text("[" * 100_000)
+    with pytest.raises(BadModel, match=r"card\.json: maximum recursion depth"):
+        load_model(bundle)
+
+
+def test_arrays_that_are_compressed_are_refused(bundle: Path) -> None:
+    with np.load(bundle / "statistics.npz") as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    np.savez_compressed(bundle / "statistics.npz", allow_pickle=False, **arrays)
+    digest = hashlib.sha256((bundle / "statistics.npz").read_bytes()).hexdigest()
+    edit_card(bundle, lambda card: card["sha256"].update({"statistics.npz": digest}))
+    with pytest.raises(BadModel, match=r"statistics\.npz: .*store it as it is"):
         load_model(bundle)
 
 

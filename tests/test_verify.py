@@ -334,6 +334,28 @@ def test_logits_of_another_shape_are_told_by_it(folder: Path, tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("logits", [np.zeros((3, 6)), np.zeros(3, np.int32)])
+def test_logits_that_are_none_are_refused(
+    folder: Path, tmp_path: Path, logits: NDArray[Any]
+) -> None:
+    transcript = with_logits(folder, tmp_path, at=None)
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files} | {"logits": logits}
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **arrays)
+    with pytest.raises(ConfigInvalid, match="its logits are"):
+        claim_of(transcript, "")
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 100_000, '{"type": []}', '{"type": {}}'], ids=["deep", "list", "object"]
+)
+def test_lines_that_are_none_are_refused(folder: Path, tmp_path: Path, line: str) -> None:
+    first, *rest = (folder / "plain/a.jsonl").read_text().splitlines()
+    (tmp_path / "a.jsonl").write_text("\n".join([first, line, *rest]))
+    with pytest.raises(ConfigInvalid):
+        claim_of(tmp_path / "a.jsonl", "")
+
+
 def test_a_tier_that_computes_wrongly_is_told_from_the_others(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

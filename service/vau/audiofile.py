@@ -34,6 +34,12 @@ SUFFIXES: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 """What files of these formats are usually called; reading goes by content alone."""
 
 READ_FRAMES: Final = 1 << 16  # a block while reading: bounds memory beyond the result's
+RATES_HZ: Final = range(1_000, 1_000_001)
+"""No recording has another; a header that states a lower one is a lie that would fill the
+memory with samples at 16 kHz."""
+
+MP3_SAMPLES_PER_BYTE: Final = 24  # of MPEG-2 at 24 kHz and 8 kbit/s, the sparsest there is
+MP3_FRAME_BYTES: Final = 1 << 10  # so much may lack at either end
 RESAMPLING_QUALITY: Final = "VHQ"
 
 _MAGIC: Final[dict[bytes, Format]] = {
@@ -195,14 +201,31 @@ def _opened(file: BinaryIO, name: str) -> Iterator[tuple[soundfile.SoundFile, Fo
             file = _checked_wav(file, name)
     if kind == "ogg":
         _check_ogg_ends(file, name)
+    file_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     with _decoding(name), soundfile.SoundFile(file) as decoder:
-        if kind == "flac" and decoder.frames >= 1 << 36:  # wider than the header's field
-            raise AudioCorrupt(
-                f"{name}: its header states no length; encode it into a file, not a pipe",
-                field="audio",
-            )
+        _check_header(decoder, kind, file_bytes, name)
         yield decoder, kind
+
+
+def _check_header(
+    decoder: soundfile.SoundFile, kind: Format, file_bytes: int, name: str
+) -> None:
+    """Raise unless the file may be what its header states; memory is taken by its word."""
+    if kind == "flac" and decoder.frames >= 1 << 36:  # wider than the header's field
+        raise AudioCorrupt(
+            f"{name}: its header states no length; encode it into a file, not a pipe",
+            field="audio",
+        )
+    if kind == "mp3" and decoder.frames > MP3_SAMPLES_PER_BYTE * (file_bytes + MP3_FRAME_BYTES):
+        raise _cut_short(name, f"{decoder.frames} samples are stated in {file_bytes} bytes")
+    if decoder.samplerate not in RATES_HZ:
+        raise AudioUnsupported(
+            f"{name}: its header states {decoder.samplerate} Hz, which is outside "
+            f"{RATES_HZ.start}..{RATES_HZ.stop - 1}; export it again",
+            field="audio",
+            found=decoder.samplerate,
+        )
 
 
 @contextmanager

@@ -14,10 +14,8 @@ factory and the decoder get it whole.
 """
 
 import hashlib
-import io
 import json
 import math
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -29,8 +27,15 @@ from numpy.typing import NDArray
 
 from vau.errors import BadModel, ModelNotFound
 from vau.frontend import LOOK_AHEAD_FRAMES, FrontendConfig
+from vau.npz import read_npz
 
 SCHEMA: Final = "vau.model/2"
+MOST_LAYERS: Final = 1_000
+"""More is a card gone wrong, and naming the weights of all of them would take forever."""
+
+MOST_FRAMES: Final = 1_000
+"""Ten seconds, for a delay or a look back: a stream keeps so much for each."""
+
 SHIPPED: Final = Path(str(files("vau"))) / "models"
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -93,8 +98,10 @@ class DecoderTables:
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "look_back_frames"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"decoder.{name}={getattr(self, name)} is less than 1")
+            if not 1 <= getattr(self, name) <= MOST_FRAMES:
+                raise ValueError(
+                    f"decoder.{name}={getattr(self, name)} is outside 1..{MOST_FRAMES}"
+                )
         for name in ("prior_weight", "language_weight", "insertion_bonus"):
             if not math.isfinite(getattr(self, name)):
                 raise ValueError(f"decoder.{name}={getattr(self, name)} is not finite")
@@ -174,13 +181,13 @@ def load_model(folder: Path) -> Model:
     try:
         card_bytes = (folder / "card.json").read_bytes()
         card = json.loads(card_bytes)
-    except (OSError, ValueError) as cause:
+    except (OSError, ValueError, RecursionError) as cause:
         raise BadModel(
             f"{folder / 'card.json'}: {cause}; export the model again", field="card.json"
         ) from cause
     try:
         return _from_card(folder, card, "sha256:" + hashlib.sha256(card_bytes).hexdigest())
-    except (KeyError, TypeError, ValueError, AttributeError) as cause:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as cause:
         raise BadModel(
             f"{folder / 'card.json'}: {type(cause).__name__}: {cause}; "
             f"a card of schema {SCHEMA} is needed",
@@ -192,6 +199,8 @@ def _from_card(folder: Path, card: Mapping[str, Any], digest: str) -> Model:
     if card["schema"] != SCHEMA:
         raise ValueError(f"schema is {card['schema']!r}, not {SCHEMA!r}")
     network, frontend = Network(**card["network"]), FrontendConfig(**card["frontend"])
+    if network.layers > MOST_LAYERS:
+        raise ValueError(f"network.layers={network.layers} is more than {MOST_LAYERS}")
     phonemes = tuple(card["phonemes"])
     if frontend.feature_dim != network.inputs:
         raise ValueError(
@@ -200,9 +209,9 @@ def _from_card(folder: Path, card: Mapping[str, Any], digest: str) -> Model:
     if len(phonemes) != network.classes or len(set(phonemes)) != len(phonemes):
         raise ValueError(f"{len(phonemes)} phonemes for {network.classes} classes, or repeated")
     output_delay, temperature = int(card["output_delay"]), float(card["temperature"])
-    if output_delay < 0 or not 0.0 < temperature < math.inf:
+    if not 0 <= output_delay <= MOST_FRAMES or not 0.0 < temperature < math.inf:
         raise ValueError(
-            f"output_delay={output_delay} must be 0 or more, "
+            f"output_delay={output_delay} must be 0 to {MOST_FRAMES}, "
             f"temperature={temperature} positive and finite"
         )
     reader = _BundleReader(folder, card["sha256"])
@@ -262,9 +271,8 @@ class _BundleReader:
         """Read one file against its digest, and each array against shape and type."""
         content = self._verified(file)
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+            arrays = read_npz(content)
+        except ValueError as cause:
             raise BadModel(f"{self.folder / file}: {cause}", field=file) from cause
         if arrays.keys() != shapes.keys():
             raise self._bad(file, f"holds {sorted(arrays)}, not {sorted(shapes)}")
@@ -276,7 +284,6 @@ class _BundleReader:
                 )
             if not np.isfinite(values).all():
                 raise self._bad(file, f"{name} holds a value that is not finite")
-            values.flags.writeable = False
         return arrays
 
     def _verified(self, file: str) -> bytes:

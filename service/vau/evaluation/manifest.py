@@ -18,6 +18,7 @@ from vau.errors import ConfigInvalid
 COLUMNS: Final = ("utt", "path", "phones")
 NAME_ALIAS: Final = "utterance"
 LABELS: Final = "phones_10ms.tsv"
+MOST_DIGITS: Final = 9  # of a count of frames: 115 days
 LISTED: Final = 12  # values that a message names before it says "..."
 
 Stretch: TypeAlias = tuple[str, int]
@@ -84,13 +85,21 @@ def read_manifest(
     _check_rows(manifest, rows)
     labels = read_labels(manifest.with_name(LABELS), {row["utt"] for _, row in rows}, inventory)
     utterances = [_utterance(manifest, row, inventory, labels) for _, row in rows]
-    missing = [str(utterance.path) for utterance in utterances if not utterance.path.is_file()]
+    missing = [str(utterance.path) for utterance in utterances if not _is_file(utterance.path)]
     if missing:
         raise _invalid(
             manifest,
             f"{len(missing)} of {len(utterances)} audio files missing: {_listed(missing)}",
         )
     return utterances
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is such a file; no system has one whose name it refuses."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _utterance(
@@ -204,7 +213,8 @@ def read_labels(
 
 def _stretch(file: Path, line: int, cell: str) -> Stretch:
     phone, _, frames = cell.rpartition(":")
-    if not phone or not (frames.isascii() and frames.isdecimal() and int(frames)):
+    is_count = frames.isascii() and frames.isdecimal() and len(frames) <= MOST_DIGITS
+    if not phone or not is_count or not int(frames):
         raise _invalid(file, f"line {line}: {cell!r} is not a phone, a colon and its frames")
     return phone, int(frames)
 

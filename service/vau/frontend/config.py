@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from vau.audio import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
+MOST_FFT_POINTS: Final = 1 << 16  # four seconds; a frame is 25 ms
+
 Kind = Literal["fbank", "mfcc"]
 Rows = NDArray[np.float64]
 
@@ -30,6 +32,11 @@ class FrontendConfig:
         if self.fft_points < FRAME_SAMPLES:
             raise ValueError(
                 f"fft_points={self.fft_points} would cut a frame of {FRAME_SAMPLES} samples"
+            )
+        if self.fft_points > MOST_FFT_POINTS or self.mel_bands > self.fft_points:
+            raise ValueError(
+                f"mel_bands={self.mel_bands} of fft_points={self.fft_points}: take "
+                f"{MOST_FFT_POINTS} points at most, and no more bands than points"
             )
         if not 0.0 <= self.pre_emphasis < 1.0:
             raise ValueError(f"pre_emphasis={self.pre_emphasis} must be in [0, 1)")

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vau.errors import CapabilityMissing, ConfigInvalid
+from vau.npz import read_npz
 from vau.transcript import SCHEMA
 
 DIGEST_BYTES: Final = 32
@@ -97,9 +97,9 @@ def _lines(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, 
         raise ConfigInvalid(
             f"{file}: cannot be read: {cause.strerror or cause}", field="transcript"
         ) from cause
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise _damaged(file, f"{cause} is no JSON") from cause
-    types = [line.get("type") if isinstance(line, dict) else None for line in lines]
+    types = [str(line.get("type")) if isinstance(line, dict) else "" for line in lines]
     if not lines or types[0] != "header" or lines[0].get("schema") != SCHEMA:
         raise _damaged(file, f"its first line is not the header of a {SCHEMA}")
     if types[-1] != "summary" or set(types[1:-1]) - {"segment"}:
@@ -131,15 +131,20 @@ def _logits(file: Path, header: Mapping[str, Any]) -> NDArray[np.int32] | None:
     if not file.is_file():
         return None
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            if "logits" not in stored or json.loads(str(stored["meta"])) != header:
-                return None
-            logits: NDArray[np.int32] = stored["logits"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as cause:
+        stored = read_npz(file.read_bytes())
+        if "logits" not in stored or json.loads(str(stored["meta"])) != header:
+            return None
+        return _checked(stored["logits"])
+    except (OSError, ValueError, KeyError, RecursionError) as cause:
         raise ConfigInvalid(
             f"{file}: cannot be read: {cause}; move it away, or transcribe again",
             field="transcript",
         ) from cause
+
+
+def _checked(logits: NDArray[Any]) -> NDArray[np.int32]:
+    if logits.dtype != np.int32 or logits.ndim != 2:
+        raise ValueError(f"its logits are {logits.dtype} {logits.shape}")
     return logits
 
 

@@ -1,0 +1,30 @@
+"""What is fuzzed, by name: a module each."""
+
+from typing import Final
+
+from tests.fuzz.target import Target
+from tests.fuzz.targets import (
+    audio,
+    broken,
+    bundles,
+    checkpoints,
+    manifests,
+    tokens,
+    transcripts,
+    wire,
+)
+
+TARGETS: Final[dict[str, Target]] = {
+    "wire": wire.TARGET,
+    "audio": audio.TARGET,
+    "weights": bundles.TARGET,
+    "checkpoints": checkpoints.TARGET,
+    "manifests": manifests.TARGET,
+    "tokens": tokens.TARGET,
+    "transcripts": transcripts.TARGET,
+}
+
+FOR_THE_TESTS: Final[dict[str, Target]] = {"broken": broken.TARGET, "leaky": broken.LEAKY}
+"""What shows that a fuzzer finds what it is to find."""
+
+ALL: Final = TARGETS | FOR_THE_TESTS

@@ -1,0 +1,113 @@
+"""``vau serve`` as a process of its own, for what must not happen in the process of a test."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import IO, Any, Final
+
+from tests.commands import VAU, environment
+
+PATIENCE_S: Final = 60.0
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Log:
+    """What a server logs, read once."""
+
+    def __init__(self, file: Path) -> None:
+        self._lines = file.open(encoding="utf-8")
+        self._rest = ""
+
+    def news(self) -> list[dict[str, Any]]:
+        """Return the entries that were written since the last call."""
+        *whole, self._rest = (self._rest + self._lines.read()).split("\n")
+        return [json.loads(line) for line in whole]
+
+    def close(self) -> None:
+        self._lines.close()
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer:
+    """A server that runs, or did."""
+
+    process: "subprocess.Popen[bytes]"
+    grpc: str
+    metrics: str
+    log: "Log | None"
+    """None if its stderr goes where nobody can read it."""
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def resident_bytes(self) -> int:
+        """Return its resident memory. Raises OSError if it has ended."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * PAGE_BYTES
+
+    def stop(self, patience_s: float = PATIENCE_S) -> int:
+        """Tell it to stop; return its exit status. Raises TimeoutExpired if it does not."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(patience_s)
+
+
+@contextmanager
+def real_server(
+    *arguments: object, log: Path, stderr: IO[bytes] | int | None = None, **variables: str
+) -> Iterator[RealServer]:
+    """Serve until the block ends, then kill it if it still runs.
+
+    stderr: where the log goes instead of into the file ``log``.
+    """
+    grpc, metrics = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    command = [*VAU, "serve", "--listen", grpc, "--metrics-listen", metrics]
+    with log.open("wb") as opened, closing(Log(log)) as read:
+        process = subprocess.Popen(
+            [*command, *map(str, arguments)],
+            env=environment(**{"OPENBLAS_NUM_THREADS": "1"} | variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=opened if stderr is None else stderr,
+        )
+        server = RealServer(process, grpc, metrics, read if stderr is None else None)
+        try:
+            _wait_for(server, log)
+            yield server
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _wait_for(server: RealServer, log: Path) -> None:
+    """Wait until it accepts connections; it does not before it has checked itself."""
+    host, port = server.grpc.split(":")
+    end_s = monotonic() + PATIENCE_S
+    while True:
+        assert server.is_running, f"it did not start: {log.read_text(encoding='utf-8')[-2000:]}"
+        try:
+            socket.create_connection((host, int(port)), timeout=1.0).close()
+        except OSError:
+            assert monotonic() < end_s, "it does not listen"
+            sleep(0.02)
+        else:
+            return
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody has at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
