@@ -1,7 +1,11 @@
-"""A server as a process: ``python -m tests.server_process [GRACE_S]``. Its log is stderr."""
+"""A server as a process. Its log is stderr.
+
+``python -m tests.server_process [GRACE_S [RESUME_KEY_FILE [HOST:PORT]]]``
+"""
 
 import asyncio
 import sys
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -21,10 +25,12 @@ def main() -> None:
     log_to(sys.stderr)
     metrics = Metrics(CollectorRegistry())
     backend = muntaniala()
+    grace_s, key_file, listen = (*sys.argv[1:], *("30", "", FREE)[len(sys.argv) - 1 :])
     config = ServerConfig(
-        listen=FREE,
+        listen=listen,
         metrics_listen=FREE,
-        drain_grace_s=float(sys.argv[1]) if sys.argv[1:] else 30.0,
+        drain_grace_s=float(grace_s),
+        resume_key_file=Path(key_file) if key_file else None,
     )
     lane = Lane(MODEL, backend, metrics.of(backend.info.id).on_round)
     asyncio.run(serve(config, [lane], metrics))

@@ -20,6 +20,7 @@ from vau.checkpoint.whole import resume_session, saved_session
 from vau.decode import DecoderName
 from vau.errors import ResumeInvalid, ResumeMismatch, VauError
 from vau.frontend import Frontend
+from vau.model import find_model
 from vau.session import Answer, EndReason, Push, Session, advance, close_session, open_session
 
 MODEL: Final = tiny_model(output_delay=3)
@@ -148,6 +149,18 @@ def test_a_state_in_floating_point_moves_too() -> None:
         np.concatenate([first.log_prob, rest.log_prob]), whole.log_prob
     )
     assert again.summary().output_digest == b""
+
+
+@pytest.mark.parametrize("decoder", get_args(DecoderName))
+def test_the_state_of_the_largest_network_that_ships_is_small(decoder: DecoderName) -> None:
+    """And does not grow with the audio, but for the runs of an utterance that does not end."""
+    model = find_model("munt-3x384")
+    engine = muntaniala(model, slot_count=1)
+    each = Session(model, decoder=decoder)
+    open_session(each, engine)
+    for seed in range(20):
+        advance(Frontend(model.frontend), engine, [Push(each, audio(1600, seed))])
+        assert len(saved_session(each, engine)) < 11_000
 
 
 # --- nothing is forgotten ----------------------------------------------------------------

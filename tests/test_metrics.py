@@ -48,6 +48,8 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_final_after_end_seconds": ("histogram", "backend", ANSWER),
     "vau_stream_lag_seconds": ("histogram", "backend", "0.05 0.1 0.2 0.5 1.0 2.0 5.0"),
     "vau_batch_size": ("histogram", "backend", "1.0 2.0 4.0 8.0 16.0 32.0 64.0 128.0"),
+    "vau_resumes": ("counter", "outcome", ""),
+    "vau_checkpoints": ("counter", "backend", ""),
     "vau_streams_active": ("gauge", "backend", ""),
     "vau_stream_slots": ("gauge", "backend", ""),
     "vau_streams": ("counter", "backend code reason", ""),

@@ -135,6 +135,17 @@ def test_utterances_follow_each_other_under_numbers_of_their_own() -> None:
     assert shadow.taken() == [(1, 3, False), (2, 4, False), (1, 2, True), (3, 5, False)]
 
 
+def test_the_rest_of_an_utterance_that_began_elsewhere_is_not_heard() -> None:
+    shadow = Shadow(Backlog(PRIMARIES))
+    ear = Ear(shadow, count(1), 0)
+    ear.late()
+    ear.heard(heard(4))
+    ear.heard(heard(2, ends=True))
+    ear.heard(heard(5))
+    assert shadow.taken() == [(1, 5, False)]
+    assert (shadow.shed_frames, shadow.shed_utterances) == (6, 0)
+
+
 def test_what_does_not_fit_costs_the_rest_of_its_utterance_and_no_more() -> None:
     shadow = Shadow(Backlog(PRIMARIES, limit_steps=5))
     ear = Ear(shadow, count(1), 0)

@@ -202,7 +202,9 @@ def test_an_unknown_control_is_refused(
             pb.StreamingConfig(endpointing=pb.Endpointing(reset_state=True)),
             "endpointing",
         ),
-        (pb.StreamingConfig(resume_token=b"x"), "resume_token"),
+        (pb.StreamingConfig(checkpoint_interval=Duration(nanos=1)), "checkpoint_interval"),
+        (pb.StreamingConfig(checkpoint_interval=Duration(seconds=601)), "checkpoint_interval"),
+        (pb.StreamingConfig(checkpoint_interval=Duration(seconds=-1)), "checkpoint_interval"),
         (
             pb.StreamingConfig(flow_control=pb.FlowControl(max_lag=Duration(seconds=3))),
             "flow_control.max_lag",
@@ -231,7 +233,6 @@ def test_what_this_server_does_not_do_is_refused_by_name(
     ("extra", "capability"),
     [
         (pb.StreamingConfig(shadow_backends=["float"]), "shadow"),
-        (pb.StreamingConfig(checkpoint_interval=Duration(nanos=1)), "checkpoints"),
     ],
     ids=brief,
 )

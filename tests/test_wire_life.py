@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -105,8 +106,11 @@ class Process:
 
 
 @contextmanager
-def process(grace_s: float = 30.0) -> Iterator[Process]:
-    command = [sys.executable, "-m", "tests.server_process", str(grace_s)]
+def process(
+    grace_s: float = 30.0, resume_key_file: Path | str = "", listen: str = FREE
+) -> Iterator[Process]:
+    arguments = [str(grace_s), str(resume_key_file), listen]
+    command = [sys.executable, "-m", "tests.server_process", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         try:
             assert running.stderr is not None

@@ -158,6 +158,8 @@ def serve(
     max_lag: serving.MaxLag = 2.05,
     config_timeout: serving.ConfigTimeout = 10.0,
     drain_grace: serving.DrainGrace = 30.0,
+    resume_key_file: serving.ResumeKeyFile = None,
+    resume_ttl: serving.ResumeTtl = 600.0,
     keepalive: serving.Keepalive = 30.0,
     insecure: serving.Insecure = False,
     tls_cert: door.TlsCert = None,
@@ -208,6 +210,8 @@ def serve(
         max_lag_s=max_lag,
         config_timeout_s=config_timeout,
         drain_grace_s=drain_grace,
+        resume_key_file=resume_key_file,
+        resume_ttl_s=resume_ttl,
         keepalive_s=keepalive,
     )
     log_to(sys.stderr)

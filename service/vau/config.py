@@ -4,6 +4,7 @@ import importlib.metadata
 import ipaddress
 from dataclasses import dataclass, field
 from math import ceil, inf
+from pathlib import Path
 from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
@@ -51,6 +52,13 @@ class ServerConfig:
     """The most audio of a stream that may wait for the accelerator; it may lower that for
     itself. No message may hold more. The largest message of LINEAR16, 2.048 s, just fits."""
 
+    resume_key_file: Path | None = None
+    """What checkpoints are sealed with: servers with the same key resume each other's streams.
+    None: a key that dies with the process."""
+
+    resume_ttl_s: float = 600.0
+    """For so long a checkpoint is good."""
+
     config_timeout_s: float = 10.0
     idle_timeout_s: float = 60.0
     """A stream on which nothing comes for so long is ended, and warned before."""
@@ -86,7 +94,7 @@ class ServerConfig:
                 "127.0.0.1, give tls_cert and tls_key, or set insecure to say that it is meant",
                 field="listen",
             )
-        for name in ("max_streams", "config_timeout_s"):
+        for name in ("max_streams", "config_timeout_s", "resume_ttl_s"):
             self._check(name)
         for name in ("keepalive_s", "keepalive_timeout_s"):
             self._check(name)

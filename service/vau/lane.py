@@ -11,7 +11,8 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from time import perf_counter
@@ -19,6 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from vau.audio import FRAME_BUDGET_S
 from vau.backend import Backend
+from vau.checkpoint.whole import resume_session, saved_session
 from vau.errors import ConfigInvalid, VauError
 from vau.frontend import Frontend
 from vau.model import Model
@@ -59,6 +61,8 @@ class Timed:
 
     answer: Answer
     times: StageTimes
+    state: bytes | None = None
+    """Of the session behind this answer, if that was asked for; see ``Lane.resume``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,7 @@ class _PushJob:
     """By the clock of ``perf_counter``: who has to be answered first goes first."""
 
     future: "asyncio.Future[Timed]"
+    saves: bool
     queued_s: float = field(default_factory=perf_counter)
 
 
@@ -149,17 +154,32 @@ class Lane:
         audio: bytes = b"",
         ends: EndReason | None = None,
         due_s: float | None = None,
+        *,
+        saves: bool = False,
     ) -> Timed:
         """Answer the next audio of ``session``. Raises what it fails with, a VauError.
 
         due_s: when the answer is due, by the clock of ``perf_counter``; if nobody says, one
                budget of a frame from now.
+        saves: whether the state behind the answer is wanted with it.
         """
         if due_s is None:
             due_s = perf_counter() + FRAME_BUDGET_S
         future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_PushJob(Push(session, audio, ends), due_s, future))
+        self._jobs.put(_PushJob(Push(session, audio, ends), due_s, future, saves))
         return await future
+
+    async def save(self, session: Session) -> bytes:
+        """Return the state of ``session`` as it is now, for ``resume`` here or elsewhere."""
+        return await self.ask(partial(saved_session, session))
+
+    async def resume(self, session: Session, state: bytes) -> None:
+        """Give a new ``session`` a slot, and the state of one that was saved.
+
+        Raises ResumeError for a state that does not belong here, BackendBusy if no slot is
+        free.
+        """
+        await self._call(lambda: self._enter(session, state))
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
@@ -187,9 +207,14 @@ class Lane:
         self._jobs.put(_END)
         await asyncio.to_thread(self._thread.join)
 
-    def _enter(self, session: Session) -> None:
-        open_session(session, self.backend)
-        self._open_sessions += 1
+    def _enter(self, session: Session, state: bytes | None = None) -> None:
+        try:
+            if state is None:
+                open_session(session, self.backend)
+            else:
+                resume_session(session, self.backend, state)
+        finally:
+            self._open_sessions += session.slot is not None
 
     def _leave(self, session: Session) -> None:
         """Take the slot back for good, and let the observer go."""
@@ -255,14 +280,30 @@ class Lane:
         except Exception as defect:  # noqa: BLE001 - a caller who does not hear of it hangs
             _hand_over([_Outcome(job.future, None, defect) for job in jobs])
             return rest
+        outcomes = [
+            _outcome(job, answer, done, started_s, len(jobs))
+            for job, answer in zip(jobs, done.answers, strict=True)
+        ]
+        _hand_over([each for job, each in zip(jobs, outcomes, strict=True) if not job.saves])
         _hand_over(
             [
-                _outcome(job, answer, done, started_s, len(jobs))
-                for job, answer in zip(jobs, done.answers, strict=True)
+                self._with_state(job, each)
+                for job, each in zip(jobs, outcomes, strict=True)
+                if job.saves
             ]
         )
         _tell(done)
         return rest
+
+    def _with_state(self, job: _PushJob, outcome: _Outcome) -> _Outcome:
+        """Add the state behind an answer."""
+        if outcome.error is not None:
+            return outcome
+        try:
+            state = saved_session(job.push.session, self.backend)
+        except Exception as failure:  # noqa: BLE001 - as above
+            return outcome._replace(error=failure)
+        return outcome._replace(answer=replace(outcome.answer, state=state))
 
 
 class _Nobody:

@@ -243,6 +243,16 @@ class Session:
         """Raise AudioCorrupt if the bytes so far end inside a sample."""
         self._pcm.check_complete()
 
+    @property
+    def received_sample(self) -> int:
+        """Samples taken so far."""
+        return self._pcm.samples
+
+    @property
+    def answered_sample(self) -> int:
+        """Every frame that starts before this sample has been answered."""
+        return self._utterance.start_sample + self._utterance.frames * HOP_SAMPLES
+
     def save(self, out: Writer) -> None:
         """Write down all that the rest of the stream depends on, but the state of the slot.
 

@@ -97,6 +97,7 @@ class StreamFamilies:
             "vau_stream_duration_seconds", "Wall time of a stream.", DURATION_BUCKETS_S
         )
         self.audio = make.counter("vau_audio_seconds", "Audio taken in.")
+        self.checkpoints = make.counter("vau_checkpoints", "Checkpoints that were sent.")
 
 
 class WorkFamilies:

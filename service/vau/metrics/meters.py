@@ -15,6 +15,7 @@ from vau.metrics.families import (
     StreamFamilies,
     WorkFamilies,
 )
+from vau.metrics.resume import ResumeMeters
 from vau.session import Answer, Round
 
 
@@ -31,6 +32,7 @@ class Metrics:
         self.work = WorkFamilies(make)
         self.sharing = SharingFamilies(make)
         self.door = DoorMeters(registry)
+        self.resumes = ResumeMeters(registry)
         self.backend_state = make.gauge(
             "vau_backend_state", "1 for the state a backend is in, 0 for the others.", "state"
         )
@@ -69,6 +71,7 @@ class BackendMeters:
         self._frames = metrics.work.frames.labels(backend_id)
         self.lag = metrics.live.lag.labels(backend_id)
         self.first_answer = metrics.live.first_answer.labels(backend_id)
+        self.checkpoints = metrics.streams.checkpoints.labels(backend_id)
         self.final_after_end = metrics.live.final_after_end.labels(backend_id)
         self.streams_active = metrics.streams.active.labels(backend_id)
         self.stream_slots = metrics.streams.slots.labels(backend_id)

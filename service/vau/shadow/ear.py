@@ -39,6 +39,10 @@ class Ear:
         self._last: Stretch | None = None  # of the present utterance, if any was taken
         self._is_shed = False
 
+    def late(self) -> None:
+        """Leave out the present utterance, whose beginning was heard elsewhere."""
+        self._is_shed = True
+
     def heard(self, heard: Heard) -> None:
         """Offer the next steps of the present utterance."""
         if self._last is None and not self._is_shed:
@@ -88,6 +92,10 @@ class Ears:
     def __init__(self, ears: Sequence[Ear]) -> None:
         """Listen with each of them."""
         self._ears = list(ears)
+
+    def late(self) -> None:
+        """Pass it on."""
+        self._tell(Ear.late)
 
     def heard(self, heard: Heard) -> None:
         """Pass it on."""

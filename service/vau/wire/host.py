@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from vau.backend import BackendInfo, Health, State
+from vau.checkpoint.seal import Sealer
 from vau.config import ServerConfig, version
 from vau.metrics import Metrics
 from vau.shadow.process import Shadow
@@ -42,15 +43,24 @@ class Host:
     door: Door
     metrics: Metrics
     clock: Clock
+    sealer: Sealer
     health: dict[str, Health]
     """By backend id, as last seen; the watch keeps it fresh."""
 
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def session_started(
-        self, session_id: str, recognition: Recognition, shadows: Sequence[str]
+        self,
+        session_id: str,
+        recognition: Recognition,
+        shadows: Sequence[str],
+        next_sample: int = 0,
     ) -> pb.SessionStarted:
-        """Describe a stream that was let in; ``shadows`` are the ids of those that hear it."""
+        """Describe a stream that was let in.
+
+        shadows:     the ids of those that hear it.
+        next_sample: the first one that is still to come.
+        """
         lane = recognition.lane
         return pb.SessionStarted(
             session_id=session_id,
@@ -58,7 +68,8 @@ class Host:
             backend=self.backend(lane.backend.info.id),
             model=model_info(lane.model),
             limits=self.limits(),
-            next_sample=0,
+            next_sample=next_sample,
+            resume_portable=self.sealer.is_portable,
             shadow_backends=shadows,
         )
 
@@ -112,6 +123,7 @@ class Host:
             idle_timeout=_duration(self.config.idle_timeout_s),
             max_stream_duration=_duration(self.config.max_stream_duration_s),
             max_unary_audio=_duration(self.config.max_unary_audio_s),
+            resume_ttl=_duration(self.config.resume_ttl_s),
         )
 
     def info(self) -> pb.GetServerInfoResponse:

@@ -24,18 +24,22 @@ async def push(
     ends: EndReason | None = None,
     *,
     due_s: float | None = None,
+    saves: bool = False,
 ) -> Timed:
     """Answer audio of any length; the answer has the bits of one that was not cut.
 
     sample_bytes: of one sample in ``audio``.
-    due_s:        as for ``Lane.push``.
+    due_s, saves: as for ``Lane.push``.
     """
     size = PIECE_SAMPLES * sample_bytes
     done = []
     for first in range(0, max(1, len(audio)), size):
         is_last = first + size >= len(audio)
         piece = audio[first : first + size]
-        done.append(await lane.push(session, piece, ends if is_last else None, due_s))
+        now_ends = ends if is_last else None
+        done.append(
+            await lane.push(session, piece, now_ends, due_s, saves=saves and is_last)
+        )
     return done[0] if len(done) == 1 else _joined(done)
 
 
@@ -63,6 +67,7 @@ def _joined(parts: list[Timed]) -> Timed:
             post_s=sum(each.post_s for each in times),
             batch_size=max(each.batch_size for each in times),
         ),
+        parts[-1].state,
     )
 
 

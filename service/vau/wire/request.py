@@ -4,7 +4,7 @@ The contract is wider than this server. What it does not do yet is refused by na
 ignored. A ``path`` is that of a field in the client's own message, as errors quote it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -15,6 +15,7 @@ from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
+from vau.wire import resumption
 from vau.wire.lanes import Lanes, meant
 
 CHANNELS: Final = 1
@@ -98,6 +99,15 @@ class Stream:
     shadows: tuple[str, ...]
     """The ids of those that the client names."""
 
+    checkpoint_interval_s: float
+    """Of audio; 0 for no checkpoints."""
+
+    resume_token: bytes
+    """Empty for a stream that begins anew."""
+
+    settings: Mapping[str, str]
+    """What a checkpoint is bound to: every field that decides an answer, by its path."""
+
 
 def stream_of(
     config: pb.StreamingConfig, lanes: Lanes, shadows: Shadows, limits: ServerConfig
@@ -105,10 +115,6 @@ def stream_of(
     """Check the config of a live stream."""
     if _has_rules(config.endpointing):
         raise _not_offered("config.endpointing")
-    if config.resume_token:
-        raise _not_offered("config.resume_token")
-    if config.checkpoint_interval.ToNanoseconds():
-        raise _no_capability("config.checkpoint_interval", "checkpoints")
     max_lag_s = _max_lag_s(config.flow_control, limits)
     recognition = recognition_of(
         config.recognition, lanes, path="config.recognition", files=False
@@ -120,6 +126,11 @@ def stream_of(
         shadows=shadows.named(named, recognition.lane.model.name),
         interim_results=config.interim_results,
         max_lag_s=max_lag_s,
+        checkpoint_interval_s=resumption.interval_s(
+            config, recognition.lane.backend.info, limits
+        ),
+        resume_token=config.resume_token,
+        settings=resumption.settings(config, resolved(recognition)),
         refuses=config.flow_control.overflow == pb.FlowControl.OVERFLOW_FAIL,
     )
 
@@ -285,11 +296,3 @@ def _has_rules(endpointing: pb.Endpointing) -> bool:
 
 def _not_offered(path: str) -> ConfigInvalid:
     return ConfigInvalid(f"{path}: this server does not offer it; leave it out", field=path)
-
-
-def _no_capability(path: str, capability: str) -> CapabilityMissing:
-    return CapabilityMissing(
-        f"{path}: no backend of this server offers {capability}; leave it out",
-        field=path,
-        capability=capability,
-    )

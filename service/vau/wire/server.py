@@ -15,6 +15,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from vau.checkpoint.seal import Sealer, read_key
 from vau.config import ServerConfig, is_loopback, join_address, split_address, version
 from vau.errors import BackendFault, ConfigInvalid
 from vau.lane import Lane
@@ -139,6 +140,7 @@ class Server:
             door=door,
             metrics=metrics,
             clock=clock,
+            sealer=_sealer(config),
             health={},
         )
         self._watch = Watch(self._host)
@@ -277,6 +279,12 @@ async def _shut_down_one(lane: Lane) -> None:
         logger.warning("backend stuck", extra=facts(backend=lane.backend.info.id))
     except Exception:  # whatever it is, it comes too late to matter to a caller
         logger.exception("backend not closed", extra=facts(backend=lane.backend.info.id))
+
+
+def _sealer(config: ServerConfig) -> Sealer:
+    """Return what seals checkpoints. Raises ConfigInvalid for a file that holds no key."""
+    key = None if config.resume_key_file is None else read_key(config.resume_key_file)
+    return Sealer(key, ttl_s=config.resume_ttl_s)
 
 
 def _transport(config: ServerConfig, door: Door) -> grpc.aio.Server:

@@ -1,5 +1,6 @@
 """Flags of ``vau serve``: where it listens, what it serves and what it allows."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from vau.commands.flags import flag
@@ -69,6 +70,19 @@ ConfigTimeout = Annotated[
 ]
 DrainGrace = Annotated[
     float, flag("--drain-grace", "What live streams get after SIGTERM.", metavar="SECONDS")
+]
+ResumeKeyFile = Annotated[
+    Path | None,
+    flag(
+        "--resume-key-file",
+        "Seal checkpoints with its key, so that servers that share it resume each other's "
+        "streams.",
+        metavar="FILE",
+        show_default="a key that dies with the process",
+    ),
+]
+ResumeTtl = Annotated[
+    float, flag("--resume-ttl", "How long a checkpoint is good.", metavar="SECONDS")
 ]
 Keepalive = Annotated[
     float, flag("--keepalive", "Silence before a connection is tested.", metavar="SECONDS")

@@ -30,7 +30,8 @@ class Answerer:
         self._wanted = live.wanted.recognition
         self._lane = self._wanted.lane
         self._meters = live.host.metrics.of(live.call.backend_id)
-        self._latency = Latency(self._meters, self._lane.model.look_ahead_frames)
+        self._latency = Latency(self._meters, self._lane.model.look_ahead_frames, live.totals)
+        self._checkpoints = live.checkpoints
         self._is_lagging = False
 
     async def run(self, context: Context) -> None:
@@ -45,6 +46,8 @@ class Answerer:
                     await self._finish(response, turn, context)
                     return
                 elif isinstance(turn, Order):
+                    if self._checkpoints.is_urgent:
+                        await self._say_what_is_due(pb.StreamingRecognizeResponse(), context)
                     await self._obey(response, turn)
                     await self._write(response, context)
                 else:
@@ -92,12 +95,17 @@ class Answerer:
         audio = b"".join(message.data for message in messages)
         sample_bytes = SAMPLE_BYTES[self._wanted.raw_encoding]
         due_s = (messages[0].read_s if messages else read_s) + FRAME_BUDGET_S
-        timed = await push(self._lane, self._session, audio, sample_bytes, ends, due_s=due_s)
+        saves = bool(messages) and self._checkpoints.is_due(messages[-1].end_sample)
+        timed = await push(
+            self._lane, self._session, audio, sample_bytes, ends, due_s=due_s, saves=saves
+        )
         self._count(timed)
         self._fill(response, timed)
         timing = self._latency.answered(timed, messages, read_s)
         if self._wanted.output.timing and timed.answer.steps:
             response.timing.CopyFrom(timing)
+        if timed.state is not None:
+            self._checkpoints.put(response, timed.state, self._latency.totals)
 
     def _count(self, timed: Timed) -> None:
         """Take note how far the stream has come."""
@@ -137,13 +145,17 @@ class Answerer:
     async def _say_what_is_due(
         self, response: pb.StreamingRecognizeResponse, context: Context
     ) -> None:
-        """Send notices that cannot wait for the next answer."""
+        """Send what cannot wait for the next answer: notices, and a checkpoint."""
         response.notices.extend(self._live.life.take_notices())
-        if response.notices:
+        if self._checkpoints.is_urgent:
+            state = await self._lane.save(self._session)
+            self._checkpoints.put(response, state, self._latency.totals)
+        if response.ListFields():
             await self._write(response, context)
 
     async def _part(self, context: Context) -> None:
         """Say how far the stream has come, before it is ended."""
+        self._checkpoints.ask()
         response = pb.StreamingRecognizeResponse()
         await self._say_what_is_due(response, context)
 

@@ -13,9 +13,11 @@ from vau.wire.stream.inbox import Audio
 class Latency:
     """The clock of one stream's answers. A frame's time runs from when its last sample came."""
 
-    def __init__(self, meters: BackendMeters, look_ahead_frames: int) -> None:
-        """Begin before the first answer."""
-        self.totals = pb.Timing()
+    def __init__(
+        self, meters: BackendMeters, look_ahead_frames: int, totals: pb.Timing
+    ) -> None:
+        """Begin before the first answer of this call; ``totals`` are those of the stream."""
+        self.totals = totals
         self._meters = meters
         self._look_ahead_frames = look_ahead_frames
         self._first_audio_s: float | None = None

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from vau.session import Session
+from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
 from vau.wire.host import Host
 from vau.wire.request import Stream
+from vau.wire.stream.checkpoints import Checkpoints
 from vau.wire.stream.inbox import Inbox
 from vau.wire.stream.life import Life
 from vau.wire.stream.position import Position
@@ -20,5 +22,9 @@ class Live:
     wanted: Stream
     session: Session
     position: Position
+    totals: pb.Timing
+    """All times so far, of the calls before this one too."""
+
+    checkpoints: Checkpoints
     inbox: Inbox
     life: Life

@@ -20,7 +20,7 @@ class Position:
     """Where the first frame begins whose answer is still to come."""
 
     acked: int = 0
-    """Without checkpoints a stream starts again from its first sample."""
+    """Where the newest checkpoint is; without one a stream starts again from its beginning."""
 
     _marks: deque[tuple[int, int]] = field(default_factory=deque)
     _answered_mark: int = 0
@@ -29,6 +29,11 @@ class Position:
     def lag(self) -> int:
         """Samples received and not answered."""
         return self.received - self.answered
+
+    def begin(self, received: int, answered: int) -> None:
+        """Begin where an earlier call of this stream sent a checkpoint."""
+        self.received = self.computed = self.acked = received
+        self.answered = answered
 
     def mark(self, sample: int, mark: int) -> None:
         """Remember the mark of a message whose audio ends at ``sample``; 0 is none."""

@@ -1,6 +1,7 @@
 """A stream from its config to its end: admitted, opened, read and answered."""
 
 import asyncio
+from functools import partial
 
 import grpc
 
@@ -10,6 +11,7 @@ from vau.errors import (
     ClientNotReading,
     ConfigExpected,
     ConfigTimeout,
+    ResumeError,
 )
 from vau.session import Session
 from vau.v1 import speech_pb2 as pb
@@ -18,6 +20,7 @@ from vau.wire.gate import Pass
 from vau.wire.host import Host
 from vau.wire.request import Stream, stream_of
 from vau.wire.stream.answerer import PARTING, Answerer
+from vau.wire.stream.checkpoints import Checkpoints
 from vau.wire.stream.inbox import Inbox
 from vau.wire.stream.life import Life
 from vau.wire.stream.live import Live
@@ -34,11 +37,21 @@ async def stream(host: Host, context: Context, call: Call) -> None:
     wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
     call.backend_id = wanted.recognition.lane.backend.info.id
     position = Position()
+    checkpoints = Checkpoints(host, call, wanted, position)
     try:
         async with host.gate.admit(wanted.recognition.lane) as admitted:
             await _serve(
-                host, context, call, wanted=wanted, admitted=admitted, position=position
+                host,
+                context,
+                call,
+                wanted=wanted,
+                admitted=admitted,
+                position=position,
+                checkpoints=checkpoints,
             )
+    except ResumeError as error:
+        host.metrics.resumes.refused(error)
+        raise
     except TELLS_HOW_FAR as error:
         error.facts["acked_sample"] = position.acked
         raise
@@ -52,9 +65,11 @@ async def _serve(
     wanted: Stream,
     admitted: Pass,
     position: Position,
+    checkpoints: Checkpoints,
 ) -> None:
     """Open a session on the lane, and hold it until the stream ends."""
     recognition, lane = wanted.recognition, wanted.recognition.lane
+    beginning = checkpoints.beginning()
     shadows = host.shadows.chosen(wanted.shadows, lane.model.name)
     session = Session(
         lane.model,
@@ -62,10 +77,17 @@ async def _serve(
         interim_results=wanted.interim_results and recognition.output.phonemes,
         decoder=recognition.decoder_name,
     )
-    session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
+    session.observer = ears = host.shadows.ears(shadows, call.backend_id, lane.model.name)
+    if beginning is not None and ears is not None:
+        ears.late()
     try:
-        await lane.open(session)
-        started = host.session_started(call.session_id, recognition, shadows)
+        if beginning is None:
+            await lane.open(session)
+        else:
+            await lane.resume(session, beginning.session)
+            position.begin(session.received_sample, session.answered_sample)
+            host.metrics.resumes.resumed()
+        started = host.session_started(call.session_id, recognition, shadows, position.received)
         await context.write(pb.StreamingRecognizeResponse(started=started))
         inbox = Inbox(round(wanted.max_lag_s * SAMPLE_RATE_HZ), refuses=wanted.refuses)
         live = Live(
@@ -74,6 +96,8 @@ async def _serve(
             wanted=wanted,
             session=session,
             position=position,
+            totals=pb.Timing() if beginning is None else beginning.totals,
+            checkpoints=checkpoints,
             inbox=inbox,
             life=Life(host.config, host.clock, inbox, admitted.leash),
         )
@@ -85,12 +109,18 @@ async def _serve(
 async def _converse(live: Live, context: Context, admitted: Pass) -> None:
     """Read and answer until the client closes its half, or something ends the stream."""
     with live.life:
-        live.host.gate.follow(admitted, live.life.leave)
+        live.host.gate.follow(admitted, partial(_leave, live))
         reading = asyncio.create_task(Reader(live).run(context))
         try:
             await Answerer(live).run(context)
         finally:
             reading.cancel()
+
+
+def _leave(live: Live, left_s: float) -> None:
+    """Tell a stream in how many seconds it is to be gone, and let it take its state along."""
+    live.checkpoints.ask()
+    live.life.leave(left_s)
 
 
 async def _config(context: Context, host: Host) -> pb.StreamingConfig:
