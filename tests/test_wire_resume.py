@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.guests import Guests
 from tests.models import tiny_model
 from tests.serving import (
     END_UTTERANCE,
@@ -33,7 +34,6 @@ from tests.serving import (
 )
 from tests.streams import opened, streamed
 from tests.streams import served as stilled
-from tests.test_door_calls import Guests
 from tests.test_wire_life import process
 from vau.backend import Backend
 from vau.checkpoint.seal import Sealer, Terms, read_key

@@ -37,9 +37,7 @@ async def push(
         is_last = first + size >= len(audio)
         piece = audio[first : first + size]
         now_ends = ends if is_last else None
-        done.append(
-            await lane.push(session, piece, now_ends, due_s, saves=saves and is_last)
-        )
+        done.append(await lane.push(session, piece, now_ends, due_s, saves=saves and is_last))
     return done[0] if len(done) == 1 else _joined(done)
 
 
