@@ -10,17 +10,12 @@ from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Cost, Energy, Origin
 from vau.lane import StageTimes
 from vau.model import Model
-from vau.session import Answer, EndReason, Segment, Summary
+from vau.session import Answer, Summary
 from vau.v1 import speech_pb2 as pb
 from vau.wire.request import CHANNELS, FILES, RAW, Output
 
 S_TO_NS: Final = 1_000_000_000
 NO_BLANK: Final = -1
-END_REASONS: Final = {
-    None: pb.END_REASON_UNSPECIFIED,
-    EndReason.HALF_CLOSE: pb.END_REASON_HALF_CLOSE,
-    EndReason.END_UTTERANCE: pb.END_REASON_END_UTTERANCE,
-}
 ORIGINS: Final[dict[Origin, pb.Origin]] = {
     "estimated": pb.ORIGIN_ESTIMATED,
     "measured": pb.ORIGIN_MEASURED,
@@ -64,29 +59,6 @@ def posteriors_of(
         fraction_bits=(fraction_bits or 0) if is_raw else 0,
         values=values.tobytes(),
         class_ids=class_ids,
-    )
-
-
-def result_of(segment: Segment, output: Output) -> pb.Result:
-    """Return a final or an interim; without ``phonemes`` it only marks the segment."""
-    return pb.Result(
-        utterance_index=segment.utterance_index,
-        segment_index=segment.segment_index,
-        is_final=segment.end_reason is not None,
-        stable_count=segment.stable_count if output.phonemes else 0,
-        phones=[
-            pb.Phone(
-                symbol=phone.symbol,
-                class_id=phone.class_id,
-                start_sample=phone.start_sample,
-                end_sample=phone.end_sample,
-                confidence=phone.confidence,
-            )
-            for phone in (segment.phones if output.phonemes else ())
-        ],
-        start_sample=segment.start_sample,
-        end_sample=segment.end_sample,
-        end_reason=END_REASONS[segment.end_reason],
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from vau.audiofile import format_of, header, read_pcm
 from vau.errors import AudioMismatch, AudioTooLong
 from vau.session import EndReason, Session
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import finished_of, posteriors_of, result_of, timing_of
+from vau.wire.answer import finished_of, posteriors_of, timing_of
 from vau.wire.call import Call
 from vau.wire.host import Host
 from vau.wire.pieces import push
@@ -22,8 +23,10 @@ from vau.wire.request import (
     check_rate_and_channels,
     recognition_of,
 )
+from vau.wire.results import Results
 
 FORMAT: Final = "config.audio_format"
+PATIENCE_S: Final = 1.0  # who sends a whole recording lets those go first who speak
 
 
 async def recognize(
@@ -58,14 +61,18 @@ async def _answer(
     """Push the samples through the lane."""
     lane, output = wanted.lane, wanted.output
     pcm = samples.tobytes()
-    timed = await push(lane, session, pcm, samples.itemsize, EndReason.HALF_CLOSE)
+    due_s = perf_counter() + PATIENCE_S
+    timed = await push(lane, session, pcm, samples.itemsize, EndReason.HALF_CLOSE, due_s=due_s)
     host.metrics.of(call.backend_id).heard(len(samples))
     timing = timing_of(timed.times, timed.answer.cost)
-    return pb.RecognizeResponse(
+    response = pb.RecognizeResponse(
         posteriors=posteriors_of(timed.answer, output, lane.backend.info.logit_fraction_bits),
-        results=[result_of(segment, output) for segment in timed.answer.segments],
         finished=finished_of(session.summary(), timing),
     )
+    results = Results(phonemes=output.phonemes)
+    for segment in timed.answer.segments:
+        results.write(segment, response.results.add())
+    return response
 
 
 def _samples(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.int16]:

@@ -8,9 +8,10 @@ from vau.errors import Draining, IdleTimeout, StreamLagging, StreamTooLong
 from vau.lane import Timed
 from vau.session import EndReason
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import energy_of, finished_of, posteriors_of, result_of
+from vau.wire.answer import energy_of, finished_of, posteriors_of
 from vau.wire.call import Context
 from vau.wire.pieces import push
+from vau.wire.results import Results
 from vau.wire.stream import notices
 from vau.wire.stream.inbox import Audio, End, Order
 from vau.wire.stream.latency import Latency
@@ -32,6 +33,7 @@ class Answerer:
         self._meters = live.host.metrics.of(live.call.backend_id)
         self._latency = Latency(self._meters, self._lane.model.look_ahead_frames, live.totals)
         self._checkpoints = live.checkpoints
+        self._results = Results(phonemes=self._wanted.output.phonemes)
         self._is_lagging = False
 
     async def run(self, context: Context) -> None:
@@ -122,7 +124,8 @@ class Answerer:
         posteriors = posteriors_of(answer, output, fraction_bits)
         if posteriors is not None:
             response.posteriors.CopyFrom(posteriors)
-        response.results.extend(result_of(segment, output) for segment in answer.segments)
+        for segment in answer.segments:
+            self._results.write(segment, response.results.add())
         if output.energy and answer.steps:
             response.energy.extend(
                 energy_of(energy, answer.first_frame, len(answer.log_prob))
