@@ -113,7 +113,7 @@ def test_the_first_waits_for_company_until_all_that_are_open_are_there() -> None
     assert gated.batches == [1, 3, 2]
 
 
-def test_nobody_waits_for_company_longer_than_is_allowed() -> None:
+def test_who_has_company_to_come_waits_for_it_and_goes_alone_at_last() -> None:
     async def scenario() -> Timed:
         backend = FACTORY.open(MODEL, BackendOptions(slot_count=2))
         lane = Lane(MODEL, backend, batching=Batching(max_wait_s=0.02))
@@ -124,7 +124,88 @@ def test_nobody_waits_for_company_longer_than_is_allowed() -> None:
 
     timed = asyncio.run(scenario())
     assert timed.times.batch_size == 1
-    assert timed.times.queue_s >= 0.02
+    assert timed.times.queue_s >= 0.02  # it did wait: a bound from below needs no fast machine
+
+
+def test_whoever_comes_after_the_end_is_refused_and_does_not_wait_for_ever() -> None:
+    async def scenario() -> None:
+        lane = Lane(MODEL, FACTORY.open(MODEL, BackendOptions(slot_count=1)))
+        session = await opened(lane)
+        await lane.shutdown()
+        for late in (lane.push(session, audio(2000)), lane.open(session)):
+            with pytest.raises(RuntimeError, match="has been shut down"):
+                await late
+        lane.close(session)  # asks for no answer
+
+    asyncio.run(scenario())
+
+
+def test_a_defect_that_no_future_takes_reaches_its_callers_all_the_same() -> None:
+    def broken(_done: Round) -> None:
+        next(iter(()))
+
+    async def scenario() -> None:
+        backend = FACTORY.open(MODEL, BackendOptions(slot_count=2))
+        lane = Lane(MODEL, backend, broken)
+        sessions = [await opened(lane), await opened(lane)]
+        pushes = [lane.push(session, audio(2000)) for session in sessions]
+        for failed in await asyncio.gather(*pushes, return_exceptions=True):
+            assert isinstance(failed, RuntimeError)
+            assert "StopIteration" in str(failed)
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_backend_that_answers_too_little_is_a_defect_and_leaves_nobody_waiting() -> None:
+    gated = Gated()
+    gated.gate.set()
+    gated.run = lambda work: []  # type: ignore[method-assign]  # noqa: ARG005
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="zip"):
+            await lane.push(await opened(lane), audio(2000))
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_that_lost_its_slot_is_waited_for_no_longer_once_it_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.lane.MOST_WAIT_S", 3600.0)
+    gated = Gated()
+    gated.gate.set()
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, gated, batching=Batching(max_wait_s=3600.0))  # type: ignore[arg-type]
+        lost, staying = await opened(lane), await opened(lane)
+        lost.slot = None  # as after an utterance whose successor got none
+        lane.close(lost)
+        await asyncio.wait_for(lane.push(staying, audio(2000)), 60.0)  # for nobody else
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_nobody_is_left_to_be_answered_when_the_loop_has_ended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gated = Gated()
+
+    async def leave() -> Lane:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        session = await opened(lane)
+        hanging = asyncio.ensure_future(lane.push(session, audio(2000)))
+        await asyncio.to_thread(gated.entered.wait)
+        hanging.cancel()
+        return lane
+
+    lane = asyncio.run(leave())
+    gated.gate.set()
+    asyncio.run(lane.shutdown())
+    assert [record.message for record in caplog.records] == ["nobody is left to be answered"]
 
 
 @pytest.mark.parametrize(

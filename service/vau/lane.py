@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from itertools import groupby
 from queue import Empty, SimpleQueue
@@ -119,7 +120,11 @@ class _Outcome(NamedTuple):
     error: BaseException | None = None
 
 
-_END: Final = None
+class _Sign(Enum):
+    """What is no job."""
+
+    END = "the thread is to end"
+    NOBODY = "nobody is waited for any longer"
 
 
 class Lane:
@@ -139,8 +144,9 @@ class Lane:
         self._on_round = on_round
         self._max_wait_s = batching.max_wait_s
         self._size = batching.max_size or backend.info.max_batch
-        self._open_sessions = 0
-        self._jobs: SimpleQueue[_PushJob | _CallJob | None] = SimpleQueue()
+        self._sessions: set[Session] = set()
+        self._jobs: SimpleQueue[_PushJob | _CallJob | _Sign] = SimpleQueue()
+        self._has_ended = False
         self._thread = threading.Thread(target=self._work, name=backend.info.id, daemon=True)
         self._thread.start()
 
@@ -166,7 +172,7 @@ class Lane:
         if due_s is None:
             due_s = perf_counter() + FRAME_BUDGET_S
         future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_PushJob(Push(session, audio, ends), due_s, future, saves))
+        self._put(_PushJob(Push(session, audio, ends), due_s, future, saves))
         return await future
 
     async def save(self, session: Session) -> bytes:
@@ -183,7 +189,7 @@ class Lane:
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        self._jobs.put(_CallJob(lambda: self._leave(session)))
+        self._put(_CallJob(lambda: self._leave(session)))
 
     async def ask(self, question: Callable[[Backend], T]) -> T:
         """Put ``question`` to the backend, on its own thread, between two batches."""
@@ -196,7 +202,7 @@ class Lane:
         try:
             await self._call(self.backend.close)
         except asyncio.CancelledError:  # of a backend that is stuck, the thread is too
-            self._jobs.put(_END)
+            self._jobs.put(_Sign.END)
             raise
         except BaseException:
             await self._end_thread()
@@ -204,7 +210,7 @@ class Lane:
         await self._end_thread()
 
     async def _end_thread(self) -> None:
-        self._jobs.put(_END)
+        self._jobs.put(_Sign.END)
         await asyncio.to_thread(self._thread.join)
 
     def _enter(self, session: Session, state: bytes | None = None) -> None:
@@ -214,11 +220,12 @@ class Lane:
             else:
                 resume_session(session, self.backend, state)
         finally:
-            self._open_sessions += session.slot is not None
+            if session.slot is not None:
+                self._sessions.add(session)
 
     def _leave(self, session: Session) -> None:
         """Take the slot back for good, and let the observer go."""
-        self._open_sessions -= session.slot is not None
+        self._sessions.discard(session)
         try:
             close_session(session, self.backend)
         finally:
@@ -228,8 +235,25 @@ class Lane:
 
     async def _call(self, call: Callable[[], None]) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_CallJob(call, future))
+        self._put(_CallJob(call, future))
         await future
+
+    def _put(self, job: _PushJob | _CallJob) -> None:
+        """Put a job into the line; behind the end it is refused."""
+        self._jobs.put(job)
+        if self._has_ended:
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Tell those who came too late, or they would wait for ever."""
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return
+            if not isinstance(job, _Sign) and job.future is not None:
+                late = RuntimeError(f"the lane of {self.backend.info.id} has been shut down")
+                _hand_over([_Outcome(job.future, None, late)])
 
     def _work(self) -> None:
         """Take jobs as they come: a call is a wall between the rounds before and behind it."""
@@ -238,29 +262,32 @@ class Lane:
             job = self._next(line)
             if isinstance(job, _PushJob):
                 line.append(job)
-            elif isinstance(job, _Nobody):
+            elif job is _Sign.NOBODY:
                 line = self._run_round(line)
             else:
                 while line:
                     line = self._run_round(line)
-                if job is _END:
+                if isinstance(job, _Sign):
+                    self._has_ended = True
+                    self._refuse_the_rest()
                     return
                 _run(job)
 
-    def _next(self, line: list[_PushJob]) -> "_PushJob | _CallJob | _Nobody | None":
-        """Return the next job, or _NOBODY if those in line should not wait for more."""
+    def _next(self, line: list[_PushJob]) -> _PushJob | _CallJob | _Sign:
+        """Return the next job, or NOBODY if those in line should not wait for more."""
         if not line:
             return self._jobs.get()
         try:
             return self._jobs.get_nowait()
         except Empty:
-            left_s = line[0].queued_s + self._max_wait_s - perf_counter()
-            if left_s <= 0.0 or len(line) >= min(self._size, self._open_sessions):
-                return _NOBODY
+            first_s = min(job.queued_s for job in line)
+            left_s = first_s + self._max_wait_s - perf_counter()
+            if left_s <= 0.0 or len(line) >= min(self._size, len(self._sessions)):
+                return _Sign.NOBODY
         try:
             return self._jobs.get(timeout=left_s)
         except Empty:
-            return _NOBODY
+            return _Sign.NOBODY
 
     def _run_round(self, line: list[_PushJob]) -> list[_PushJob]:
         """Advance the sessions that are due first; return those that have to wait longer.
@@ -277,13 +304,13 @@ class Lane:
             done = advance(self._frontend, self.backend, [job.push for job in jobs])
             if self._on_round is not None:
                 self._on_round(done)
+            outcomes = [
+                _outcome(job, answer, done, started_s, len(jobs))
+                for job, answer in zip(jobs, done.answers, strict=True)
+            ]
         except Exception as defect:  # noqa: BLE001 - a caller who does not hear of it hangs
             _hand_over([_Outcome(job.future, None, defect) for job in jobs])
             return rest
-        outcomes = [
-            _outcome(job, answer, done, started_s, len(jobs))
-            for job, answer in zip(jobs, done.answers, strict=True)
-        ]
         _hand_over([each for job, each in zip(jobs, outcomes, strict=True) if not job.saves])
         _hand_over(
             [
@@ -304,13 +331,6 @@ class Lane:
         except Exception as failure:  # noqa: BLE001 - as above
             return outcome._replace(error=failure)
         return outcome._replace(answer=replace(outcome.answer, state=state))
-
-
-class _Nobody:
-    """Nobody is waited for any longer."""
-
-
-_NOBODY: Final = _Nobody()
 
 
 def _outcome(
@@ -340,9 +360,11 @@ def _hand_over(outcomes: list[_Outcome]) -> None:
 def _settle(outcomes: list[_Outcome]) -> None:
     """Wake those who wait; on their own loop."""
     for future, answer, error in outcomes:
-        if future.cancelled():
+        if future.done():  # its caller has hung up
             continue
-        if error is not None:
+        if isinstance(error, StopIteration):  # which no future takes: await would end by it
+            future.set_exception(RuntimeError(f"a defect raised {error!r}"))
+        elif error is not None:
             future.set_exception(error)
         else:
             future.set_result(answer)
