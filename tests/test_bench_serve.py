@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,14 +12,14 @@ from typing import Any, Final
 import pytest
 
 from tests.audio import recording
-from tests.commands import PATIENCE_S, children, is_running, started, vau
+from tests.commands import PATIENCE_S, VAU, children, environment, is_running, started, vau
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import Served, Talk, eventually, muntaniala, serving
 from vau.commands.bench.plan import BenchPlan
 from vau.errors import ConfigInvalid
 
 SHORT: Final = ("--duration", 1, "--chunk-ms", 20)
-"""Two runs of half a second, with as many chunks as there have to be."""
+"""One run, or two of half a second with shadows; more chunks than there have to be."""
 
 
 @pytest.fixture(scope="module")
@@ -55,32 +57,74 @@ def assert_rising(percentiles: dict[str, float]) -> None:
 def test_a_server_that_runs_is_measured(served: Served, clip: Path) -> None:
     figures = bench("--server", served.address, "--file", clip, "--streams", 2)
     latency = figures["latency"]
-    assert (figures["streams"], figures["half_of"], figures["chunk_ms"]) == (2, None, 20)
+    assert (figures["streams"], figures["chunk_ms"], figures["capacity"]) == (2, 20, None)
     assert (figures["backend"], figures["model"]) == ("muntaniala:1x1", "tiny")
     assert_rising(latency)
-    assert_rising(latency["final"])
-    assert latency["frames"] == 2 * 2 * 49  # runs, streams, and frames of 0.5 s
+    assert figures["p50_ms"] <= figures["p99_ms"] <= figures["p999_ms"]
+    assert (figures["p50_ms"], figures["p99_ms"]) == (latency["p50_ms"], latency["p99_ms"])
+    assert latency["frames"] == 2 * 99  # streams, and frames of 1 s
     assert latency["is_carried"]
     assert latency["client_cpu_s"] > 0.0
     assert latency["server_cpu_s"] is None
+    assert (figures["frames_lost"], figures["frames_repeated"]) == (0, 0)
+    assert figures["turnover"]["streams"] > 2  # some followed others
+    assert figures["turnover"]["refused_streams"] == 0
+    assert figures["final_after_end_p99_ms"] > 0.0
+    assert figures["first_result_p50_ms"] > 0.0
     boundaries = {each["boundary"]: each for each in latency["energy_per_frame"]}
     assert boundaries["accelerator"]["origin"] == "estimated"
     assert 0.0 < boundaries["accelerator"]["uj"] < boundaries["system"]["uj"]
-    assert [run["streams"] for run in figures["runs"]] == [2, 2]
+    assert [run["streams"] for run in figures["runs"]] == [2]
     assert figures["origin"] == "measured"
     assert {"vau", "python", "grpcio", "numpy"} <= figures["versions"].keys()
+    not_ours = ("at_16_streams", "refusal_p99_ms", "rss_mb", "rss_kb_per_stream", "pinned")
+    assert [figures[name] for name in not_ours] == [None] * len(not_ours)
 
 
-def test_unless_it_is_told_it_takes_half_of_what_is_sustained(
+def test_a_server_of_its_own_is_measured_whole(model: Path, clip: Path) -> None:
+    figures = bench("--model", model, "--file", clip, "--streams", 16)
+    few = figures["at_16_streams"]
+    assert 0.0 < few["p50_ms"] <= few["p99_ms"]
+    assert figures["latency"]["server_cpu_s"] > 0.0
+    assert figures["rss_mb"] > 10.0
+    assert figures["memory"]["streams"] == 16
+    assert figures["memory"]["rss_mb_at_streams"] >= figures["rss_mb"]
+    refusals = figures["refusals"]
+    assert refusals["tried"] == refusals["refused"] > 0
+    assert figures["refusal_p99_ms"] == refusals["p99_ms"] > 0.0
+    assert figures["pinned"].keys() >= {"server", "generator"}
+    assert {goal["figure"] for goal in figures["goals"]} >= {"streams", "refusal_p99_ms"}
+
+
+def test_unless_it_is_told_it_takes_the_most_that_are_sustained(
     served: Served, clip: Path
 ) -> None:
     longer = ("--chunk-ms", 100, "--duration", 2)
     figures = bench("--server", served.address, "--file", clip, *longer)
     capacity = figures["capacity"]
-    assert figures["half_of"] == capacity["streams"]
-    assert figures["streams"] == max(1, capacity["streams"] // 2)
+    assert figures["streams"] <= capacity["streams"] <= 2
+    assert figures["runs"][0]["streams"] == capacity["streams"]
     assert capacity["trials"][0]["streams"] == 2  # more than 2 the server does not take
     assert capacity["is_a_bound"] is (capacity["streams"] == 2)
+
+
+@pytest.mark.slow  # two searches
+def test_a_peer_is_measured_in_the_same_way(model: Path, clip: Path) -> None:
+    free = "--listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0"
+    peer = f"{sys.executable} -m vau.cli serve --model '{model}' --max-streams 1 {free}"
+    command = ("bench", "serve", "--model", model, "--file", clip, "--duration", 1, "--json")
+    done = subprocess.run(
+        (*VAU, *map(str, command), "--peer-command", peer),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    figures = json.loads(done.stdout)
+    assert figures["peer"]["streams"] == 1
+    assert figures["peer"]["capacity"]["streams"] == 1
+    assert figures["vs_peer"] == figures["streams"] > 1
 
 
 def test_streams_without_room_are_counted(served: Served, clip: Path) -> None:
@@ -120,9 +164,10 @@ def test_shadows_are_compared_with_a_server_that_has_none(model: Path, clip: Pat
         (["--file", "{clip}", "--shadow", "gpu"], 3, "no kind 'gpu' is installed"),
         (["--file", "{clip}", "float"], 2, "say --shadow before it"),
         (["--file", "{clip}", "--streams", "many"], 2, "'many' is neither"),
-        (["--file", "{clip}", "--chunk-ms", "2000"], 2, "fewer than 10 chunks of 2000 ms"),
+        (["--file", "{clip}", "--chunk-ms", "101"], 2, "fewer than 10 chunks of 101 ms"),
         (["--file", "{clip}", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1 does not answer"),
         (["--file", "{clip}", "--server", "a:1", "--shadow"], 2, "leave out one of the two"),
+        (["--file", "{clip}", "--peer-command", "x", "--streams", "2"], 2, "--streams cannot"),
     ],
     ids=lambda value: " ".join(value[2:]) if isinstance(value, list) else "",
 )
@@ -130,8 +175,7 @@ def test_what_goes_wrong_is_one_line(
     model: Path, clip: Path, arguments: list[str], status: int, part: str
 ) -> None:
     filled = [argument.format(clip=clip) for argument in arguments]
-    short = () if "--chunk-ms" in filled else SHORT
-    done = vau("bench", "serve", *short, *filled, VAU_MODEL=str(model))
+    done = vau("bench", "serve", *SHORT, *filled, VAU_MODEL=str(model))
     assert (done.returncode, done.stdout) == (status, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("vau: error: ")
@@ -172,5 +216,17 @@ def test_a_run_too_short_for_its_chunks_is_refused(clip: Path) -> None:
             streams=1,
             chunk_ms=101,
             duration_s=2.0,
+            seed=0,
+            shadows=("float",),
+        )
+    with pytest.raises(ConfigInvalid, match="duration: 1 s are 1 s, which hold fewer than 10"):
+        BenchPlan(
+            file=clip,
+            server="",
+            model="m",
+            backend="b",
+            streams=1,
+            chunk_ms=101,
+            duration_s=1.0,
             seed=0,
         )

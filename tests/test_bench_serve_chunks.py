@@ -22,7 +22,14 @@ from vau.load.chunks import (
     computable_sample,
     was_held_back,
 )
-from vau.load.figures import CpuSeconds, LoadRun, Percentiles, lag_growth_s, run_of
+from vau.load.figures import (
+    CpuSeconds,
+    LoadRun,
+    Percentiles,
+    check_answers,
+    lag_growth_s,
+    run_of,
+)
 from vau.load.page import Scrape
 from vau.load.shadows import ShadowEnergy, shadows_on
 
@@ -63,12 +70,20 @@ def played(chunks: tuple[Sent, ...], responses: list[Response]) -> Played:
 def prompt(chunks: int, latency_s: float = 0.01) -> Played:
     """Return a stream each of whose chunks was answered so soon."""
     found = sent(chunks)
+    answers = [heard(one.due_s + latency_s, at) for at, one in enumerate(found, start=1)]
+    edges = [0, *(each.answered_sample // HOP_SAMPLES for each in answers[:-1])]
+    ends = [*edges[1:], frame_count(chunks * CHUNK)]  # the last one holds the rest
     return played(
-        found, [heard(one.due_s + latency_s, at) for at, one in enumerate(found, start=1)]
+        found,
+        [
+            replace(each, first_frame=first, frames=end - first)
+            for each, first, end in zip(answers, edges, ends, strict=True)
+        ],
     )
 
 
 def run(*streams: Played, refused_streams: int = 0) -> LoadRun:
+    check_answers(streams)
     return run_of(
         streams, refused_streams=refused_streams, chunk_s=CHUNK_S, cpu=CpuSeconds(client=0.0)
     )

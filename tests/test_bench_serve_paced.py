@@ -1,18 +1,20 @@
 """Paced streams against real servers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import pytest
 
-from tests.serving import MODEL, Held, Served, Talk, muntaniala, serving
+from tests.serving import MODEL, Held, Served, Talk, eventually, muntaniala, serving
 from vau.audio import frame_count
 from vau.client.paced import Load, drive
 from vau.client.recognition import Request
 from vau.errors import SlotsExhausted, Unreachable
 from vau.load.chunks import chunk_latencies_s, computable_sample
 from vau.load.figures import CpuSeconds, run_of
+from vau.load.frames import FrameFaults
 
 SPEECH: Final = np.random.default_rng(0).normal(0.0, 3000.0, 5_000).astype(np.int16)
 CHUNK_S: Final = 0.02
@@ -101,6 +103,44 @@ def test_nobody_is_waited_for_who_does_not_answer() -> None:
     run = run_of(driven.streams, refused_streams=0, chunk_s=CHUNK_S, cpu=CpuSeconds(client=0.0))
     assert not run.is_carried
     assert np.isinf(run.latencies_s).all()
+
+
+def test_streams_follow_each_other_in_their_places_and_nothing_is_lost(served: Served) -> None:
+    driven = drive(served.address, replace(load(3), duration_s=1.0, stream_s=0.2), SPEECH)
+    assert driven.refused_streams == 0
+    assert len(driven.streams) > 2 * 3
+    assert all(played.ending for played in driven.streams)
+    assert FrameFaults.of(driven.streams) == FrameFaults(0, 0)
+    lengths = {len(played.sent) for played in driven.streams}
+    assert max(lengths) == 10  # chunks of 0.2 s
+    ends_s = sorted(played.sent[-1].due_s for played in driven.streams)
+    first_s = min(played.sent[0].due_s for played in driven.streams)
+    assert driven.full_until_s <= ends_s[-1] <= first_s + 1.0 + CHUNK_S
+
+
+def test_frames_that_a_server_answers_are_noted_with_their_numbers(served: Served) -> None:
+    (played,) = drive(served.address, load(1), SPEECH).streams
+    assert sum(each.frames for each in played.heard) == frame_count(6400)
+    some = next(each for each in played.heard if each.frames)
+    without = tuple(each for each in played.heard if each is not some)
+    assert FrameFaults.of([replace(played, heard=without)]) == FrameFaults(some.frames, 0)
+
+
+def test_who_knocks_at_a_full_server_is_told_when_to_come_again() -> None:
+    with serving((MODEL, muntaniala(slot_count=2))) as small:
+        driven = drive(small.address, replace(load(2), knocks=9), SPEECH)
+        eventually(lambda: small.slots_in_use() == 0)
+    assert len(driven.knocks) == 9
+    assert all(knock.is_proper_refusal for knock in driven.knocks)
+    assert all(knock.took_s > 0.0 for knock in driven.knocks)
+    assert all(played.ending for played in driven.streams)
+
+
+def test_who_knocks_where_there_is_room_is_let_in_and_leaves_at_once(served: Served) -> None:
+    driven = drive(served.address, replace(load(1), knocks=3), SPEECH)
+    assert [knock.code for knock in driven.knocks] == ["OK"] * 3
+    assert not any(knock.is_proper_refusal for knock in driven.knocks)
+    eventually(lambda: served.slots_in_use() == 0)
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vau.commands.bench.compared_report import report
+from vau.commands.bench.compared_text import text
 from vau.commands.bench.plan import Bench, BenchPlan, MeasuredEngine, SideRun
-from vau.commands.bench.report import report
-from vau.commands.bench.text import text
 from vau.commands.bench.verdict import is_enough
 from vau.load.figures import CpuSeconds, LoadRun
 from vau.load.page import Scrape
@@ -215,11 +215,6 @@ def test_pairs_that_decide_nothing_are_not_enough() -> None:
 @pytest.mark.parametrize("count", [9, 11, 19])
 def test_a_bench_looks_at_its_ratios_once_before_the_end(count: int) -> None:
     assert not is_enough(PLAN, side_runs(pairs(*[1.0] * count)))
-
-
-def test_without_shadows_no_run_is_spared() -> None:
-    alone = replace(PLAN, shadows=())
-    assert not is_enough(alone, tuple(SideRun("off", run()) for _ in range(20)))
 
 
 # --- in words ----------------------------------------------------------------------------

@@ -711,18 +711,18 @@ def bench_serve(
     chunk_ms: asking.ChunkMs = 100,
     duration: measuring.Duration = None,
     seed: measuring.Seed = 0,
+    peer_command: measuring.PeerCommand = "",
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
-    """Measure how late a server answers many live streams.
+    """Measure how many live streams a server carries, and how late it answers them.
 
     Latency counts from when a chunk was due to when all of it was answered. With --shadow it
     measures two servers in turns, of which one has shadows. Without a FILE as vau demo.
     """
+    from vau.commands.bench import compared, compared_report, compared_text, report, text
     from vau.commands.bench import serve as verb
     from vau.commands.bench.plan import BenchPlan, default_duration_s
-    from vau.commands.bench.report import report
-    from vau.commands.bench.text import text
     from vau.commands.clip import default_clip
 
     if ids and not shadow:
@@ -737,9 +737,16 @@ def bench_serve(
         duration_s=duration or default_duration_s(shadow),
         seed=seed,
         shadows=tuple(ids or flags.DEFAULT_SHADOWS) if shadow else (),
+        peer_command=peer_command,
     )
-    figures = report(verb.bench(plan, partial(print, file=sys.stderr, flush=True)))
-    print(json.dumps(figures) if as_json else text(figures), flush=True)
+    tell = partial(print, file=sys.stderr, flush=True)
+    if shadow:
+        figures = compared_report.report(compared.bench(plan, tell))
+        words = compared_text.text(figures)
+    else:
+        figures = report.report(verb.bench(plan, tell))
+        words = text.text(figures)
+    print(json.dumps(figures) if as_json else words, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Percentiles that are values which occurred: nothing is interpolated between two of them."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def nearest_ranks(values: NDArray[np.float64], percents: Sequence[int]) -> list[float]:
+def nearest_ranks(
+    values: NDArray[np.float64], percents: Sequence[int | Fraction]
+) -> list[float]:
     """Return for each percent the least value that so many percent of ``values`` do not pass.
 
     values:   shape (values,), in any order; infinite ones are the largest.
-    percents: 1 to 100.
+    percents: more than 0, at most 100; Fraction(999, 10) for what one in a thousand pass.
     Raises    ValueError if there are no values.
     """
     if not values.size:

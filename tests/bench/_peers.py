@@ -25,6 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
 from tests.bench._engines import Advance, Engine, Floats, frames_first
+from tests.bench._torch_network import TorchNetwork
 from vau.model import Model
 
 OPSET: Final = 17  # LSTM is that of 14; the newest that onnxruntime's quantiser rewrites
@@ -43,31 +44,9 @@ def _by_stream(logits: NDArray[Any]) -> NDArray[Any]:
 # --- torch ------------------------------------------------------------------------------
 
 
-class _TorchNetwork(torch.nn.Module):  # type: ignore[misc]
-    """The LSTM and its output layer."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        shape, master = model.network, model.master
-        self.lstm = torch.nn.LSTM(shape.inputs, shape.hidden, shape.layers)
-        self.output = torch.nn.Linear(shape.hidden, shape.classes)
-        weights = {"output.weight": master["w_out"], "output.bias": master["b_out"]}
-        for n in range(shape.layers):
-            weights[f"lstm.weight_ih_l{n}"] = master[f"w_x_{n}"]
-            weights[f"lstm.weight_hh_l{n}"] = master[f"w_h_{n}"]
-            weights[f"lstm.bias_ih_l{n}"] = master[f"b_{n}"]
-            weights[f"lstm.bias_hh_l{n}"] = np.zeros_like(master[f"b_{n}"])  # ours has one bias
-        self.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
-        self.eval()
-
-    def forward(self, x: Any, state: Any) -> Any:  # noqa: ANN401  torch is not typed here
-        y, state = self.lstm(x, state)
-        return self.output(y), state
-
-
 def _torch(model: Model) -> dict[str, Engine]:
     torch.set_num_threads(1)
-    network = _TorchNetwork(model)
+    network = TorchNetwork(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is deprecated, and has no successor within torch
         eight_bit = torch.ao.quantization.quantize_dynamic(

@@ -42,14 +42,19 @@ def _is_for_want_of_room(refusal: VauError) -> bool:
 def retry_delay_s(refusal: VauError) -> float:
     """Return after how long a server wants to be asked again."""
     call = refusal.__cause__
-    if isinstance(call, grpc.RpcError):
-        try:
-            # What gRPC raises is always the call, too; its types do not say so.
-            status = rpc_status.from_call(cast("grpc.Call", call))
-        except ValueError:  # something between us and the server rewrote the status
-            status = None
-        for detail in status.details if status else ():
-            info = error_details_pb2.RetryInfo()
-            if detail.Unpack(info):
-                return float(info.retry_delay.ToTimedelta().total_seconds())
-    return DELAY_S
+    stated_s = stated_delay_s(call) if isinstance(call, grpc.RpcError) else None
+    return DELAY_S if stated_s is None else stated_s
+
+
+def stated_delay_s(call: grpc.RpcError) -> float | None:
+    """Return the delay of the RetryInfo in a status; None if there is none."""
+    try:
+        # What gRPC raises is always the call, too; its types do not say so.
+        status = rpc_status.from_call(cast("grpc.Call", call))
+    except ValueError:  # something between us and the server rewrote the status
+        return None
+    for detail in status.details if status else ():
+        info = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            return float(info.retry_delay.ToTimedelta().total_seconds())
+    return None

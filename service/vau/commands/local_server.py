@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from vau.commands.flags import variable
 from vau.errors import Unreachable
@@ -80,26 +80,46 @@ def local_server(*arguments: str) -> Iterator[LocalServer]:
     Raises Unreachable, with what the server said last, if it does not come up.
     """
     command = [sys.executable, "-m", "vau.cli", "serve", *arguments]
-    command += ["--listen", FREE, "--metrics-listen", FREE]
+    with served_by([*command, "--listen", FREE, "--metrics-listen", FREE]) as (server, _said):
+        yield server
+
+
+@contextmanager
+def served_by(command: Sequence[str]) -> Iterator[tuple[LocalServer, dict[str, Any]]]:
+    """Run a server of this machine until the block ends.
+
+    command: it writes a JSON object in a line of its own when it listens, with its addresses as
+             ``grpc`` and ``metrics``, to stdout or stderr, and ends at SIGTERM.
+    Yields   the server, and that object.
+    Raises   Unreachable, with what it said last, if it does not come up.
+    """
     process = None
     try:
         with signals_held_back():  # within Popen they would lose what it has started
-            process = subprocess.Popen(
-                command,
-                env={name: value for name, value in os.environ.items() if name not in OURS},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
-            )
-        if process.stderr is None:
+            process = _start(command)
+        if process.stdout is None:
             raise ValueError("the server was started without a pipe for its log")
-        grpc, metrics = _Log(process.stderr).addresses()
-        yield LocalServer(grpc, metrics, process.pid)
+        said = _Log(process.stdout).hello()
+        yield LocalServer(said["grpc"], said["metrics"], process.pid), said
     finally:
         if process is not None:
             _stop(process)
+
+
+def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
+    """Start a server. Raises Unreachable if there is no such program."""
+    try:
+        return subprocess.Popen(
+            command,
+            env={name: value for name, value in os.environ.items() if name not in OURS},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
+        )
+    except OSError as cause:
+        raise Unreachable(f"a server on this machine did not start: {cause}") from cause
 
 
 class _Log:
@@ -108,15 +128,15 @@ class _Log:
     def __init__(self, lines: IO[str]) -> None:
         self._lines = lines
         self._kept: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        self._found: tuple[str, str] | None = None
+        self._hello: dict[str, Any] | None = None
         self._news = threading.Event()
         threading.Thread(target=self._read, daemon=True, name="server-log").start()
 
-    def addresses(self) -> tuple[str, str]:
-        """Wait until the server says where it listens: gRPC, and metrics."""
+    def hello(self) -> dict[str, Any]:
+        """Wait until the server says where it listens; return all that it says with it."""
         in_time = self._news.wait(START_TIMEOUT_S)
-        if self._found is not None:
-            return self._found
+        if self._hello is not None:
+            return self._hello
         said = self._kept[-1].removeprefix("vau: error: ") if self._kept else "nothing"
         reason = f"it ended, saying: {said}" if in_time else f"silent for {START_TIMEOUT_S:g} s"
         raise Unreachable(f"a server on this machine did not start: {reason}")
@@ -125,19 +145,21 @@ class _Log:
         for line in self._lines:
             if line.strip():
                 self._kept.append(line.strip())
-            if self._found is None:
-                self._found = _addresses_in(line)
-                if self._found is not None:
+            if self._hello is None:
+                self._hello = _hello_in(line)
+                if self._hello is not None:
                     self._news.set()
         self._news.set()
 
 
-def _addresses_in(line: str) -> tuple[str, str] | None:
+def _hello_in(line: str) -> dict[str, Any] | None:
+    """Return what a line says if it says where the server listens."""
     try:
         entry = json.loads(line)
-        return entry["grpc"], entry["metrics"]
-    except (ValueError, KeyError, TypeError):  # another line of the log
+    except ValueError:  # another line of the log
         return None
+    is_hello = isinstance(entry, dict) and {"grpc", "metrics"} <= entry.keys()
+    return entry if is_hello else None
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

@@ -42,6 +42,13 @@ class Response:
     answered_sample: int
     """The first frame that is still to be answered begins here."""
 
+    first_frame: int = 0
+    frames: int = 0
+    """The frames whose posteriors it holds: so many, from this one on."""
+
+    phones: int = 0
+    """In its results."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:

@@ -13,6 +13,8 @@ from vau.audio import frame_count
 from vau.backend import Cost, Energy
 from vau.errors import VauError
 from vau.load.chunks import Played, chunk_latencies_s
+from vau.load.frames import NO_FAULTS, FrameFaults
+from vau.load.limits import Limits
 from vau.percentiles import nearest_ranks
 
 Seconds = NDArray[np.float64]
@@ -85,6 +87,14 @@ class LoadRun:
     deadline_misses: int
     energies: tuple[Energy, ...]
     cpu: CpuSeconds
+    faults: FrameFaults = NO_FAULTS
+    lasted_s: float = 0.0
+    """From the first chunk to the last."""
+
+    @property
+    def disturbed_share(self) -> float:
+        """How much of a core everything else took while it ran; 0 if that is not known."""
+        return (self.cpu.others or 0.0) / self.lasted_s if self.lasted_s else 0.0
 
     @property
     def is_carried(self) -> bool:
@@ -97,11 +107,15 @@ class LoadRun:
     @property
     def is_sustained(self) -> bool:
         """It could go on like this: p99 within a chunk, no lag that grows, nobody refused."""
-        p99_s = Percentiles.of(self.latencies_s).p99_ms / 1e3
+        return self.keeps_to(Limits(p99_ms=self.chunk_s * 1e3))
+
+    def keeps_to(self, limits: Limits) -> bool:
+        """Tell whether it could go on like this, within these limits and without a fault."""
+        found = Percentiles.of(self.latencies_s)
+        is_soon = found.p50_ms < limits.p50_ms and found.p99_ms < limits.p99_ms
         does_grow = self.lag_growth_s > GROWTH_SHARE * self.chunk_s
-        return (
-            self.is_carried and p99_s < self.chunk_s and not (does_grow or self.refused_streams)
-        )
+        is_whole = self.faults == NO_FAULTS and not self.refused_streams
+        return self.is_carried and is_soon and is_whole and not does_grow
 
 
 def run_of(
@@ -111,13 +125,8 @@ def run_of(
     chunk_s: float,
     cpu: CpuSeconds,
 ) -> LoadRun:
-    """Sum up the streams of one load.
-
-    Raises VauError if one that ended well lacks an answer: then the figures mean nothing.
-    """
+    """Sum up the streams of one load, which all last as long as it."""
     latencies_s = [chunk_latencies_s(each) for each in streams]
-    for played, took_s in zip(streams, latencies_s, strict=True):
-        _check_answers(played, took_s)
     sent = [chunk for each in streams for chunk in each.sent]
     due_s = np.array([chunk.due_s for chunk in sent])
     is_steady = _is_steady(due_s, min(each.sent[-1].due_s for each in streams))
@@ -138,6 +147,8 @@ def run_of(
         deadline_misses=sum(end.deadline_misses for _, end in ended),
         energies=total_energies(end.energies for _, end in ended),
         cpu=cpu,
+        faults=FrameFaults.of(streams),
+        lasted_s=float(due_s.max() - due_s.min()),
     )
 
 
@@ -173,17 +184,19 @@ def _is_steady(due_s: Seconds, ends_s: float) -> NDArray[np.bool_]:
     return is_steady
 
 
-def _check_answers(played: Played, latencies_s: Seconds) -> None:
-    if played.ending is None:
-        return
-    expected = frame_count(played.sent[-1].end_sample)
-    if played.ending.frames != expected:
-        raise VauError(
-            f"the server answered {played.ending.frames} frames of a stream that has "
-            f"{expected}; it loses or invents some, so its latencies mean nothing"
-        )
-    if not np.isfinite(latencies_s).all():
-        raise VauError(
-            "the server ended a stream well and never answered a chunk of it in full; its "
-            "latencies mean nothing"
-        )
+def check_answers(streams: Iterable[Played]) -> None:
+    """Raise VauError if a stream that ended well lacks an answer: its times mean nothing."""
+    for played in streams:
+        if played.ending is None:
+            continue
+        expected = frame_count(played.sent[-1].end_sample)
+        if played.ending.frames != expected:
+            raise VauError(
+                f"the server answered {played.ending.frames} frames of a stream that has "
+                f"{expected}; it loses or invents some, so its latencies mean nothing"
+            )
+        if not np.isfinite(chunk_latencies_s(played)).all():
+            raise VauError(
+                "the server ended a stream well and never answered a chunk of it in full; its "
+                "latencies mean nothing"
+            )

@@ -19,12 +19,12 @@ HALF: Final = 2  # what is sustained is divided by it
 
 
 def default_duration_s(with_shadows: bool) -> float:
-    """Return how long the load is by default, on each side.
+    """Return how long the load is by default, with shadows on each side.
 
     A ratio of two p99 scatters by a seventh or so from pair to pair: what 80 s leave undecided,
-    half of 240 s most often decide.
+    half of 240 s most often decide. Without shadows it is one run.
     """
-    return 240.0 if with_shadows else 80.0
+    return 240.0 if with_shadows else 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,16 @@ class BenchPlan:
     model: str
     backend: str
     streams: int | None
-    """None to find out how many are sustained, and take half."""
+    """None to find out how many are sustained, and take them; with shadows half of them."""
 
     chunk_ms: int
     duration_s: float
-    """Of load on each side, all runs together; with shadows at most so long."""
+    """Of the load that is measured; with shadows of all runs of a side, at most."""
 
     seed: int
     shadows: tuple[str, ...] = ()
+    peer_command: str = ""
+    """Starts another server, which is measured in the same way; empty for none."""
 
     def __post_init__(self) -> None:
         if self.shadows and self.server:
@@ -57,11 +59,20 @@ class BenchPlan:
                 f"--server names {self.server}; leave out one of the two",
                 field="shadow",
             )
+        for name in ("server", "streams", "shadows"):
+            if self.peer_command and getattr(self, name):
+                raise ConfigInvalid(
+                    "--peer-command compares the most streams of two servers on this machine, "
+                    f"so --{name.removesuffix('s') if name == 'shadows' else name} cannot be "
+                    "given as well; leave out one of the two",
+                    field="peer_command",
+                )
         if self.run_s < LEAST_CHUNKS * self.chunk_s:
+            runs = f"{self.most_pairs} runs of " * bool(self.shadows)
             raise ConfigInvalid(
-                f"duration: {self.duration_s:g} s are {self.most_pairs} runs of "
-                f"{self.run_s:g} s, which hold fewer than {LEAST_CHUNKS} chunks of "
-                f"{self.chunk_ms} ms; measure longer, or shorter chunks",
+                f"duration: {self.duration_s:g} s are {runs}{self.run_s:g} s, which hold fewer "
+                f"than {LEAST_CHUNKS} chunks of {self.chunk_ms} ms; measure longer, or shorter "
+                "chunks",
                 field="duration",
             )
 
@@ -72,8 +83,8 @@ class BenchPlan:
 
     @property
     def most_pairs(self) -> int:
-        """Runs on each side, if none is spared."""
-        return max(LEAST_PAIRS, round(self.duration_s / RUN_S))
+        """Runs on each side, if none is spared; without shadows there is one."""
+        return max(LEAST_PAIRS, round(self.duration_s / RUN_S)) if self.shadows else 1
 
     @property
     def run_s(self) -> float:
@@ -86,6 +97,7 @@ class Trial:
     """One load of the search."""
 
     streams: int
+    p50_ms: float
     p99_ms: float
     lag_growth_ms: float
     refused_streams: int
@@ -123,7 +135,7 @@ class SideRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """All that was measured."""
+    """All that was measured with shadows and without."""
 
     plan: BenchPlan
     engine: MeasuredEngine

@@ -1,208 +1,184 @@
-"""What a bench of the server found, as figures for programs.
+"""What a bench of a server under load found, as figures for programs."""
 
-Every time here was measured on this machine, by a clock that started when a chunk was due. A
-figure that a server was too late to give is null, never zero.
-"""
+from fractions import Fraction
+from math import inf
+from typing import Any, Final
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from math import floor, isfinite
-from typing import Any
-
-import numpy as np
-
+from vau.commands.bench.figures import brief, capacity_figures, rounded, side
+from vau.commands.bench.findings import Carried, Findings, Memory
+from vau.commands.bench.goals import KB_PER_MB, allowed_mb, judged
 from vau.commands.bench.host import host
-from vau.commands.bench.plan import Bench, Side
-from vau.commands.bench.verdict import Judgement, judgement_of
-from vau.load.figures import LoadRun, Percentiles, total_energies
-from vau.load.shadows import ShadowFigures
+from vau.commands.bench.serve import FEW_STREAMS, LIMITS
+from vau.load.figures import LoadRun, Percentiles, Seconds
+from vau.load.frames import FrameFaults
+from vau.load.knocks import refusal_figures
+from vau.percentiles import nearest_ranks
+
+P999: Final = Fraction(999, 10)
+KIB_TO_KB: Final = 1.024  # Linux counts in 1024 bytes, the goals in 1000
 
 
-def report(bench: Bench) -> dict[str, Any]:
-    """Return all figures, for a machine."""
-    return {
-        "streams": bench.streams,
-        "half_of": bench.capacity.streams if bench.capacity else None,
-        "chunk_ms": bench.plan.chunk_ms,
-        **_sides(bench),
+def report(found: Findings) -> dict[str, Any]:
+    """Return all figures, for a machine; what was not measured is null."""
+    figures = {
+        "streams": found.carried.streams,
+        "keeps_to_limits": found.carried.keeps_to_limits,
+        **_latencies(found.run),
+        **_turnover(found),
+        **_faults(found),
+        "lag_growth_s": rounded4(found.run.lag_growth_s),
+        **_peer(found),
+        f"at_{FEW_STREAMS}_streams": _few(found.few),
+        **_fullness(found),
+        "chunk_ms": found.plan.chunk_ms,
+        "limits": {"p50_ms": LIMITS.p50_ms, "p99_ms": LIMITS.p99_ms},
+        "latency": side([found.run]),
+        "pinned": _pinned(found),
         "origin": "measured",
-        "model": bench.engine.model,
-        "backend": bench.engine.backend,
-        "tier": bench.engine.tier,
-        "file": str(bench.plan.file),
-        "runs_per_side": len(bench.of("off")),
-        "most_runs_per_side": bench.plan.most_pairs,
-        "run_s": bench.plan.run_s,
-        "seed": bench.plan.seed,
-        "capacity": _capacity(bench),
-        "runs": [{"side": each.side, **_run(each.run)} for each in bench.runs],
-        **host(bench.engine.version),
+        "model": found.engine.model,
+        "backend": found.engine.backend,
+        "tier": found.engine.tier,
+        "file": str(found.plan.file),
+        "duration_s": found.plan.duration_s,
+        "seed": found.plan.seed,
+        "capacity": capacity_figures(found.carried.capacity),
+        "runs": [brief(run) for run in found.carried.runs],
+        **host(found.engine.version),
+    }
+    return {**figures, "goals": judged(figures)}
+
+
+def rounded4(seconds: float) -> float | None:
+    """Round seconds as ``rounded`` does milliseconds, to a tenth of one."""
+    milliseconds = rounded(seconds * 1e3)
+    return None if milliseconds is None else round(milliseconds / 1e3, 4)
+
+
+def _latencies(run: LoadRun) -> dict[str, float | None]:
+    found = Percentiles.of(run.latencies_s)
+    (p999_s,) = nearest_ranks(run.latencies_s, (P999,))
+    return {
+        "p50_ms": rounded(found.p50_ms),
+        "p99_ms": rounded(found.p99_ms),
+        "p999_ms": rounded(p999_s * 1e3),
     }
 
 
-def _sides(bench: Bench) -> dict[str, Any]:
-    """Return the figures that are compared, or those of the one side there is."""
-    sides = {name: _side(runs) for name, runs in _named_sides(bench).items()}
-    return {**sides, **_judged(judgement_of(bench))} if bench.plan.shadows else sides
-
-
-def _judged(found: Judgement) -> dict[str, Any]:
-    ratios, interval = found.ratios.values, found.interval
+def _turnover(found: Findings) -> dict[str, Any]:
+    turnover = found.turnover
+    finals, results = _of(turnover.finals_s), _of(turnover.first_results_s)
     return {
-        "p99_ratio": _finite(found.ratios.median),
-        "p99_ratio_interval": [_finite(interval.low), _finite(interval.high)]
-        if interval
-        else None,
-        "interval_confidence": round(interval.confidence, 3) if interval else None,
-        "p99_ratio_range": [_finite(min(ratios)), _finite(max(ratios))] if ratios else None,
-        "judged_pairs": len(ratios),
-        "quiet_pairs": len(found.quiet.values),
-        "p99_ratio_of_quiet_pairs": _finite(found.quiet.median),
-        "verdict": found.verdict,
-        "undecided_because": found.undecided_because or None,
-        "within_10_percent": {"within": True, "missed": False}.get(found.verdict),
-        "shadow": {
-            "frames": sum(each.frames for each in found.shadows),
-            "shed_frames": sum(each.shed_frames for each in found.shadows),
-            "least_heard_share": _floored(found.least_heard_share),
-            "disagreements": sum(each.disagreements for each in found.shadows),
-            "backends": [_shadow_figures(each) for each in found.shadows],
+        "final_after_end_p99_ms": finals.get("p99_ms"),
+        "first_result_p50_ms": results.get("p50_ms"),
+        "turnover": {
+            "streams": turnover.streams,
+            "refused_streams": turnover.refused_streams,
+            "finals": finals,
+            "first_answers": _of(turnover.first_answers_s),
+            "first_results": results,
         },
     }
 
 
-def _named_sides(bench: Bench) -> dict[str, tuple[LoadRun, ...]]:
-    sides: tuple[Side, ...] = ("off", "on")
-    if bench.plan.shadows:
-        return {side: bench.of(side) for side in sides}
-    return {"latency": bench.of("off")}
-
-
-def _side(runs: Sequence[LoadRun]) -> dict[str, Any]:
-    """Sum up the runs of a side; percentiles are of all their chunks together."""
+def _of(times: Seconds) -> dict[str, Any]:
+    """Return how many there were, and how long they took; null if that is never."""
+    if not times.size:
+        return {"count": 0}
+    percentiles = Percentiles.of(times)
     return {
-        **_milliseconds(_latencies(runs)),
-        "final": _milliseconds(_finals(runs)),
-        "chunks": sum(len(run.latencies_s) for run in runs),
-        "is_carried": all(run.is_carried for run in runs),
-        "lag_growth_ms": _rounded(max(run.lag_growth_s for run in runs) * 1e3),
-        "frames": sum(run.frames for run in runs),
-        "deadline_misses": sum(run.deadline_misses for run in runs),
-        "refused_streams": max(run.refused_streams for run in runs),
-        "energy_per_frame": _energy_per_frame(runs),
-        **_cpu(runs),
-        **_sending(runs),
+        "count": int(times.size),
+        **{
+            name: rounded(getattr(percentiles, name))
+            for name in ("p50_ms", "p95_ms", "p99_ms", "max_ms")
+        },
     }
 
 
-def _run(run: LoadRun) -> dict[str, Any]:
+def _faults(found: Findings) -> dict[str, int]:
+    """Add up the frames that were not answered once, over all that was measured at length."""
+    runs = [*found.carried.runs, *([found.few] if found.few else [])]
+    if found.fullness:
+        runs.append(found.fullness.run)
+    faults: list[FrameFaults] = [found.turnover.faults, *(run.faults for run in runs)]
     return {
-        **_milliseconds(Percentiles.of(run.latencies_s)),
-        "streams": run.streams,
-        "refused_streams": run.refused_streams,
-        "is_carried": run.is_carried,
-        "lag_growth_ms": _rounded(run.lag_growth_s * 1e3),
-        "deadline_misses": run.deadline_misses,
-        **_cpu([run]),
-        **_sending([run]),
+        "frames_lost": sum(each.lost for each in faults),
+        "frames_repeated": sum(each.repeated for each in faults),
     }
 
 
-def _latencies(runs: Sequence[LoadRun]) -> Percentiles:
-    return Percentiles.of(np.concatenate([run.latencies_s for run in runs]))
-
-
-def _finals(runs: Sequence[LoadRun]) -> Percentiles | None:
-    finals_s = np.concatenate([run.final_latencies_s for run in runs])
-    return Percentiles.of(finals_s) if finals_s.size else None
-
-
-def _milliseconds(found: Percentiles | None) -> dict[str, float | None]:
-    return {} if found is None else {k: _rounded(v) for k, v in asdict(found).items()}
-
-
-def _finite(value: float | None) -> float | None:
-    """Return a figure as JSON can hold it: of what never came there is none."""
-    return None if value is None or not isfinite(value) else value
-
-
-def _rounded(value: float) -> float | None:
-    return _finite(round(value, 2))
-
-
-def _cpu(runs: Sequence[LoadRun]) -> dict[str, float | None]:
-    """Return seconds of CPU; of a server that is not ours only the client's are known."""
-    return {
-        "client_cpu_s": _sum([run.cpu.client for run in runs]),
-        "server_cpu_s": _sum([run.cpu.server for run in runs]),
-        "server_helpers_cpu_s": _sum([run.cpu.helpers for run in runs]),
-        "others_cpu_s": _sum([run.cpu.others for run in runs]),
-    }
-
-
-def _sum(seconds: Sequence[float | None]) -> float | None:
-    known = [each for each in seconds if each is not None]
-    return round(sum(known), 2) if known else None
-
-
-def _sending(runs: Sequence[LoadRun]) -> dict[str, float | int | None]:
-    """Tell how well the generator kept to its own schedule."""
-    late_s = np.concatenate([run.send_lateness_s for run in runs])
-    p99_ms = Percentiles.of(late_s).p99_ms if late_s.size else None
-    return {
-        "send_lateness_p99_ms": None if p99_ms is None else round(p99_ms, 2),
-        "held_back_chunks": sum(run.held_back_chunks for run in runs),
-    }
-
-
-def _energy_per_frame(runs: Sequence[LoadRun]) -> list[dict[str, Any]]:
-    """Return what the accelerator accounts for, for each origin and boundary by itself."""
-    frames = sum(run.frames for run in runs)
-    return [
-        {
-            "boundary": energy.boundary,
-            "origin": energy.origin,
-            "method": energy.method,
-            "uj": energy.joules / frames * 1e6,
-        }
-        for energy in total_energies(run.energies for run in runs)
-        if frames
-    ]
-
-
-def _capacity(bench: Bench) -> dict[str, Any] | None:
-    if bench.capacity is None:
+def _few(run: LoadRun | None) -> dict[str, float | None] | None:
+    if run is None:
         return None
-    found = bench.capacity
+    found = Percentiles.of(run.latencies_s)
+    return {"p50_ms": rounded(found.p50_ms), "p99_ms": rounded(found.p99_ms)}
+
+
+def _peer(found: Findings) -> dict[str, Any]:
+    """Return how many times the peer's streams ours are, and what it was."""
+    if found.peer is None:
+        return {"peer": None}
+    carried = found.peer.carried
+    ratio = found.carried.streams / carried.streams if carried.streams else inf
+    is_fair = found.carried.keeps_to_limits and (carried.keeps_to_limits or not carried.streams)
     return {
-        "streams": found.streams,
-        "is_a_bound": found.is_a_bound,
-        "trials": [
-            {k: _rounded(v) if isinstance(v, float) else v for k, v in asdict(trial).items()}
-            for trial in found.trials
-        ],
+        f"vs_{found.peer.name}": rounded(ratio) if is_fair else None,
+        "peer": {
+            **{k: v for k, v in found.peer.said.items() if k not in {"grpc", "metrics"}},
+            **_carried(carried),
+        },
     }
 
 
-def _floored(share: float | None) -> float | None:
-    """Round a share down: all is only what is all."""
-    return None if share is None else floor(share * 1e3) / 1e3
-
-
-def _shadow_figures(shadow: ShadowFigures) -> dict[str, Any]:
+def _carried(carried: Carried) -> dict[str, Any]:
     return {
-        "id": shadow.id,
-        "frames": shadow.frames,
-        "heard_share": _floored(shadow.heard_share),
-        "shed_frames": shadow.shed_frames,
-        "disagreements": shadow.disagreements,
-        "energy_per_frame": [
-            {
-                "boundary": energy.boundary,
-                "origin": energy.origin,
-                "uj": energy.joules / shadow.frames * 1e6,
-            }
-            for energy in shadow.energies
-            if shadow.frames
-        ],
+        "streams": carried.streams,
+        "keeps_to_limits": carried.keeps_to_limits,
+        "latency": side([carried.runs[-1]]) if carried.runs else None,
+        "capacity": capacity_figures(carried.capacity),
+        "runs": [brief(run) for run in carried.runs],
+    }
+
+
+def _fullness(found: Findings) -> dict[str, Any]:
+    if found.fullness is None:
+        return {
+            "refusal_p99_ms": None,
+            "refusals": None,
+            "rss_mb": None,
+            "rss_kb_per_stream": None,
+            "memory": None,
+        }
+    memory, refusals = found.fullness.memory, refusal_figures(found.fullness.knocks)
+    return {
+        "refusal_p99_ms": refusals and refusals["p99_ms"],
+        "refusals": refusals,
+        "rss_mb": _mb(memory.idle_kb),
+        "rss_kb_per_stream": round(memory.kb_per_stream * KIB_TO_KB, 1),
+        "memory": _memory(memory),
+    }
+
+
+def _memory(memory: Memory) -> dict[str, Any]:
+    most_mb = allowed_mb(memory.streams)
+    return {
+        "streams": memory.streams,
+        "rss_mb_at_streams": _mb(memory.busy_kb),
+        "allowed_mb": round(most_mb, 1),
+        "share_of_allowed": round(_mb(memory.busy_kb) / most_mb, 3),
+    }
+
+
+def _mb(kib: int) -> float:
+    return round(kib * KIB_TO_KB / KB_PER_MB, 1)
+
+
+def _pinned(found: Findings) -> dict[str, Any] | None:
+    """Return where both sides were kept; None of a server that ran already."""
+    if found.cores is None:
+        return None
+    return {
+        "server": found.cores.server,
+        "generator": found.cores.generator,
+        "apart": found.cores.are_apart,
+        "threads_of_one_core": found.cores.share_a_physical_core,
     }

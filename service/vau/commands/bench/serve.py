@@ -1,204 +1,206 @@
-"""How late a server answers under the load of many paced streams, alone or with shadows.
+"""What a server carries, and how it behaves at that load: latency, finals, refusals, memory.
 
-The load is half of the most streams that this machine sustains, client and server on it
-together, unless it is given. What is compared takes turns: short runs, now on one server, now
-on the other, each beside its pair, so that what else the machine does meets both alike.
+The server has one core of its own and the load another. First the most streams are sought that
+keep to the limits, in short runs; a long run confirms them, or else fewer. At that load streams
+then come and go, and a server that has room for no more refuses others.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from math import isfinite
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vau.audiofile import read_recording
-from vau.client import Client
-from vau.client.paced import Load, drive
-from vau.client.recognition import Request
-from vau.commands.bench.plan import (
-    HALF,
-    LEAST_CHUNKS,
-    Bench,
-    BenchPlan,
-    Capacity,
-    MeasuredEngine,
-    Side,
-    SideRun,
-    Trial,
-)
+from vau.commands.bench.bencher import WARM_UP_RUN_S, Bencher, Tell, ask, run_text
+from vau.commands.bench.findings import Carried, Findings, Fullness, Memory, Peer
+from vau.commands.bench.plan import BenchPlan
 from vau.commands.bench.sides import (
     MOST_STREAMS,
-    Clocks,
     LoadedServer,
     await_idle,
-    sides_of,
+    peer_of,
+    server_of,
 )
-from vau.commands.bench.verdict import is_enough
-from vau.errors import ConfigInvalid
-from vau.load.capacity import most_sustained
-from vau.load.figures import LoadRun, Percentiles, run_of
-from vau.load.page import Scrape
+from vau.commands.local_server import check_engines
+from vau.errors import ConfigInvalid, Unreachable
+from vau.load.cores import Cores, on_core
+from vau.load.figures import LoadRun
+from vau.load.limits import Limits
+from vau.load.memory import resident_kb, watched_memory
+from vau.load.turnover import Turnover, turnover_of
 
-TRIAL_S: Final = 3.0
-TRIAL_PATIENCE_S: Final = 1.0
-PATIENCE_S: Final = 10.0
-WARM_UP_RUN_S: Final = 1.5
+LIMITS: Final = Limits(p50_ms=15.0, p99_ms=50.0)
+RESOLUTION: Final = 32  # of the search: as fine as runs of its length can tell
+CONFIRMATIONS: Final = 6  # long runs at most
+STEP: Final = 20  # each has a twentieth fewer streams than the one before
+QUIET_SHARE: Final = 0.1  # of a core, which others may take of a machine that is called quiet
+FEW_STREAMS: Final = 16
+FEW_SHARE: Final = 1 / 3  # of the duration that is asked for, as of a full server's
+TURNOVER_SHARE: Final = 2 / 3
+STREAMS_OF_TURNOVER: Final = 4  # that follow each other in a place, about
+KNOCKS_PER_S: Final = 25.0
 
-Tell = Callable[[str], None]
 
-
-def bench(plan: BenchPlan, tell: Tell) -> Bench:
-    """Measure; ``tell`` hears how it goes on.
+def bench(plan: BenchPlan, tell: Tell) -> Findings:
+    """Measure a plan without shadows; ``tell`` hears how it goes on.
 
     Raises AudioError for the file, ModelError or BackendError if nothing could serve,
     Unreachable if a server does not start or is lost, SlotsExhausted if it takes no stream,
-    and what else it answers with. Servers of ours are stopped in any case.
+    ConfigInvalid if it carries none, and what else it answers with. Servers of ours are
+    stopped in any case.
     """
-    speech = read_recording(plan.file).samples
-    with sides_of(plan) as sides:
-        engine, most = _ask(plan, sides["off"].address)
-        tell(f"measuring {' and '.join(each.address for each in sides.values())}")
-        bencher = _Bencher(plan, speech, sides)
-        capacity, streams = None, plan.streams
-        if streams is None:
-            capacity = bencher.search(most, tell)
-            streams = _half(capacity)
-        runs = bencher.take_turns(streams, tell)
-        metrics = sides["on"].metrics if "on" in sides else ""
-        return Bench(
-            plan=plan,
-            engine=engine,
-            capacity=capacity,
-            streams=streams,
-            runs=runs,
-            shadow_page=Scrape.of(metrics) if metrics else None,
-        )
-
-
-def _ask(plan: BenchPlan, address: str) -> tuple[MeasuredEngine, int]:
-    """Return what serves there, and how many streams it takes."""
-    with Client(address, access=plan.access) as client:
-        info, listed = client.server_info(), client.backends(include_unavailable=True)
-    wanted = (plan.backend if plan.server else "") or listed.default_backend
-    found = next((each for each in listed.backends if each.id == wanted), None)
-    engine = MeasuredEngine(
-        model=(plan.model if plan.server else "") or info.models[0].name,
-        backend=wanted,
-        tier=found.tier if found else "",
-        version=info.version,
+    bencher = Bencher(plan, read_recording(plan.file).samples, counts_faults=True)
+    cores = None if plan.server else Cores.of_this_process()
+    if cores is not None:
+        check_engines(plan.model, plan.backend)
+    with _quiet_generator(cores):
+        with server_of(plan, cores, plan.streams or MOST_STREAMS) as server:
+            engine, most = ask(plan, server.address)
+            tell(_where(server, cores))
+            carried = carried_by(bencher, server, most, tell)
+            if not carried.runs:
+                raise ConfigInvalid(
+                    f"streams: not even one keeps to p50 < {LIMITS.p50_ms:g} ms and p99 < "
+                    f"{LIMITS.p99_ms:g} ms; name --streams to see its latencies",
+                    field="streams",
+                )
+            few = _few(bencher, server, most, tell)
+            turnover = _turnover(bencher, server, carried.streams)
+            tell(f"{turnover.streams} streams came and went")
+        fullness = None
+        if cores is not None:
+            fullness = _fullness(bencher, cores, carried.streams)
+            tell(f"{len(fullness.knocks)} more were tried of a full server")
+        peer = _peer(bencher, cores, tell) if cores is not None and plan.peer_command else None
+    return Findings(
+        plan=plan,
+        engine=engine,
+        cores=cores,
+        carried=carried,
+        few=few,
+        turnover=turnover,
+        fullness=fullness,
+        peer=peer,
     )
-    return engine, min(info.limits.max_streams or MOST_STREAMS, MOST_STREAMS)
 
 
-def _half(capacity: Capacity) -> int:
-    """Return half of what is sustained. Raises ConfigInvalid if that is nothing."""
-    if not capacity.streams:
-        raise ConfigInvalid(
-            "streams: not even one is sustained with chunks of this length; try longer "
-            "--chunk-ms, or name --streams to see its latencies",
-            field="streams",
-        )
-    return max(1, capacity.streams // HALF)
+def carried_by(bencher: Bencher, server: LoadedServer, most: int, tell: Tell) -> Carried:
+    """Find the most streams that keep to the limits, and let them run for as long as asked.
+
+    If the plan says how many, there is one run of those.
+    """
+    plan, capacity = bencher.plan, None
+    streams = plan.streams
+    if streams is None:
+        capacity = bencher.search(server, most, tell, limits=LIMITS, resolution=RESOLUTION)
+        streams = capacity.streams
+    else:
+        bencher.run(server, bencher.load(streams, WARM_UP_RUN_S))
+
+    def run(streams: int) -> LoadRun:
+        found = bencher.run(server, bencher.load(streams, plan.duration_s))
+        tell(run_text(f"{streams} streams for {plan.duration_s:g} s", found))
+        return found
+
+    runs = (run(streams),) if capacity is None else confirmed(run, streams)
+    return Carried(
+        capacity=capacity,
+        runs=runs,
+        keeps_to_limits=bool(runs) and runs[-1].keeps_to(LIMITS),
+        streams=runs[-1].streams if runs else 0,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bencher:
-    """Puts load on servers, one at a time."""
+def confirmed(run: Callable[[int], LoadRun], streams: int) -> tuple[LoadRun, ...]:
+    """Run ``streams``, then fewer and fewer, until a run keeps to the limits.
 
-    plan: BenchPlan
-    speech: NDArray[np.int16]
-    sides: dict[Side, LoadedServer]
-
-    def search(self, most: int, tell: Tell) -> Capacity:
-        """Find how many streams are sustained without shadows, and no more than ``most``."""
-        trials: list[Trial] = []
-
-        def is_sustained(streams: int) -> bool:
-            for _ in range(2):  # one hiccup of the machine is not the server's limit
-                trials.append(self._trial(streams))
-                tell(_trial_text(trials[-1]))
-                if trials[-1].is_sustained:
-                    return True
-            return False
-
-        streams = most_sustained(is_sustained, most)
-        return Capacity(streams=streams, is_a_bound=streams == most, trials=tuple(trials))
-
-    def take_turns(self, streams: int, tell: Tell) -> tuple[SideRun, ...]:
-        """Return each run with its side, pair by pair; who goes first alternates.
-
-        With shadows it ends halfway if that decides what they cost.
-        """
-        order: list[Side] = list(self.sides)
-        warm_up = self._load(streams, WARM_UP_RUN_S, PATIENCE_S)
-        for side in order:
-            self._run(side, warm_up)
-        runs: list[SideRun] = []
-        for pair in range(self.plan.most_pairs):
-            load = self._load(streams, self.plan.run_s, PATIENCE_S)
-            load = replace(load, seed=self.plan.seed + pair)  # the same for both of a pair
-            for side in order:
-                runs.append(SideRun(side, self._run(side, load)))
-                what = f", shadows {side}" * bool(self.plan.shadows)
-                of = f"run {pair + 1} of {self.plan.most_pairs}{what}"
-                tell(_run_text(of, runs[-1].run))
-            if is_enough(self.plan, runs):
-                tell("that decides it: the other runs are spared")
-                break
-            order.reverse()
-        return tuple(runs)
-
-    def _trial(self, streams: int) -> Trial:
-        run = self._run("off", self._load(streams, TRIAL_S, TRIAL_PATIENCE_S))
-        return Trial(
-            streams=streams,
-            p99_ms=Percentiles.of(run.latencies_s).p99_ms,
-            lag_growth_ms=run.lag_growth_s * 1e3,
-            refused_streams=run.refused_streams,
-            is_sustained=run.is_sustained,
-        )
-
-    def _load(self, streams: int, duration_s: float, patience_s: float) -> Load:
-        names = (self.plan.model, self.plan.backend) if self.plan.server else ("", "")
-        return Load(
-            streams=streams,
-            chunk_s=self.plan.chunk_s,
-            duration_s=max(duration_s, LEAST_CHUNKS * self.plan.chunk_s),
-            seed=self.plan.seed,
-            patience_s=patience_s,
-            request=Request(
-                model=names[0], backend=names[1], interim_results=True, posteriors="log"
-            ),
-        )
-
-    def _run(self, side: Side, load: Load) -> LoadRun:
-        server = self.sides[side]
-        ours = server.ours
-        before = Clocks.read(ours)
-        driven = drive(server.address, load, self.speech, self.plan.access)
-        if ours:
-            await_idle(ours)
-        cpu = Clocks.read(ours).since(before)
-        return run_of(
-            driven.streams,
-            refused_streams=driven.refused_streams,
-            chunk_s=load.chunk_s,
-            cpu=cpu,
-        )
+    What short runs found may be a little too much for a long one. One that other work on the
+    machine disturbed is tried again, once for each number of streams. Returns all runs; none
+    that kept to the limits was found if the last one does not.
+    """
+    runs: list[LoadRun] = []
+    is_second = False
+    while streams and len(runs) < CONFIRMATIONS:
+        runs.append(run(streams))
+        if runs[-1].keeps_to(LIMITS):
+            break
+        is_second = runs[-1].disturbed_share > QUIET_SHARE and not is_second
+        if not is_second:
+            streams -= max(1, streams // STEP)
+    return tuple(runs)
 
 
-def _trial_text(trial: Trial) -> str:
-    verdict = "sustained" if trial.is_sustained else "too many"
-    refused = f", {trial.refused_streams} refused" * bool(trial.refused_streams)
-    return f"{trial.streams} streams: p99 {_ms(trial.p99_ms)}{refused}, {verdict}"
+@contextmanager
+def _quiet_generator(cores: Cores | None) -> Iterator[None]:
+    """Keep the load to its core, and this process from pausing while it makes it.
+
+    A collection of all that was noted would take tens of milliseconds, which would be the
+    server's in every figure; nothing that is noted is part of a cycle.
+    """
+    with ExitStack() as stack:
+        if cores is not None:
+            stack.enter_context(on_core(cores.generator))
+        if gc.isenabled():
+            gc.disable()
+            stack.callback(gc.enable)
+        yield
 
 
-def _run_text(what: str, run: LoadRun) -> str:
-    found = Percentiles.of(run.latencies_s)
-    return f"{what}: p50 {_ms(found.p50_ms)}, p99 {_ms(found.p99_ms)}"
+def _few(bencher: Bencher, server: LoadedServer, most: int, tell: Tell) -> LoadRun | None:
+    """Let a light load run, if there is room for it."""
+    if most < FEW_STREAMS:
+        return None
+    run = bencher.run(server, bencher.load(FEW_STREAMS, bencher.plan.duration_s * FEW_SHARE))
+    tell(run_text(f"{FEW_STREAMS} streams", run))
+    return run
 
 
-def _ms(value: float) -> str:
-    return f"{value:.1f} ms" if isfinite(value) else "never"
+def _turnover(bencher: Bencher, server: LoadedServer, streams: int) -> Turnover:
+    """Let streams come and go, with so many at a time."""
+    load = bencher.load(streams, bencher.plan.duration_s * TURNOVER_SHARE)
+    load = replace(load, stream_s=load.duration_s / STREAMS_OF_TURNOVER)
+    driven, _cpu = bencher.drive(server, load)
+    return turnover_of(
+        driven.streams,
+        refused_streams=driven.refused_streams,
+        full_until_s=driven.full_until_s,
+    )
+
+
+def _fullness(bencher: Bencher, cores: Cores, streams: int) -> Fullness:
+    """Fill a fresh server, look at its memory, and try more streams while all of its speak."""
+    with server_of(bencher.plan, cores, streams) as server:
+        if server.ours is None:
+            raise ValueError("a server that was started is ours")
+        await_idle(server.ours)
+        idle_kb = _memory_kb(server.ours.pid)
+        bencher.run(server, bencher.load(streams, WARM_UP_RUN_S))
+        load = bencher.load(streams, bencher.plan.duration_s * FEW_SHARE)
+        load = replace(load, knocks=max(1, round(load.duration_s * KNOCKS_PER_S)))
+        with watched_memory(server.ours.pid) as watch:
+            run, knocks = bencher.run_with_knocks(server, load)
+    memory = Memory(idle_kb=idle_kb, busy_kb=watch.most_kb, streams=run.streams)
+    return Fullness(memory=memory, knocks=knocks, run=run)
+
+
+def _memory_kb(pid: int) -> int:
+    found = resident_kb(pid)
+    if found is None:
+        raise Unreachable("the server of this machine has ended")
+    return found
+
+
+def _peer(bencher: Bencher, cores: Cores, tell: Tell) -> Peer:
+    with peer_of(bencher.plan.peer_command, cores) as (server, said):
+        tell(f"measuring {said.get('name', 'the peer')} at {server.address}")
+        return Peer(said=said, carried=carried_by(bencher, server, MOST_STREAMS, tell))
+
+
+def _where(server: LoadedServer, cores: Cores | None) -> str:
+    where = f"measuring {server.address}"
+    if cores is None:
+        return where
+    if not cores.are_apart:
+        return f"{where}; there is one core: server and load share it"
+    return f"{where} on core {cores.server}, from core {cores.generator}"

@@ -1,13 +1,20 @@
 """The servers that a bench puts under load, and whose processor time a run took."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic, process_time, sleep
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from vau.commands.bench.plan import BenchPlan, Side
-from vau.commands.local_server import LocalServer, check_engines, local_server
+from vau.commands.local_server import (
+    LocalServer,
+    check_engines,
+    local_server,
+    served_by,
+)
+from vau.load.cores import Cores, on_core
 from vau.load.figures import CpuSeconds
 from vau.load.processor import machine_cpu_s
 
@@ -32,26 +39,53 @@ class LoadedServer:
 
 
 @contextmanager
+def server_of(
+    plan: BenchPlan, cores: Cores | None, most_streams: int
+) -> Iterator[LoadedServer]:
+    """Start what is measured on its core, or name what runs already where there are no cores.
+
+    Raises Unreachable if a server of ours does not start. It is stopped behind the block.
+    """
+    if cores is None:
+        yield LoadedServer(plan.server, None)
+        return
+    arguments = ("--model", plan.model, "--backend", plan.backend)
+    with ExitStack() as stack:
+        with on_core(cores.server):  # what is started there stays there
+            server = stack.enter_context(
+                local_server(*arguments, "--max-streams", str(most_streams))
+            )
+        yield LoadedServer(server.grpc, server)
+
+
+@contextmanager
+def peer_of(command: str, cores: Cores) -> Iterator[tuple[LoadedServer, dict[str, Any]]]:
+    """Start another server on the core of ours, which does not run then.
+
+    Yields it and what it says of itself. Raises Unreachable if it does not start. It is stopped
+    behind the block.
+    """
+    with ExitStack() as stack:
+        with on_core(cores.server):
+            server, said = stack.enter_context(served_by(shlex.split(command)))
+        yield LoadedServer(server.grpc, server), said
+
+
+@contextmanager
 def sides_of(plan: BenchPlan) -> Iterator[dict[Side, LoadedServer]]:
-    """Start what is measured, if it does not run yet, and stop it behind the block.
+    """Start a server without shadows and one with them, and stop both behind the block.
 
     Raises ModelError or BackendError if nothing could serve, Unreachable if a server of ours
     does not start.
     """
-    if plan.server:
-        yield {"off": LoadedServer(plan.server, None)}
-        return
     check_engines(plan.model, plan.backend, *plan.shadows)
     most = str(plan.streams or MOST_STREAMS)
     arguments = ("--model", plan.model, "--backend", plan.backend, "--max-streams", most)
     shadows = [word for name in plan.shadows for word in ("--shadow", name)]
     with ExitStack() as stack:
         off = stack.enter_context(local_server(*arguments))
-        sides: dict[Side, LoadedServer] = {"off": LoadedServer(off.grpc, off)}
-        if shadows:
-            on = stack.enter_context(local_server(*arguments, *shadows))
-            sides["on"] = LoadedServer(on.grpc, on)
-        yield sides
+        on = stack.enter_context(local_server(*arguments, *shadows))
+        yield {"off": LoadedServer(off.grpc, off), "on": LoadedServer(on.grpc, on)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

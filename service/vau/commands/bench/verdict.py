@@ -65,7 +65,7 @@ def judgement_of(bench: Bench) -> Judgement:
 
 def is_enough(plan: BenchPlan, runs: Sequence[SideRun]) -> bool:
     """Tell whether half of the pairs are there and decide what all of them were to decide."""
-    if not plan.shadows or len(runs) != 2 * (plan.most_pairs // LOOKS):
+    if len(runs) != 2 * (plan.most_pairs // LOOKS):
         return False
     interval = median_interval(Ratios.of(_pairs(runs)).values, MISS_CHANCE)
     return interval is not None and interval.verdict(TARGET_RATIO) != "undecided"

@@ -135,7 +135,7 @@ LoadStreams = Annotated[
     Any,
     flag(
         "--streams",
-        "Streams at a time; auto takes half of what is sustained.",
+        "Streams at a time; auto: the most that are sustained, half of them with --shadow.",
         parser=stream_count,
         metavar="N|auto",
     ),
@@ -144,13 +144,22 @@ Duration = Annotated[
     float | None,
     flag(
         "--duration",
-        "Load on each side, in several runs; with --shadow, half of it if that decides.",
+        "The load that is measured; with --shadow on each side, half of it if that decides.",
         min=1.0,
         metavar="SECONDS",
-        show_default="80, or 240 with --shadow",
+        show_default="30, or 240 with --shadow",
     ),
 ]
 Seed = Annotated[int, flag("--seed", "Of where each stream begins.", min=0, metavar="N")]
+PeerCommand = Annotated[
+    str,
+    flag(
+        "--peer-command",
+        "Start another server of speech.proto by this, and measure it in the same way.",
+        metavar="COMMAND",
+        show_default=False,
+    ),
+]
 CompareShadows = Annotated[
     bool,
     flag(
