@@ -382,12 +382,15 @@ def test_files_wait_for_the_streams_that_their_token_may_have(
 
 
 def test_a_file_that_is_more_audio_than_its_token_may_send_is_not_begun_again(
-    guests: Guests, tmp_path: Path
+    guests: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("vau.client.retry.sleep", waited.append)
     bob = guests.add("bob", max_audio_rate=0.01)
     file = recording(tmp_path / "long.flac", 3.0, 0)
     with serving(config=guarded(guests)) as served, pytest.raises(QuotaExceeded):
         list(transcribe(served.address, [file], Request(), access=bob))
+    assert waited == []
 
 
 def test_a_load_comes_through_tls_with_a_token(guests: Guests, tmp_path: Path) -> None:
