@@ -252,6 +252,8 @@ def test_both_sides_get_a_core_and_no_physical_one_in_common_if_that_can_be() ->
     assert Cores.among([0, 1, 2, 3], threads) == Cores(server=3, generator=0)
     assert Cores.among([2, 3], threads) == Cores(server=3, generator=2)
     assert Cores.among([1, 2, 3], threads) == Cores(server=3, generator=1)
+    halves = {core: frozenset({core % 2, core % 2 + 2}) for core in range(4)}
+    assert Cores.among([1, 2, 3], halves) == Cores(server=3, generator=2)
 
 
 def test_where_there_is_one_core_both_sides_share_it_and_say_so() -> None:

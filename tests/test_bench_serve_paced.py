@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from tests.serving import MODEL, Held, Served, Talk, eventually, muntaniala, serving
 from vau.audio import frame_count
 from vau.client.paced import Load, drive
+from vau.client.paced.seats import PAUSE_CHUNKS
 from vau.client.recognition import Request
 from vau.errors import SlotsExhausted, Unreachable
 from vau.load.chunks import chunk_latencies_s, computable_sample
@@ -116,6 +118,16 @@ def test_streams_follow_each_other_in_their_places_and_nothing_is_lost(served: S
     ends_s = sorted(played.sent[-1].due_s for played in driven.streams)
     first_s = min(played.sent[0].due_s for played in driven.streams)
     assert driven.full_until_s <= ends_s[-1] <= first_s + 1.0 + CHUNK_S
+
+
+def test_who_follows_in_a_place_waits_until_the_one_before_has_its_final(
+    served: Served,
+) -> None:
+    driven = drive(served.address, replace(load(1), duration_s=1.0, stream_s=0.2), SPEECH)
+    assert len(driven.streams) > 2
+    for before, after in pairwise(driven.streams):
+        pause_s = after.sent[0].due_s - CHUNK_S - before.sent[-1].due_s
+        assert pause_s >= PAUSE_CHUNKS * CHUNK_S - 1e-9  # sums of float64
 
 
 def test_frames_that_a_server_answers_are_noted_with_their_numbers(served: Served) -> None:
