@@ -23,7 +23,7 @@ SHAPES = st.builds(
 )
 SEEDS = st.integers(0, 2**32)
 LENGTHS = st.lists(st.integers(0, 5), min_size=1, max_size=5)
-SEGMENT: Final = 510  # elements whose products 32 bits hold, see native/rpu.h
+SEGMENT: Final = 510  # elements whose products 32 bits hold, see native/pairs.h
 
 
 @settings(max_examples=200, deadline=None)
@@ -57,9 +57,11 @@ def test_they_agree_however_many_frames_and_streams_a_call_has(
 
 
 @pytest.mark.parametrize("tier", TIERS)
-@pytest.mark.parametrize("inputs", [SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT + 1])
-@pytest.mark.parametrize("x", [-32_768, -32_640, -129, -128, 127, 128, 32_767])
-@pytest.mark.parametrize("w", [-32_768, 32_767])
+@pytest.mark.parametrize(
+    "inputs", [SEGMENT - 1, SEGMENT, SEGMENT + 1, 2 * SEGMENT + 1, 2**14, 33_100]
+)
+@pytest.mark.parametrize("x", [-32_768, -32_640, -129, -128, 127, 128, 255, 32_767])
+@pytest.mark.parametrize("w", [-32_768, 255, 32_767])
 def test_the_longest_sums_of_the_largest_products_are_exact(
     w: int, x: int, inputs: int, tier: str
 ) -> None:

@@ -35,15 +35,17 @@ TARGET static void begin(int streams) { configure(least(streams, TILE_ROWS)); }
 
 TARGET static void end(void) { _tile_release(); }
 
-/* The weights of one gate, times the operands of as many streams as the tiles have rows. */
-INLINE void multiply_gate(const struct product *p, int from, int gate,
+/* A segment of the weights of one gate, times the operands of as many streams as the tiles have
+ * rows. */
+INLINE void multiply_gate(const struct product *p, int from, int gate, int first,
                           int32_t parts[3][TILE_ROWS][UNITS]) {
     const char *x = p->operands + (size_t)from * p->operand_bytes;
     const size_t plane = plane_bytes(p->matrix);
+    const int end = least(first + SEGMENT_TILES, tiles_of(p->matrix));
     _tile_zero(BOTH_HIGH);
     _tile_zero(MIXED);
     _tile_zero(BOTH_LOW);
-    for (int tile = 0; tile < tiles_of(p->matrix); tile++) {
+    for (int tile = first; tile < end; tile++) {
         const char *w = p->weights + tile_at(p->matrix, gate, tile);
         _tile_loadd(W_HIGH, w, AMX_ROW_BYTES);
         _tile_loadd(X_HIGH, x + tile * TILE_ELEMENTS, (long)p->operand_bytes);
@@ -63,24 +65,27 @@ INLINE __m512d widened(const int32_t *from) {
     return _mm512_cvtepi32_pd(_mm256_loadu_si256((const __m256i *)from));
 }
 
-/* What the three parts make together. */
-INLINE void join(const int32_t parts[3][TILE_ROWS][UNITS], int stream, double *sums) {
+/* What the three parts make together, added to what is there if anything is. */
+INLINE void join(const int32_t parts[3][TILE_ROWS][UNITS], int stream, double *sums, int adds) {
     const __m512d by_256 = _mm512_set1_pd(256.0);
-    for (int first = 0; first < UNITS; first += HALF) {
-        const __m512d high = _mm512_mul_pd(widened(parts[0][stream] + first), by_256);
-        const __m512d upper = _mm512_add_pd(high, widened(parts[1][stream] + first));
-        const __m512d low = widened(parts[2][stream] + first);
-        _mm512_storeu_pd(sums + first, _mm512_add_pd(_mm512_mul_pd(upper, by_256), low));
+    for (int at = 0; at < UNITS; at += HALF) {
+        const __m512d high = _mm512_mul_pd(widened(parts[0][stream] + at), by_256);
+        const __m512d upper = _mm512_add_pd(high, widened(parts[1][stream] + at));
+        const __m512d low = widened(parts[2][stream] + at);
+        __m512d sum = _mm512_add_pd(_mm512_mul_pd(upper, by_256), low);
+        if (adds) sum = _mm512_add_pd(sum, _mm512_loadu_pd(sums + at));
+        _mm512_storeu_pd(sums + at, sum);
     }
 }
 
 INLINE void multiply_tile(const struct product *p, int from, int count) {
     int32_t parts[3][TILE_ROWS][UNITS];
-    for (int gate = 0; gate < GATES; gate++) {
-        multiply_gate(p, from, gate, parts);
-        for (int n = 0; n < count; n++)
-            join(parts, n, p->sums + (size_t)(from + n) * p->stride + gate * UNITS);
-    }
+    for (int first = 0; first < tiles_of(p->matrix); first += SEGMENT_TILES)
+        for (int gate = 0; gate < GATES; gate++) {
+            multiply_gate(p, from, gate, first, parts);
+            for (int n = 0; n < count; n++)
+                join(parts, n, p->sums + (size_t)(from + n) * p->stride + gate * UNITS, first);
+        }
 }
 
 TARGET static void multiply(const struct product *p) {

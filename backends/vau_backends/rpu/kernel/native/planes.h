@@ -2,7 +2,8 @@
  *
  * A number is 256 * high + low, of which high has a sign and low has none. Of a sum of products
  * 65536 times one part comes from both highs, 256 times another from a high and a low, and the
- * rest from both lows. 32 bits hold each of the three for up to 2^14 elements.
+ * rest from both lows. 32 bits hold each of the three for 2^14 elements, of which the lows alone
+ * may add up to 255 * 255 each; what is longer goes to float64 in segments.
  */
 #ifndef VAU_PLANES_H
 #define VAU_PLANES_H
@@ -14,7 +15,7 @@ enum {
     ROW_ELEMENTS = 4,   /* of a unit, in a row of a tile of weights */
     TILE_ROWS = 16,
     TILE_BYTES = 1024,
-    MOST_ELEMENTS = 1 << 14,
+    SEGMENT_TILES = (1 << 14) / TILE_ELEMENTS, /* as many add up in 32 bits */
 };
 
 static inline int tiles_of(const struct matrix *matrix) {
