@@ -85,6 +85,29 @@ def test_a_call_that_would_leave_its_arrays_is_refused(
         network().run(2, 2, lengths, rows, *arrays)
 
 
+@pytest.mark.parametrize(
+    ("frames", "pool_rows"),
+    [(1, 2**62), (2**62, 1), (2**63 - 1, 1), (-1, 1), (1, -1), (1, 2**31)],
+)
+def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused(
+    frames: int, pool_rows: int
+) -> None:
+    """2^62 rows come to no bytes at all if their product may wrap; the last one is far off."""
+    nothing = zeros(0)
+    logits, clamps = np.zeros(CLASSES, np.int32), np.zeros(1, np.int64)
+    arrays = (zeros(INPUTS), nothing, nothing, logits, clamps)
+    with pytest.raises(ValueError, match="out of range"):
+        network(layers=[layer(hidden=4)], w_out=zeros(CLASSES, 4)).run(
+            frames, pool_rows, [1], [2**31 - 1], *arrays
+        )
+
+
+def test_a_layer_of_the_largest_size_is_refused() -> None:
+    huge = (2**31 - 1, 2**31 - 1, *layer()[2:])
+    with pytest.raises(ValueError, match="bytes where 18446744056529682436"):
+        network(layers=[huge])
+
+
 def test_a_state_that_cannot_be_written_is_refused() -> None:
     case = make(1)
     case.states.h.flags.writeable = False

@@ -1,6 +1,8 @@
 """The search in C gives the bits of the one in numpy, whatever ties and gaps scores have."""
 
 from dataclasses import replace
+from importlib import import_module
+from typing import Final
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from vau import search
 from vau.search import Tables, numpy_search
 
 needs_c = pytest.mark.skipif(not search.IS_COMPILED, reason="the C was not built")
-KEPT = 12
+KEPT: Final = 12
+NATIVE: Final = "vau.search._native"
 
 
 def tables_of(
@@ -127,6 +130,34 @@ def test_tables_that_do_not_fit_each_other_are_refused() -> None:
     five = np.zeros((2, 5), np.int64)
     with pytest.raises(ValueError, match="out of range"):
         search.advance(replace(tables, endings=five), 1, gains, gains)
+
+
+@needs_c
+def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused() -> None:
+    native, nothing, places = import_module(NATIVE), np.zeros(0), np.zeros(0, np.int64)
+    for count in (2**61, -1, 2**31):
+        with pytest.raises(ValueError, match="out of range"):
+            native.living(count, nothing, places)
+        with pytest.raises(ValueError, match="out of range"):
+            native.go_back(count, 0, 1, places, np.zeros(1, np.int64))
+        with pytest.raises(ValueError, match="out of range"):
+            native.go_back(1, 0, count, np.ones(1, np.int64), places)
+    for classes, layers in ((search.MOST_CLASSES + 1, 1), (2**31 - 1, 2**31 - 1), (4, -1)):
+        with pytest.raises(ValueError, match="out of range"):
+            native.best(classes, layers, 1, nothing, places, nothing)
+    tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
+    for first, frames in ((1, 2**59), (1, -1), (-1, 1), (2**63 - 1, 1)):
+        with pytest.raises(ValueError, match=r"out of range|bytes where"):
+            advance_natively(tables, first, frames)
+
+
+def advance_natively(tables: Tables, first: int, frames: int) -> None:
+    """Call the C for so many frames, of which it is given none."""
+    shape = (len(tables.follow), len(tables.score) - 1, tables.followed, len(tables.before))
+    state = (tables.score, tables.start, tables.before, tables.posterior_sums)
+    ends, none = (tables.endings, tables.ends), np.zeros(0)
+    native = import_module(NATIVE)
+    native.advance(*shape, 6.0, first, frames, tables.follow, *state, *ends, none, none)
 
 
 def test_without_the_c_numpy_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,17 +18,31 @@ static inline void give_back(struct buffers *buffers) {
     while (buffers->count) PyBuffer_Release(&buffers->taken[--buffers->count]);
 }
 
-/* The content of a contiguous buffer of exactly so many bytes; NULL with an exception set. */
-static inline void *content(struct buffers *buffers, PyObject *object, size_t bytes, int flags) {
+/* The content of a contiguous buffer of exactly so many elements, of so many bytes each; NULL with
+ * an exception set. A product that no size_t holds is the size of no buffer. */
+static inline void *content(struct buffers *buffers, PyObject *object, size_t count, size_t size,
+                            int flags) {
     if (buffers->count == MOST_BUFFERS)
         return PyErr_Format(PyExc_SystemError, "more than %d arrays", MOST_BUFFERS);
     Py_buffer *buffer = &buffers->taken[buffers->count];
     if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | flags)) return NULL;
     buffers->count++;
-    if ((size_t)buffer->len == bytes) return buffer->buf;
+    if (size && count > SIZE_MAX / size) {
+        PyErr_Format(PyExc_ValueError, "an array of %zd bytes where %zu times %zu are needed",
+                     buffer->len, count, size);
+        return NULL;
+    }
+    if ((size_t)buffer->len == count * size) return buffer->buf;
     PyErr_Format(PyExc_ValueError, "an array of %zd bytes where %zu are needed", buffer->len,
-                 bytes);
+                 count * size);
     return NULL;
+}
+
+/* Whether 32 bits hold how many there are of something; 0 with an exception set. */
+static inline int is_a_count(Py_ssize_t count) {
+    if (count >= 0 && count <= INT32_MAX) return 1;
+    PyErr_Format(PyExc_ValueError, "%zd of something is out of range", count);
+    return 0;
 }
 
 /* The numbers of a list, in memory of its own; NULL with an exception set. */

@@ -24,6 +24,8 @@ static inline int least(int a, int b) { return a < b ? a : b; }
 
 enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16, LANES = 8 };
 
+static const int64_t MOST_FRAMES = INT64_C(1) << 40; /* 64 bits then hold the number of any node */
+
 struct search {
     int classes, min_frames, followed, kept_frames;
     double beam;
@@ -43,8 +45,8 @@ struct ending {
 };
 
 /* Move the runs that have become long enough to those that may end. */
-ON_ANY_PROCESSOR static void age(double *score, int64_t *start, double *longest, int64_t *longest_start,
-                int count) {
+ON_ANY_PROCESSOR static void age(double *score, int64_t *start, double *longest,
+                                 int64_t *longest_start, int count) {
     for (int n = 0; n < count; n++) {
         const int is_better = score[n] > longest[n];
         longest_start[n] = is_better ? start[n] : longest_start[n];
@@ -54,8 +56,8 @@ ON_ANY_PROCESSOR static void age(double *score, int64_t *start, double *longest,
 }
 
 /* The best score with which each phoneme may end; return the best of all. */
-ON_ANY_PROCESSOR static double rate(const struct search *search, const double *longest, const double *gain,
-                   double *best) {
+ON_ANY_PROCESSOR static double rate(const struct search *search, const double *longest,
+                                    const double *gain, double *best) {
     const int classes = search->classes;
     double best_of_all = -INFINITY;
     for (int phoneme = 0; phoneme < classes; phoneme++) {
@@ -76,8 +78,8 @@ ON_ANY_PROCESSOR static double rate(const struct search *search, const double *l
 }
 
 /* Give up what is below a limit. */
-ON_ANY_PROCESSOR static void prune(const struct search *search, double *longest, const double *gain,
-                  double limit) {
+ON_ANY_PROCESSOR static void prune(const struct search *search, double *longest,
+                                   const double *gain, double limit) {
     const int classes = search->classes;
     for (int phoneme = 0; phoneme < classes; phoneme++)
         for (int n = 0; n < classes; n++) {
@@ -177,28 +179,30 @@ static PyObject *advance(PyObject *module, PyObject *args) {
         return NULL;
     if (search.classes < 1 || search.classes > MOST_CLASSES || search.min_frames < 1
         || search.followed < 1 || search.followed > least(MOST_FOLLOWED, search.classes)
-        || search.kept_frames < 1 || first < 0 || frames < 0)
+        || search.kept_frames < 1)
         return PyErr_Format(PyExc_ValueError, "%d phonemes, %d followed: out of range",
                             search.classes, search.followed);
+    if (frames < 0 || frames > MOST_FRAMES || first < 0 || first > MOST_FRAMES)
+        return PyErr_Format(PyExc_ValueError, "%zd frames from %lld on: out of range", frames,
+                            first);
     const size_t classes = (size_t)search.classes, table = classes * classes;
-    const size_t layers = ((size_t)search.min_frames + 1) * table, rows = (size_t)frames * classes;
-    const size_t kept = (size_t)search.kept_frames;
+    const size_t row_bytes = classes * sizeof(double), table_bytes = table * sizeof(double);
+    const size_t layers = (size_t)search.min_frames + 1, kept = (size_t)search.kept_frames;
     const size_t chosen = (size_t)search.min_frames * (size_t)search.followed;
     struct buffers buffers = {.count = 0};
     const double *gain, *posterior_sum;
     const int is_there =
-        (search.follow = content(&buffers, follow_table, classes * table * sizeof(double), 0))
-        && (search.score = content(&buffers, score, layers * sizeof(double), PyBUF_WRITABLE))
-        && (search.start = content(&buffers, start, layers * sizeof(int64_t), PyBUF_WRITABLE))
+        (search.follow = content(&buffers, follow_table, classes, table_bytes, 0))
+        && (search.score = content(&buffers, score, layers, table_bytes, PyBUF_WRITABLE))
+        && (search.start =
+                content(&buffers, start, layers, table * sizeof(int64_t), PyBUF_WRITABLE))
         && (search.before =
-                content(&buffers, before, kept * table * sizeof(int64_t), PyBUF_WRITABLE))
-        && (search.posterior_sums =
-                content(&buffers, sums, kept * classes * sizeof(double), PyBUF_WRITABLE))
-        && (search.endings = content(&buffers, endings, chosen * sizeof(int64_t), PyBUF_WRITABLE))
-        && (search.ends =
-                content(&buffers, ends, chosen * classes * sizeof(double), PyBUF_WRITABLE))
-        && (gain = content(&buffers, gains, rows * sizeof(double), 0))
-        && (posterior_sum = content(&buffers, posterior_sums, rows * sizeof(double), 0));
+                content(&buffers, before, kept, table * sizeof(int64_t), PyBUF_WRITABLE))
+        && (search.posterior_sums = content(&buffers, sums, kept, row_bytes, PyBUF_WRITABLE))
+        && (search.endings = content(&buffers, endings, chosen, sizeof(int64_t), PyBUF_WRITABLE))
+        && (search.ends = content(&buffers, ends, chosen, row_bytes, PyBUF_WRITABLE))
+        && (gain = content(&buffers, gains, (size_t)frames, row_bytes, 0))
+        && (posterior_sum = content(&buffers, posterior_sums, (size_t)frames, row_bytes, 0));
     if (is_there) {
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t n = 0; n < frames; n++)
@@ -216,16 +220,18 @@ static PyObject *best(PyObject *module, PyObject *args) {
     int classes, layers;
     long long frame;
     PyObject *of_score, *of_start, *of_gain;
-    if (!PyArg_ParseTuple(args, "iiLOOO", &classes, &layers, &frame, &of_score, &of_start, &of_gain))
+    if (!PyArg_ParseTuple(args, "iiLOOO", &classes, &layers, &frame, &of_score, &of_start,
+                          &of_gain))
         return NULL;
-    if (classes < 1 || layers < 1)
-        return PyErr_Format(PyExc_ValueError, "%d phonemes: out of range", classes);
+    if (classes < 1 || classes > MOST_CLASSES || layers < 1)
+        return PyErr_Format(PyExc_ValueError, "%d phonemes, %d layers: out of range", classes,
+                            layers);
     const size_t rows = (size_t)layers * (size_t)classes, count = rows * (size_t)classes;
     struct buffers buffers = {.count = 0};
-    const double *score = content(&buffers, of_score, count * sizeof *score, 0);
-    const int64_t *start = score ? content(&buffers, of_start, count * sizeof *start, 0) : NULL;
+    const double *score = content(&buffers, of_score, count, sizeof *score, 0);
+    const int64_t *start = score ? content(&buffers, of_start, count, sizeof *start, 0) : NULL;
     const double *gain =
-        start ? content(&buffers, of_gain, (size_t)classes * sizeof *gain, 0) : NULL;
+        start ? content(&buffers, of_gain, (size_t)classes, sizeof *gain, 0) : NULL;
     size_t found = 0;
     double most = -INFINITY;
     for (size_t row = 0; gain && row < rows; row++)
@@ -246,10 +252,11 @@ static PyObject *living(PyObject *module, PyObject *args) {
     Py_ssize_t count;
     PyObject *of_score, *of_places;
     if (!PyArg_ParseTuple(args, "nOO", &count, &of_score, &of_places)) return NULL;
+    if (!is_a_count(count)) return NULL;
     struct buffers buffers = {.count = 0};
-    const double *score = content(&buffers, of_score, (size_t)count * sizeof *score, 0);
+    const double *score = content(&buffers, of_score, (size_t)count, sizeof *score, 0);
     int64_t *places =
-        score ? content(&buffers, of_places, (size_t)count * sizeof *places, PyBUF_WRITABLE) : NULL;
+        score ? content(&buffers, of_places, (size_t)count, sizeof *places, PyBUF_WRITABLE) : NULL;
     Py_ssize_t found = 0;
     for (Py_ssize_t n = 0; places && n < count; n++)
         if (score[n] > -INFINITY) places[found++] = n;
@@ -265,12 +272,14 @@ static PyObject *go_back(PyObject *module, PyObject *args) {
     PyObject *of_nodes, *of_before;
     if (!PyArg_ParseTuple(args, "nLnOO", &count, &later, &links, &of_nodes, &of_before))
         return NULL;
+    if (!is_a_count(count) || !is_a_count(links)) return NULL;
+    if (!links || later < 0)
+        return PyErr_Format(PyExc_ValueError, "back to before %lld: out of range", later);
     struct buffers buffers = {.count = 0};
-    int64_t *nodes =
-        content(&buffers, of_nodes, (size_t)count * sizeof *nodes, PyBUF_WRITABLE);
+    int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, PyBUF_WRITABLE);
     const int64_t *before =
-        nodes ? content(&buffers, of_before, (size_t)links * sizeof *before, 0) : NULL;
-    int is_sound = links > 0 && later >= 0;
+        nodes ? content(&buffers, of_before, (size_t)links, sizeof *before, 0) : NULL;
+    int is_sound = 1;
     for (Py_ssize_t n = 0; before && is_sound && n < count; n++)
         while (is_sound && nodes[n] >= later) {
             const int64_t earlier = before[nodes[n] % links];

@@ -79,12 +79,12 @@ static int read_layer(struct buffers *buffers, PyObject *tuple, struct plain_lay
         return -1;
     if (layer->hidden < 1 || layer->inputs < 1) return 0; /* which `fit` will say */
     const size_t rows = (size_t)GATES * (size_t)layer->hidden;
-    layer->w_x = content(buffers, w_x, rows * (size_t)layer->inputs, 0);
-    layer->w_h = layer->w_x ? content(buffers, w_h, rows * (size_t)layer->hidden, 0) : NULL;
-    layer->bias = layer->w_h ? content(buffers, bias, rows, 0) : NULL;
+    layer->w_x = content(buffers, w_x, rows, (size_t)layer->inputs, 0);
+    layer->w_h = layer->w_x ? content(buffers, w_h, rows, (size_t)layer->hidden, 0) : NULL;
+    layer->bias = layer->w_h ? content(buffers, bias, rows, 1, 0) : NULL;
     layer->peephole = NULL;
     if (layer->bias && peephole != Py_None)
-        layer->peephole = content(buffers, peephole, PEEPHOLE_GATES * (size_t)layer->hidden, 0);
+        layer->peephole = content(buffers, peephole, PEEPHOLE_GATES, (size_t)layer->hidden, 0);
     return PyErr_Occurred() ? -1 : 0;
 }
 
@@ -102,8 +102,8 @@ static int pack_read(Network *self, const struct plain_layer *plain, PyObject *w
                      PyObject *b_out) {
     const size_t classes = (size_t)self->network.classes, hidden = (size_t)plain[0].hidden;
     struct buffers buffers = {.count = 0};
-    const int8_t *w = content(&buffers, w_out, classes * hidden, 0);
-    const int8_t *b = w ? content(&buffers, b_out, classes, 0) : NULL;
+    const int8_t *w = content(&buffers, w_out, classes, hidden, 0);
+    const int8_t *b = w ? content(&buffers, b_out, classes, 1, 0) : NULL;
     const int failed = !b || munt_pack(&self->network, plain, w, b);
     give_back(&buffers);
     return failed;
@@ -151,9 +151,9 @@ static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywo
     self->network.classes = classes;
     self->network.layer_count = (int)PyList_Size(layers);
     struct buffers buffers = {.count = 0};
-    const size_t table_bytes = TABLE * sizeof(int16_t);
-    const int16_t *of_tanh = content(&buffers, tanh, table_bytes, 0);
-    const int16_t *of_sigmoid = of_tanh ? content(&buffers, sigmoid, table_bytes, 0) : NULL;
+    const int16_t *of_tanh = content(&buffers, tanh, TABLE, sizeof(int16_t), 0);
+    const int16_t *of_sigmoid =
+        of_tanh ? content(&buffers, sigmoid, TABLE, sizeof(int16_t), 0) : NULL;
     const int failed = !of_sigmoid || set_tables(&self->network.tables, of_tanh, of_sigmoid);
     give_back(&buffers);
     if (failed || pack(self, layers, w_out, b_out)) {
@@ -188,21 +188,22 @@ static PyObject *run(PyObject *object, PyObject *args) {
                           &PyList_Type, &rows, &inputs, &h, &c, &logits, &events))
         return NULL;
     const Py_ssize_t works = PyList_Size(lengths);
+    if (!is_a_count(frames) || !is_a_count(pool_rows) || !is_a_count(works)) return NULL;
     int32_t *of_works = PyList_Size(rows) == works ? numbers(lengths, works) : NULL;
     int32_t *of_rows = of_works ? numbers(rows, works) : NULL;
     struct call call = {.works = (int)works, .lengths = of_works, .pool_rows = of_rows};
     struct buffers buffers = {.count = 0};
-    const size_t w = (size_t)works, f = (size_t)frames, pool = (size_t)pool_rows * layers * hidden;
-    const size_t scores = f * (size_t)network->classes * sizeof(int32_t);
+    const size_t w = (size_t)works, f = (size_t)frames, pool = (size_t)pool_rows;
+    const size_t score_bytes = (size_t)network->classes * sizeof(int32_t);
     const int is_there =
         of_rows
-        && (call.inputs = content(&buffers, inputs, f * (size_t)network->layers[0].inputs, 0))
-        && (call.h = content(&buffers, h, pool, PyBUF_WRITABLE))
-        && (call.c = content(&buffers, c, pool * sizeof(int16_t), PyBUF_WRITABLE))
-        && (call.logits = content(&buffers, logits, scores, PyBUF_WRITABLE))
-        && (call.events = content(&buffers, events, w * layers * sizeof(int64_t), PyBUF_WRITABLE));
+        && (call.inputs = content(&buffers, inputs, f, (size_t)network->layers[0].inputs, 0))
+        && (call.h = content(&buffers, h, pool, layers * hidden, PyBUF_WRITABLE))
+        && (call.c = content(&buffers, c, pool, layers * hidden * sizeof(int16_t), PyBUF_WRITABLE))
+        && (call.logits = content(&buffers, logits, f, score_bytes, PyBUF_WRITABLE))
+        && (call.events = content(&buffers, events, w, layers * sizeof(int64_t), PyBUF_WRITABLE));
     PyObject *answer = NULL;
-    if (is_there && are_sound(works, of_works, of_rows, f, (size_t)pool_rows))
+    if (is_there && are_sound(works, of_works, of_rows, f, pool))
         answer = run_alone(self, &call);
     else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");

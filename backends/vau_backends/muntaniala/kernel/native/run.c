@@ -90,6 +90,11 @@ static void sort(struct walk *walk) {
     }
 }
 
+/* Where something stands that each layer has of each work. */
+static size_t place_of(const struct walk *walk, int n, int rank) {
+    return (size_t)n * (size_t)walk->call->works + (size_t)rank;
+}
+
 static void copy_states(struct walk *walk, int back) {
     const struct network *network = walk->network;
     const struct call *call = walk->call;
@@ -98,8 +103,9 @@ static void copy_states(struct walk *walk, int back) {
             const size_t hidden = (size_t)network->layers[n].hidden;
             const size_t row = (size_t)call->pool_rows[walk->order[rank]];
             const size_t at = (row * (size_t)network->layer_count + (size_t)n) * hidden;
-            int8_t *h = walk->h[n * call->works + rank];
-            int16_t *c = walk->c[n * call->works + rank];
+            const size_t place = place_of(walk, n, rank);
+            int8_t *h = walk->h[place];
+            int16_t *c = walk->c[place];
             if (back) {
                 memcpy(call->h + at, h, hidden);
                 memcpy(call->c + at, c, hidden * sizeof *c);
@@ -109,7 +115,7 @@ static void copy_states(struct walk *walk, int back) {
             memset(c, 0, width_of(&network->layers[n]) * sizeof *c);
             memcpy(h, call->h + at, hidden);
             memcpy(c, call->c + at, hidden * sizeof *c);
-            walk->events[n * call->works + rank] = 0;
+            walk->events[place] = 0;
         }
 }
 
@@ -152,7 +158,7 @@ static const int8_t *x_of(const struct walk *walk, int n, int step, int rank) {
 /* Let the step work on some ranks, and spread their x, and h as it was left, over the dies. */
 static void take_up(struct walk *walk, int n, int step, int first, int count) {
     struct step *now = &walk->step;
-    const size_t row = (size_t)(n * walk->call->works + first);
+    const size_t row = place_of(walk, n, first);
     const int8_t *x[STREAMS];
     now->count = count;
     now->h = walk->h + row;
@@ -322,14 +328,14 @@ int munt_run(const struct network *network, struct workspace *workspace, struct 
     walk.step.network = network;
     sort(&walk);
     copy_states(&walk, 0);
-    for (; walk.first_step < longest; walk.first_step += walk.block_steps)
+    for (; walk.first_step < longest; walk.first_step += walk.steps)
         advance_block(&walk, longest);
     network->tier->end();
     copy_states(&walk, 1);
     call->doubtful = walk.step.doubtful;
     for (int rank = 0; rank < call->works; rank++)
         for (int n = 0; n < network->layer_count; n++)
-            call->events[walk.order[rank] * network->layer_count + n] =
-                walk.events[n * call->works + rank];
+            call->events[(size_t)walk.order[rank] * (size_t)network->layer_count + (size_t)n] =
+                walk.events[place_of(&walk, n, rank)];
     return 0;
 }

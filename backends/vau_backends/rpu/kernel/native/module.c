@@ -57,8 +57,8 @@ static void dealloc(PyObject *object) {
 
 static int read_tables(struct tables *tables, PyObject *sigmoid, PyObject *tanh) {
     struct buffers buffers = {.count = 0};
-    const void *of_sigmoid = content(&buffers, sigmoid, sizeof tables->sigmoid, 0);
-    const void *of_tanh = of_sigmoid ? content(&buffers, tanh, sizeof tables->tanh, 0) : NULL;
+    const void *of_sigmoid = content(&buffers, sigmoid, 1, sizeof tables->sigmoid, 0);
+    const void *of_tanh = of_sigmoid ? content(&buffers, tanh, 1, sizeof tables->tanh, 0) : NULL;
     if (of_tanh) {
         memcpy(tables->sigmoid, of_sigmoid, sizeof tables->sigmoid);
         memcpy(tables->tanh, of_tanh, sizeof tables->tanh);
@@ -74,9 +74,9 @@ static int read_layer(struct buffers *buffers, PyObject *tuple, struct plain_lay
         return -1;
     if (layer->hidden < 1 || layer->inputs < 1) return 0; /* which `fit` will say */
     const size_t rows = (size_t)GATES * (size_t)layer->hidden, size = sizeof(int16_t);
-    layer->w_x = content(buffers, w_x, rows * (size_t)layer->inputs * size, 0);
-    layer->w_h = layer->w_x ? content(buffers, w_h, rows * (size_t)layer->hidden * size, 0) : NULL;
-    layer->bias = layer->w_h ? content(buffers, bias, rows * sizeof(double), 0) : NULL;
+    layer->w_x = content(buffers, w_x, rows, (size_t)layer->inputs * size, 0);
+    layer->w_h = layer->w_x ? content(buffers, w_h, rows, (size_t)layer->hidden * size, 0) : NULL;
+    layer->bias = layer->w_h ? content(buffers, bias, rows, sizeof(double), 0) : NULL;
     return PyErr_Occurred() ? -1 : 0;
 }
 
@@ -97,8 +97,8 @@ static int pack_read(Network *self, const struct plain_layer *plain, PyObject *w
     network->inputs = plain[0].inputs;
     struct buffers buffers = {.count = 0};
     const int16_t *w =
-        content(&buffers, w_out, classes * (size_t)plain[0].hidden * sizeof(int16_t), 0);
-    const double *b = w ? content(&buffers, b_out, classes * sizeof(double), 0) : NULL;
+        content(&buffers, w_out, classes, (size_t)plain[0].hidden * sizeof(int16_t), 0);
+    const double *b = w ? content(&buffers, b_out, classes, sizeof(double), 0) : NULL;
     const int failed = !b || rpu_pack(network, plain, w, b);
     give_back(&buffers);
     return failed;
@@ -177,22 +177,23 @@ static PyObject *run(PyObject *object, PyObject *args) {
                           &PyList_Type, &rows, &inputs, &h, &c, &logits, &clamps))
         return NULL;
     const Py_ssize_t works = PyList_Size(lengths);
+    if (!is_a_count(frames) || !is_a_count(pool_rows) || !is_a_count(works)) return NULL;
     int32_t *of_works = PyList_Size(rows) == works ? numbers(lengths, works) : NULL;
     int32_t *of_rows = of_works ? numbers(rows, works) : NULL;
     struct call call = {.works = (int)works, .lengths = of_works, .pool_rows = of_rows};
     struct buffers buffers = {.count = 0};
     const size_t w = (size_t)works, f = (size_t)frames;
-    const size_t pool = (size_t)pool_rows * layers * (size_t)network->hidden * size;
-    const size_t scores = f * (size_t)network->classes * sizeof(int32_t);
+    const size_t pool = (size_t)pool_rows, state_bytes = layers * (size_t)network->hidden * size;
+    const size_t score_bytes = (size_t)network->classes * sizeof(int32_t);
     const int is_there =
         of_rows
-        && (call.inputs = content(&buffers, inputs, f * (size_t)network->inputs * size, 0))
-        && (call.h = content(&buffers, h, pool, PyBUF_WRITABLE))
-        && (call.c = content(&buffers, c, pool, PyBUF_WRITABLE))
-        && (call.logits = content(&buffers, logits, scores, PyBUF_WRITABLE))
-        && (call.clamps = content(&buffers, clamps, w * layers * sizeof(int64_t), PyBUF_WRITABLE));
+        && (call.inputs = content(&buffers, inputs, f, (size_t)network->inputs * size, 0))
+        && (call.h = content(&buffers, h, pool, state_bytes, PyBUF_WRITABLE))
+        && (call.c = content(&buffers, c, pool, state_bytes, PyBUF_WRITABLE))
+        && (call.logits = content(&buffers, logits, f, score_bytes, PyBUF_WRITABLE))
+        && (call.clamps = content(&buffers, clamps, w, layers * sizeof(int64_t), PyBUF_WRITABLE));
     PyObject *answer = NULL;
-    if (is_there && are_sound(works, of_works, of_rows, f, (size_t)pool_rows))
+    if (is_there && are_sound(works, of_works, of_rows, f, pool))
         answer = run_alone(self, &call);
     else if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");

@@ -17,7 +17,7 @@ struct walk {
     const struct network *network;
     struct call *call;
     int *order;        /* of the works, by rank */
-    int *first_frame;  /* by rank: where its frames begin */
+    size_t *first_frame;  /* by rank: where its frames begin */
     int *first_row;    /* by step of the block, and behind the last one */
     int first_step, steps, block_steps;
     char *operands; /* of every row, as the widest matrix takes them */
@@ -58,7 +58,7 @@ static void lay_out(struct walk *walk, struct arena *arena) {
 /* Order the works by length, the longest first; equal ones as they come. */
 static void sort(struct walk *walk) {
     const struct call *call = walk->call;
-    int frame = 0;
+    size_t frame = 0;
     for (int work = 0; work < call->works; work++) {
         int rank = work;
         for (; rank && call->lengths[walk->order[rank - 1]] < call->lengths[work]; rank--) {
@@ -67,7 +67,7 @@ static void sort(struct walk *walk) {
         }
         walk->order[rank] = work;
         walk->first_frame[rank] = frame;
-        frame += call->lengths[work];
+        frame += (size_t)call->lengths[work];
     }
 }
 
@@ -78,12 +78,17 @@ static int live(const struct walk *walk, int step) {
 }
 
 static size_t frame_of(const struct walk *walk, int step, int rank) {
-    return (size_t)(walk->first_frame[rank] + walk->first_step + step);
+    return walk->first_frame[rank] + (size_t)(walk->first_step + step);
 }
 
 static size_t state_of(const struct walk *walk, int n, int rank) {
     const size_t row = (size_t)walk->call->pool_rows[walk->order[rank]];
     return (row * (size_t)walk->network->layer_count + (size_t)n) * (size_t)walk->network->hidden;
+}
+
+static int64_t *clamps_of(const struct walk *walk, int n, int rank) {
+    const size_t work = (size_t)walk->order[rank];
+    return walk->call->clamps + work * (size_t)walk->network->layer_count + (size_t)n;
 }
 
 /* One block of a matrix times the operands of some streams. */
@@ -148,8 +153,7 @@ static void advance_step(struct walk *walk, int n, int step) {
                 .c = walk->c + at,
                 .now = walk->next + at,
             };
-            walk->call->clamps[walk->order[rank] * network->layer_count + n] +=
-                network->tier->advance(&cells);
+            *clamps_of(walk, n, rank) += network->tier->advance(&cells);
         }
     }
     memcpy(walk->y + (size_t)first * units, walk->next,
@@ -236,18 +240,17 @@ int rpu_run(const struct network *network, struct workspace *workspace, struct c
     struct walk walk = {.network = network, .call = call};
     int longest = 0;
     for (int work = 0; work < call->works; work++) longest = largest(longest, call->lengths[work]);
-    memset(call->clamps, 0,
-           (size_t)call->works * (size_t)network->layer_count * sizeof *call->clamps);
-    if (!longest) return 0;
-    walk.block_steps = largest(1, least(longest, BLOCK_ROWS / call->works));
+    walk.block_steps = largest(1, least(longest, BLOCK_ROWS / largest(1, call->works)));
     struct arena arena = {NULL, 0};
     lay_out(&walk, &arena);
     if (!grown(workspace, arena.used)) return -1;
     arena = (struct arena){workspace->memory, 0};
     lay_out(&walk, &arena);
+    memset(call->clamps, 0,
+           (size_t)call->works * (size_t)network->layer_count * sizeof *call->clamps);
     sort(&walk);
-    for (; walk.first_step < longest; walk.first_step += walk.block_steps)
+    for (; walk.first_step < longest; walk.first_step += walk.steps)
         advance_block(&walk, longest);
-    network->tier->end();
+    if (longest) network->tier->end();
     return 0;
 }
