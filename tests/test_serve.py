@@ -13,6 +13,7 @@ from tests.audio import noise, recording
 from tests.commands import started, vau
 from tests.models import write_tiny_bundle
 from tests.serving import MODEL, floating, muntaniala, serving
+from vau import search
 from vau.client import Client
 from vau.client.recognition import Request, Started, converse
 from vau.commands import backends as inventory
@@ -133,11 +134,26 @@ def test_a_server_without_a_compiled_kernel_warns_once_of_the_cost_and_the_remed
     monkeypatch.delenv(VARIABLE, raising=False)
     with caplog.at_level(logging.INFO), serving((MODEL, muntaniala()), (MODEL, floating())):
         pass
-    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    (warning,) = [each for each in warnings if each.getMessage() != "decoder remark"]
     assert warning.getMessage() == "backend remark"
     text = vars(warning)["vau_facts"]["text"]
     assert "numpy: the same bits, several times slower than the C kernel" in text
     assert "the C kernel was not built; install a C compiler" in text
+
+
+@pytest.mark.parametrize("why_not", ["", "the C was not built"])
+def test_a_server_whose_decoder_has_no_c_warns_once_of_the_cost_and_the_remedy(
+    why_not: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "WHY_NOT", why_not)
+    with caplog.at_level(logging.INFO), serving((MODEL, floating())):
+        pass
+    said = [each for each in caplog.records if each.getMessage() == "decoder remark"]
+    assert [vars(each)["vau_facts"]["text"] for each in said] == [search.remark()] * bool(
+        why_not
+    )
+    assert all(each.levelno == logging.WARNING for each in said)
 
 
 def test_a_server_says_what_computes_each_backend(monkeypatch: pytest.MonkeyPatch) -> None:

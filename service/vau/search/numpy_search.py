@@ -61,6 +61,12 @@ def living(tables: "Tables") -> NDArray[np.int64]:
 
 
 def go_back(tables: "Tables", nodes: NDArray[np.int64], later: int) -> None:
-    """Go from nodes, in place, back to those that are below ``later``."""
+    """Go from nodes, in place, back to those that are below ``later``.
+
+    Raises ValueError for a node that does not come from an earlier one: it would never end.
+    """
     while len(young := np.flatnonzero(nodes >= later)):
-        nodes[young] = tables.before.ravel()[nodes[young] % tables.before.size]
+        earlier = tables.before.ravel()[nodes[young] % tables.before.size]
+        if (earlier >= nodes[young]).any():
+            raise ValueError("a node follows one that is not before it")
+        nodes[young] = earlier

@@ -15,6 +15,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from vau import search
 from vau.checkpoint.seal import Sealer, read_key
 from vau.config import ServerConfig, is_loopback, join_address, split_address, version
 from vau.errors import BackendFault, ConfigInvalid
@@ -205,7 +206,7 @@ class Server:
         return [f"{each.info.id}/{each.model}={each.pid}" for each in self._shadows.all]
 
     def _remark(self) -> None:
-        """Warn of what may not be meant, and of what backends say of themselves, once."""
+        """Warn of what may not be meant, and of what decoder and backends say, once."""
         metrics_host, _port = split_address(self._config.metrics_listen, "metrics_listen")
         if not is_loopback(metrics_host):
             logger.warning(
@@ -213,6 +214,8 @@ class Server:
                 extra=facts(listen=self._config.metrics_listen, text=OPEN_METRICS),
             )
         self._host.door.remark(self._config.listen)
+        if text := search.remark():
+            logger.warning("decoder remark", extra=facts(text=text))
         for name in self._host.lanes.backend_ids:
             if text := self._host.health[name].text:
                 logger.warning("backend remark", extra=facts(backend=name, text=text))
