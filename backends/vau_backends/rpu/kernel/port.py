@@ -12,10 +12,10 @@ class Answer(NamedTuple):
     """What a call came to."""
 
     logits: NDArray[np.int32]
-    """Shape (frames of all streams, classes)."""
+    """LOGIT_FRACTION_BITS fraction bits, shape (frames, classes), as the inputs lie."""
 
     saturations: NDArray[np.int64]
-    """By stream and layer, shape (streams, layers): clamps that changed a value."""
+    """Clamps of a pre-activation or c that changed a value, shape (streams, layers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,10 @@ class States:
     """What every slot remembers, shape (slots, layers, hidden) each."""
 
     h: NDArray[np.int16]
+    """sQ0.15."""
+
     c: NDArray[np.int16]
+    """sQ3.12."""
 
     @classmethod
     def zero(cls, slots: int, layers: int, hidden: int) -> "States":
@@ -44,9 +47,15 @@ class Kernel(Protocol):
         states: States,
         rows: Sequence[int],
     ) -> Answer:
-        """Take streams through their frames, and their states with them.
+        """Take streams through their frames, and their states with them, in place.
 
-        inputs:  the frames of all streams, one stream after the other, shape (frames, inputs).
-        lengths: frames of each stream.
-        rows:    where in ``states`` each stream's state is; no row twice.
+        inputs:  the frames of all streams, one stream after the other, shape (frames, inputs),
+                 with the fraction bits ``f_x`` of the first layer.
+        lengths: frames of each stream, 0 or more, all frames together.
+        rows:    where in ``states`` each stream's state is; no row twice, which is not checked:
+                 of such a row's state the tiers make something different.
+        Returns  logits of all frames, and each stream's clamps by layer.
+        Raises   from the tiers in C: ValueError for arrays that do not fit each other,
+                 RuntimeError if another thread is in this method of the same network,
+                 MemoryError; the states are then as they were.
         """
