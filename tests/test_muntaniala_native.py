@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.lstm_cases import Shape, make
+from tests.meeting import refusals_of_one_of_two
 from vau_backends.muntaniala.array import Knobs
 from vau_backends.muntaniala.kernel import open_kernel, tiers
 from vau_backends.muntaniala.kernel.compiled import TIERS, CompiledKernel, amx_peak
@@ -49,7 +50,7 @@ def network(**other: Any) -> Any:  # noqa: ANN401 - the C type has no name for m
         ({"acc": 7}, "accumulator 7"),
         ({"classes": 0, "w_out": b"", "b_out": b""}, "0 classes"),
         ({"layers": []}, "layers are empty"),
-        ({"layers": [layer(columns=0)]}, "do not fit"),
+        ({"layers": [layer(columns=0)]}, "0 die columns"),
         ({"layers": [(2**20, *layer()[1:])]}, "bytes where"),  # says more than it brings
         ({"layers": [layer(), layer(inputs=INPUTS)]}, "do not fit"),
         ({"layers": [layer(), layer(hidden=HIDDEN + 1, inputs=HIDDEN)]}, "do not fit"),
@@ -104,7 +105,7 @@ def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused(
 
 def test_a_layer_of_the_largest_size_is_refused() -> None:
     huge = (2**31 - 1, 2**31 - 1, *layer()[2:])
-    with pytest.raises(ValueError, match="bytes where 18446744056529682436"):
+    with pytest.raises(ValueError, match="do not fit"):
         network(layers=[huge])
 
 
@@ -136,3 +137,21 @@ def test_what_a_machine_can_do_at_best_is_measured() -> None:
     case = make(1)
     assert CompiledKernel(case.weights, case.tilings, case.knobs, TIERS[-1]).read_s() > 0.0
     assert (amx_peak() > 0.0) == ("amx" in TIERS)
+
+
+def test_a_second_thread_in_the_same_network_is_turned_away() -> None:
+    """A network has memory for one call: its own lock keeps it so, as none of Python's does."""
+    busy, frames = network(), 5_000
+
+    def run() -> None:
+        arrays = (
+            zeros(frames, INPUTS),
+            zeros(1, 1, HIDDEN),
+            np.zeros((1, 1, HIDDEN), np.int16),
+        )
+        logits, clamps = np.zeros((frames, CLASSES), np.int32), np.zeros((1, 1), np.int64)
+        busy.run(frames, 1, [frames], [0], *arrays, logits, clamps)
+
+    (refusal, *_) = refusals_of_one_of_two(run)
+    assert refusal == "another thread is running this network"
+    run()  # and it is free again

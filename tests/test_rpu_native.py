@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.meeting import refusals_of_one_of_two
 from tests.rpu_cases import Shape, make
 from vau_backends.rpu.kernel import open_kernel, tiers
 from vau_backends.rpu.kernel.compiled import TIERS
@@ -98,9 +99,9 @@ def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused(
         )
 
 
-def test_a_layer_whose_size_wraps_is_refused() -> None:
+def test_a_layer_of_the_largest_size_is_refused() -> None:
     huge = (2**31 - 1, 2**31 - 1, *layer()[2:])
-    with pytest.raises(ValueError, match="bytes where 8589934588 times"):
+    with pytest.raises(ValueError, match="do not fit"):
         network(layers=[huge])
 
 
@@ -117,3 +118,17 @@ def test_a_network_may_have_many_layers(tier: str) -> None:
     found, expected = case.run(tier)[0], case.run("reference")[0]
     np.testing.assert_array_equal(found.logits, expected.logits)
     np.testing.assert_array_equal(found.saturations, expected.saturations)
+
+
+def test_a_second_thread_in_the_same_network_is_turned_away() -> None:
+    """A network has memory for one call: its own lock keeps it so, as none of Python's does."""
+    busy, frames = network(), 5_000
+
+    def run() -> None:
+        arrays = (s16(frames, INPUTS), s16(1, 1, HIDDEN), s16(1, 1, HIDDEN))
+        logits, clamps = np.zeros((frames, CLASSES), np.int32), np.zeros((1, 1), np.int64)
+        busy.run(frames, 1, [frames], [0], *arrays, logits, clamps)
+
+    (refusal, *_) = refusals_of_one_of_two(run)
+    assert refusal == "another thread is running this network"
+    run()  # and it is free again

@@ -3,6 +3,7 @@
 #ifndef VAU_AMX_H
 #define VAU_AMX_H
 
+#include "tiles.h"
 #include "x86.h"
 
 #if VAU_AMX
@@ -13,7 +14,6 @@
 #include <unistd.h>
 
 enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-enum { AMX_TILES = 8, AMX_ROWS = 16, AMX_ROW_BYTES = 64 };
 
 /* What _tile_loadconfig reads. */
 struct tile_config {

@@ -1,4 +1,4 @@
-/* Arrays that come from Python: their content, and lists of numbers. For one file of a module. */
+/* Arrays that come from Python, and how large they are. For one file of a module. */
 #ifndef VAU_ARRAYS_H
 #define VAU_ARRAYS_H
 
@@ -43,33 +43,6 @@ static inline int is_a_count(Py_ssize_t count) {
     if (count >= 0 && count <= INT32_MAX) return 1;
     PyErr_Format(PyExc_ValueError, "%zd of something is out of range", count);
     return 0;
-}
-
-/* The numbers of a list, in memory of its own; NULL with an exception set. */
-static inline int32_t *numbers(PyObject *list, Py_ssize_t count) {
-    int32_t *values = PyMem_Malloc(((size_t)count + 1) * sizeof *values);
-    if (!values) PyErr_NoMemory();
-    for (Py_ssize_t n = 0; values && n < count; n++) {
-        const long value = PyLong_AsLong(PyList_GetItem(list, n)); /* borrowed */
-        if (value < 0 || value > INT32_MAX) {
-            if (!PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "%ld is out of range", value);
-            PyMem_Free(values);
-            return NULL;
-        }
-        values[n] = (int32_t)value;
-    }
-    return values;
-}
-
-/* Whether so many works have rows in a pool, and frames that add up to all there are. */
-static inline int are_sound(Py_ssize_t works, const int32_t *lengths, const int32_t *rows,
-                            size_t frames, size_t pool_rows) {
-    size_t total = 0;
-    for (Py_ssize_t work = 0; work < works; work++) {
-        if ((size_t)rows[work] >= pool_rows) return 0;
-        total += (size_t)lengths[work];
-    }
-    return total == frames;
 }
 
 #endif

@@ -22,7 +22,7 @@ TARGET static void begin(int streams) {
     const int first = streams < TILE_ROWS ? streams : TILE_ROWS;
     const int second = streams > TILE_ROWS ? streams - TILE_ROWS : 1;
     const int rows[AMX_TILES] = {first, first,  second,    second,
-                                  first, second, TILE_ROWS, TILE_ROWS};
+                                 first, second, TILE_ROWS, TILE_ROWS};
     configure_tiles(rows);
 }
 
@@ -131,7 +131,7 @@ TARGET static double peak(void) {
 double amx_peak(void) { return is_here() ? peak() : 0.0; }
 
 const struct tier amx_tier = {
-    "amx",    is_here,        begin,    end,
+    "amx",    is_here,       begin,    end,
     multiply, avx512_spread, saturate, avx512_cell,
 };
 

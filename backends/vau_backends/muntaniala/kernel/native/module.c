@@ -3,15 +3,13 @@
 #define Py_LIMITED_API 0x030B0000 /* one build for Python 3.11 and every later one */
 #include <Python.h>
 
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "arrays.h"
 #include "munt.h"
 #include "x86.h"
 
-static const struct tier *const all_tiers[] = {
+#include "network.h"
+
+const struct tier *const all_tiers[] = {
 #if VAU_X86
 #if VAU_AMX
     &amx_tier,
@@ -20,41 +18,6 @@ static const struct tier *const all_tiers[] = {
 #endif
     &portable_tier, NULL,
 };
-
-static const struct tier *tier_named(const char *name) {
-    for (const struct tier *const *tier = all_tiers; *tier; tier++)
-        if (!strcmp((*tier)->name, name) && (*tier)->is_here()) return *tier;
-    return NULL;
-}
-
-static PyObject *tiers(PyObject *module, PyObject *none) {
-    (void)module, (void)none;
-    PyObject *names = PyList_New(0);
-    for (const struct tier *const *tier = all_tiers; names && *tier; tier++) {
-        if (!(*tier)->is_here()) continue;
-        PyObject *name = PyUnicode_FromString((*tier)->name);
-        if (!name || PyList_Append(names, name)) Py_CLEAR(names);
-        Py_XDECREF(name);
-    }
-    return names;
-}
-
-typedef struct {
-    PyObject_HEAD
-    struct network network;
-    struct workspace workspace;
-    atomic_flag is_busy;
-} Network;
-
-static void dealloc(PyObject *object) {
-    Network *self = (Network *)object;
-    PyTypeObject *type = Py_TYPE(object);
-    munt_free(&self->network);
-    free(self->workspace.memory);
-    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    release(object);
-    Py_DECREF(type);
-}
 
 /* The tables, of which the tiers keep one half: the other must be its mirror. */
 static int set_tables(struct tables *tables, const int16_t *tanh, const int16_t *sigmoid) {
@@ -72,62 +35,30 @@ static int set_tables(struct tables *tables, const int16_t *tanh, const int16_t 
     return 0;
 }
 
+static int read_tables(struct tables *tables, PyObject *tanh, PyObject *sigmoid) {
+    struct buffers buffers = {.count = 0};
+    const int16_t *of_tanh = content(&buffers, tanh, TABLE, sizeof *of_tanh, 0);
+    const int16_t *of_sigmoid =
+        of_tanh ? content(&buffers, sigmoid, TABLE, sizeof *of_sigmoid, 0) : NULL;
+    const int failed = !of_sigmoid || set_tables(tables, of_tanh, of_sigmoid);
+    give_back(&buffers);
+    return failed;
+}
+
 static int read_layer(struct buffers *buffers, PyObject *tuple, struct plain_layer *layer) {
     PyObject *w_x, *w_h, *bias, *peephole;
     if (!PyArg_ParseTuple(tuple, "iiiOOOO", &layer->hidden, &layer->inputs, &layer->columns,
                           &w_x, &w_h, &bias, &peephole))
         return -1;
-    if (layer->hidden < 1 || layer->inputs < 1) return 0; /* which `fit` will say */
-    const size_t rows = (size_t)GATES * (size_t)layer->hidden;
-    layer->w_x = content(buffers, w_x, rows, (size_t)layer->inputs, 0);
-    layer->w_h = layer->w_x ? content(buffers, w_h, rows, (size_t)layer->hidden, 0) : NULL;
-    layer->bias = layer->w_h ? content(buffers, bias, rows, 1, 0) : NULL;
-    layer->peephole = NULL;
-    if (layer->bias && peephole != Py_None)
-        layer->peephole = content(buffers, peephole, PEEPHOLE_GATES, (size_t)layer->hidden, 0);
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-/* Whether each layer has a size, and reads what the one below it writes. */
-static int fit(const struct plain_layer *layers, int count) {
-    for (int n = 0; n < count; n++)
-        if (layers[n].columns < 1 || layers[n].inputs < 1 || layers[n].hidden < 1
-            || layers[n].hidden != layers[0].hidden
-            || (n && layers[n].inputs != layers[0].hidden))
-            return 0;
-    return count > 0;
-}
-
-static int pack_read(Network *self, const struct plain_layer *plain, PyObject *w_out,
-                     PyObject *b_out) {
-    const size_t classes = (size_t)self->network.classes, hidden = (size_t)plain[0].hidden;
-    struct buffers buffers = {.count = 0};
-    const int8_t *w = content(&buffers, w_out, classes, hidden, 0);
-    const int8_t *b = w ? content(&buffers, b_out, classes, 1, 0) : NULL;
-    const int failed = !b || munt_pack(&self->network, plain, w, b);
-    give_back(&buffers);
-    return failed;
-}
-
-static int pack(Network *self, PyObject *layers, PyObject *w_out, PyObject *b_out) {
-    const int count = self->network.layer_count;
-    struct plain_layer *plain = calloc((size_t)count + 1, sizeof *plain);
-    struct buffers *buffers = calloc((size_t)count + 1, sizeof *buffers); /* of each layer */
-    int failed = !plain || !buffers;
-    for (int n = 0; !failed && n < count; n++) {
-        PyObject *tuple = PyList_GetItem(layers, n); /* borrowed */
-        failed = !tuple || read_layer(&buffers[n], tuple, &plain[n]);
+    if (layer->columns < 1 || layer->columns > MOST_WIDTH) {
+        PyErr_Format(PyExc_ValueError, "%d die columns", layer->columns);
+        return -1;
     }
-    if (!failed && !fit(plain, count)) {
-        PyErr_SetString(PyExc_ValueError, "layers are empty or do not fit each other");
-        failed = 1;
-    }
-    failed = failed || pack_read(self, plain, w_out, b_out);
-    for (int n = 0; buffers && n < count; n++) give_back(&buffers[n]);
-    free(buffers);
-    free(plain);
-    if (failed && !PyErr_Occurred()) PyErr_NoMemory();
-    return failed ? -1 : 0;
+    if (!has_size(layer)) return 0;
+    if (read_arrays(buffers, layer, w_x, w_h, bias)) return -1;
+    if (peephole == Py_None) return 0;
+    layer->peephole = content(buffers, peephole, PEEPHOLE_GATES, (size_t)layer->hidden, 0);
+    return layer->peephole ? 0 : -1;
 }
 
 static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywords) {
@@ -138,84 +69,26 @@ static PyObject *new_network(PyTypeObject *type, PyObject *args, PyObject *keywo
     if (!PyArg_ParseTuple(args, "siOOO!iOO", &tier_name, &acc, &tanh, &sigmoid, &PyList_Type,
                           &layers, &classes, &w_out, &b_out))
         return NULL;
+    if (acc < SAT || acc > WIDE) return PyErr_Format(PyExc_ValueError, "accumulator %d", acc);
     const struct tier *tier = tier_named(tier_name);
-    if (!tier) return PyErr_Format(PyExc_ValueError, "no tier %s on this machine", tier_name);
-    if (acc < SAT || acc > WIDE || classes < 1)
-        return PyErr_Format(PyExc_ValueError, "accumulator %d or %d classes", acc, classes);
-    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    Network *self = (Network *)allocate(type, 0);
+    Network *self = tier ? empty_network(type, tier, classes) : NULL;
     if (!self) return NULL;
-    atomic_flag_clear(&self->is_busy);
-    self->network.tier = tier;
-    self->network.acc = (enum accumulator)acc;
-    self->network.classes = classes;
-    self->network.layer_count = (int)PyList_Size(layers);
-    struct buffers buffers = {.count = 0};
-    const int16_t *of_tanh = content(&buffers, tanh, TABLE, sizeof(int16_t), 0);
-    const int16_t *of_sigmoid =
-        of_tanh ? content(&buffers, sigmoid, TABLE, sizeof(int16_t), 0) : NULL;
-    const int failed = !of_sigmoid || set_tables(&self->network.tables, of_tanh, of_sigmoid);
-    give_back(&buffers);
-    if (failed || pack(self, layers, w_out, b_out)) {
+    struct network *network = &self->network;
+    network->acc = (enum accumulator)acc;
+    if (read_tables(&network->tables, tanh, sigmoid) || pack(network, layers, w_out, b_out)) {
         Py_DECREF((PyObject *)self);
         return NULL;
     }
     return (PyObject *)self;
 }
 
-/* Run without the lock of the interpreter; the answer is that of Network.run. */
-static PyObject *run_alone(Network *self, struct call *call) {
-    int failed;
-    if (atomic_flag_test_and_set(&self->is_busy)) {
-        PyErr_SetString(PyExc_RuntimeError, "another thread is running this network");
-        return NULL;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    failed = munt_run(&self->network, &self->workspace, call);
-    Py_END_ALLOW_THREADS
-    atomic_flag_clear(&self->is_busy);
-    if (failed) return PyErr_NoMemory();
+static PyObject *answer_of(const struct call *call) {
     return Py_BuildValue("LL", (long long)call->lanes, (long long)call->doubtful);
-}
-
-static PyObject *run(PyObject *object, PyObject *args) {
-    Network *self = (Network *)object;
-    const struct network *network = &self->network;
-    const size_t layers = (size_t)network->layer_count, hidden = (size_t)network->layers[0].hidden;
-    Py_ssize_t frames, pool_rows;
-    PyObject *lengths, *rows, *inputs, *h, *c, *logits, *events;
-    if (!PyArg_ParseTuple(args, "nnO!O!OOOOO", &frames, &pool_rows, &PyList_Type, &lengths,
-                          &PyList_Type, &rows, &inputs, &h, &c, &logits, &events))
-        return NULL;
-    const Py_ssize_t works = PyList_Size(lengths);
-    if (!is_a_count(frames) || !is_a_count(pool_rows) || !is_a_count(works)) return NULL;
-    int32_t *of_works = PyList_Size(rows) == works ? numbers(lengths, works) : NULL;
-    int32_t *of_rows = of_works ? numbers(rows, works) : NULL;
-    struct call call = {.works = (int)works, .lengths = of_works, .pool_rows = of_rows};
-    struct buffers buffers = {.count = 0};
-    const size_t w = (size_t)works, f = (size_t)frames, pool = (size_t)pool_rows;
-    const size_t score_bytes = (size_t)network->classes * sizeof(int32_t);
-    const int is_there =
-        of_rows
-        && (call.inputs = content(&buffers, inputs, f, (size_t)network->layers[0].inputs, 0))
-        && (call.h = content(&buffers, h, pool, layers * hidden, PyBUF_WRITABLE))
-        && (call.c = content(&buffers, c, pool, layers * hidden * sizeof(int16_t), PyBUF_WRITABLE))
-        && (call.logits = content(&buffers, logits, f, score_bytes, PyBUF_WRITABLE))
-        && (call.events = content(&buffers, events, w, layers * sizeof(int64_t), PyBUF_WRITABLE));
-    PyObject *answer = NULL;
-    if (is_there && are_sound(works, of_works, of_rows, f, pool))
-        answer = run_alone(self, &call);
-    else if (!PyErr_Occurred())
-        PyErr_SetString(PyExc_ValueError, "lengths or rows do not fit the arrays");
-    give_back(&buffers);
-    PyMem_Free(of_works);
-    PyMem_Free(of_rows);
-    return answer;
 }
 
 static PyObject *read_s(PyObject *object, PyObject *none) {
     (void)none;
-    return PyFloat_FromDouble(munt_read_s(&((Network *)object)->network));
+    return PyFloat_FromDouble(read_all_s(&((Network *)object)->network));
 }
 
 static PyObject *peak(PyObject *module, PyObject *none) {
@@ -226,8 +99,8 @@ static PyObject *peak(PyObject *module, PyObject *none) {
 static PyMethodDef network_methods[] = {
     {"read_s", read_s, METH_NOARGS, "Seconds to read every weight once."},
     {"run", run, METH_VARARGS,
-     "run(frames, pool_rows, lengths, rows, inputs, h, c, logits, events)\n\n"
-     "Advance states in place; write logits and events. Returns lanes, and how many were in "
+     "run(frames, pool_rows, lengths, rows, inputs, h, c, logits, clamps)\n\n"
+     "Advance states in place; write logits and clamps. Returns lanes, and how many were in "
      "doubt."},
     {NULL, NULL, 0, NULL},
 };
@@ -254,13 +127,7 @@ static PyMethodDef module_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static int fill(PyObject *module) {
-    PyObject *type = PyType_FromSpec(&network_spec);
-    if (!type) return -1;
-    const int failed = PyModule_AddObjectRef(module, "Network", type);
-    Py_DECREF(type);
-    return failed;
-}
+static int fill(PyObject *module) { return add_network(module, &network_spec); }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, fill}, {0, NULL}};
 

@@ -18,6 +18,7 @@
 #define VAU_MUNT_H
 
 #include "arena.h"
+#include "numbers.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -77,7 +78,7 @@ struct network {
     const struct tier *tier;
     enum accumulator acc;
     struct tables tables;
-    int layer_count, classes;
+    int layer_count, inputs, hidden, classes;
     struct layer *layers;
     int class_groups, class_tiles;
     int8_t *w_out;  /* [class_groups][class_tiles * TILE_ROWS][2][HALF][4] */
@@ -152,9 +153,6 @@ void add_up(struct step *step, int group);
 static inline int32_t length_of(int32_t squares) { return (int32_t)sqrt((double)squares) + 1; }
 
 static inline int32_t abs32(int32_t v) { return v < 0 ? -v : v; }
-static inline int least(int a, int b) { return a < b ? a : b; }
-static inline int largest(int a, int b) { return a > b ? a : b; }
-static inline int ceil_div(int total, int parts) { return (total + parts - 1) / parts; }
 
 /* --- where things stand -------------------------------------------------------------- */
 
@@ -231,7 +229,6 @@ static inline int unit_of(int half, int lane) { return lane / 4 * 8 + half * 4 +
 static inline int half_of(int unit) { return unit / 4 % 2; }
 static inline int lane_of(int unit) { return unit / 8 * 4 + unit % 4; }
 
-
 /* --- from outside -------------------------------------------------------------------- */
 
 /* Frames of several utterances, and where their states are; inputs and logits lie utterance
@@ -244,15 +241,15 @@ struct call {
     int8_t *h;                /* [pool rows][layers][hidden] */
     int16_t *c;
     int32_t *logits;         /* [frames][classes] */
-    int64_t *events;         /* [works][layers], set */
+    int64_t *clamps;         /* [works][layers], set */
     int64_t lanes, doubtful; /* set */
 };
 
 /* Advance the states. Returns 0, or -1 if there is no memory; nothing has changed then. */
-int munt_run(const struct network *network, struct workspace *workspace, struct call *call);
+int run_network(const struct network *network, struct workspace *workspace, struct call *call);
 
 /* Seconds to read every weight once: the least that a frame of one stream takes. */
-double munt_read_s(const struct network *network);
+double read_all_s(const struct network *network);
 
 /* Multiplications a second that the tiles of AMX do at best, measured for some milliseconds;
  * 0 where there are none. */
@@ -268,8 +265,8 @@ struct plain_layer {
 };
 
 /* Pack a network. Returns 0, or -1 if there is no memory. */
-int munt_pack(struct network *network, const struct plain_layer *layers, const int8_t *w_out,
-              const int8_t *b_out);
-void munt_free(struct network *network);
+int pack_network(struct network *network, const struct plain_layer *layers, const int8_t *w_out,
+                 const int8_t *b_out);
+void free_network(struct network *network);
 
 #endif

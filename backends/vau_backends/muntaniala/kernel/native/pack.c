@@ -90,9 +90,9 @@ static void shape(struct layer *layer, const struct plain_layer *plain) {
     layer->has_peephole = plain->peephole != NULL;
 }
 
-int munt_pack(struct network *network, const struct plain_layer *layers, const int8_t *w_out,
-              const int8_t *b_out) {
-    const int hidden = layers[network->layer_count - 1].hidden;
+int pack_network(struct network *network, const struct plain_layer *layers, const int8_t *w_out,
+                 const int8_t *b_out) {
+    const int hidden = network->hidden;
     network->layers = calloc((size_t)network->layer_count, sizeof *network->layers);
     if (!network->layers) return -1;
     for (int n = 0; n < network->layer_count; n++) shape(&network->layers[n], &layers[n]);
@@ -114,7 +114,7 @@ int munt_pack(struct network *network, const struct plain_layer *layers, const i
     return 0;
 }
 
-void munt_free(struct network *network) {
+void free_network(struct network *network) {
     free(network->layers);
     free(network->memory);
     network->layers = NULL;

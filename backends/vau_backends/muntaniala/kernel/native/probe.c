@@ -28,7 +28,7 @@ static uint64_t all_words(const struct network *network) {
     return total[0];
 }
 
-double munt_read_s(const struct network *network) {
+double read_all_s(const struct network *network) {
     const double started_s = now_s();
     const uint64_t seen = all_words(network);
     __asm__ volatile("" ::"r"(seen)); /* or the compiler would leave out what nobody wants */

@@ -74,22 +74,6 @@ static void lay_out(struct walk *walk, struct arena *arena) {
     step->a = take(arena, GATES * STREAMS * GROUP * sizeof *step->a);
 }
 
-/* Sort the works, longest first; equals keep their order. */
-static void sort(struct walk *walk) {
-    const int32_t *lengths = walk->call->lengths;
-    size_t frame = 0;
-    for (int work = 0; work < walk->call->works; work++) {
-        int rank = work;
-        for (; rank > 0 && lengths[walk->order[rank - 1]] < lengths[work]; rank--) {
-            walk->order[rank] = walk->order[rank - 1];
-            walk->first_frame[rank] = walk->first_frame[rank - 1];
-        }
-        walk->order[rank] = work;
-        walk->first_frame[rank] = frame;
-        frame += (size_t)lengths[work];
-    }
-}
-
 /* Where something stands that each layer has of each work. */
 static size_t place_of(const struct walk *walk, int n, int rank) {
     return (size_t)n * (size_t)walk->call->works + (size_t)rank;
@@ -150,7 +134,7 @@ static int streams_of(const struct walk *walk, int step) {
 static const int8_t *x_of(const struct walk *walk, int n, int step, int rank) {
     if (n == 0) {
         const size_t frame = walk->first_frame[rank] + (size_t)(walk->first_step + step);
-        return walk->call->inputs + frame * (size_t)walk->network->layers[0].inputs;
+        return walk->call->inputs + frame * (size_t)walk->network->inputs;
     }
     return walk->x + (size_t)(walk->first_row[step] + rank) * walk->y_stride;
 }
@@ -312,21 +296,19 @@ static void advance_block(struct walk *walk, int longest) {
         classify(walk, first, least(STREAMS, rows - first));
 }
 
-int munt_run(const struct network *network, struct workspace *workspace, struct call *call) {
+int run_network(const struct network *network, struct workspace *workspace, struct call *call) {
     struct walk walk = {.network = network, .call = call};
     int longest = 0;
-    for (int work = 0; work < call->works; work++)
-        if (call->lengths[work] > longest) longest = call->lengths[work];
+    for (int work = 0; work < call->works; work++) longest = largest(longest, call->lengths[work]);
     call->lanes = call->doubtful = 0;
-    walk.block_steps = least(longest, BLOCK_FRAMES / (call->works ? call->works : 1));
-    if (walk.block_steps < 1) walk.block_steps = 1;
+    walk.block_steps = largest(1, least(longest, BLOCK_FRAMES / largest(1, call->works)));
     struct arena arena = {NULL, 0};
     lay_out(&walk, &arena);
     if (!grown(workspace, arena.used)) return -1;
     arena = (struct arena){workspace->memory, 0};
     lay_out(&walk, &arena);
     walk.step.network = network;
-    sort(&walk);
+    sort_works(call->works, call->lengths, walk.order, walk.first_frame);
     copy_states(&walk, 0);
     for (; walk.first_step < longest; walk.first_step += walk.steps)
         advance_block(&walk, longest);
@@ -335,7 +317,7 @@ int munt_run(const struct network *network, struct workspace *workspace, struct 
     call->doubtful = walk.step.doubtful;
     for (int rank = 0; rank < call->works; rank++)
         for (int n = 0; n < network->layer_count; n++)
-            call->events[(size_t)walk.order[rank] * (size_t)network->layer_count + (size_t)n] =
+            call->clamps[(size_t)walk.order[rank] * (size_t)network->layer_count + (size_t)n] =
                 walk.events[place_of(&walk, n, rank)];
     return 0;
 }

@@ -33,9 +33,9 @@ INLINE int differing(doubles a, doubles b) {
 INLINE ints to_ints(doubles a) { return _mm256_cvtpd_epi32(a); }
 INLINE ints shifted(ints a, int bits) { return _mm_srai_epi32(a, bits); }
 INLINE doubles look_up(const int32_t *table, ints places) {
-    const ints least = _mm_set1_epi32(-ENTRIES / 2), most = _mm_set1_epi32(ENTRIES / 2 - 1);
+    const ints least = _mm_set1_epi32(-PLACES / 2), most = _mm_set1_epi32(PLACES / 2 - 1);
     const ints kept = _mm_min_epi32(_mm_max_epi32(places, least), most);
-    return _mm256_cvtepi32_pd(_mm_i32gather_epi32(table + ENTRIES / 2, kept, 4));
+    return _mm256_cvtepi32_pd(_mm_i32gather_epi32(table + PLACES / 2, kept, 4));
 }
 INLINE void store_s16(int16_t *to, ints values) {
     _mm_storel_epi64((__m128i *)to, _mm_packs_epi32(values, values));

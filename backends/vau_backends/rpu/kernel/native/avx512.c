@@ -35,9 +35,9 @@ INLINE int differing(doubles a, doubles b) {
 INLINE ints to_ints(doubles a) { return _mm512_cvtpd_epi32(a); }
 INLINE ints shifted(ints a, int bits) { return _mm256_srai_epi32(a, (unsigned)bits); }
 INLINE doubles look_up(const int32_t *table, ints places) {
-    const ints least = _mm256_set1_epi32(-ENTRIES / 2), most = _mm256_set1_epi32(ENTRIES / 2 - 1);
+    const ints least = _mm256_set1_epi32(-PLACES / 2), most = _mm256_set1_epi32(PLACES / 2 - 1);
     const ints kept = _mm256_min_epi32(_mm256_max_epi32(places, least), most);
-    return _mm512_cvtepi32_pd(_mm256_i32gather_epi32(table + ENTRIES / 2, kept, 4));
+    return _mm512_cvtepi32_pd(_mm256_i32gather_epi32(table + PLACES / 2, kept, 4));
 }
 INLINE void store_s16(int16_t *to, ints values) {
     _mm_storeu_si128((__m128i *)to, _mm256_cvtepi32_epi16(values));

@@ -45,8 +45,8 @@ static void pack_layer(const struct layout *layout, struct layer *layer,
     }
 }
 
-int rpu_pack(struct network *network, const struct plain_layer *layers, const int16_t *w_out,
-             const double *b_out) {
+int pack_network(struct network *network, const struct plain_layer *layers, const int16_t *w_out,
+                 const double *b_out) {
     network->layers = calloc((size_t)network->layer_count, sizeof *network->layers);
     if (!network->layers) return -1;
     struct arena arena = {NULL, 0};
@@ -65,7 +65,7 @@ int rpu_pack(struct network *network, const struct plain_layer *layers, const in
     return 0;
 }
 
-void rpu_free(struct network *network) {
+void free_network(struct network *network) {
     free(network->layers);
     free(network->memory);
 }

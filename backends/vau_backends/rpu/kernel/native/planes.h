@@ -9,12 +9,13 @@
 #define VAU_PLANES_H
 
 #include "rpu.h"
+#include "tiles.h"
 
 enum {
-    TILE_ELEMENTS = 64, /* of a stream, in a row of a tile */
-    ROW_ELEMENTS = 4,   /* of a unit, in a row of a tile of weights */
-    TILE_ROWS = 16,
-    TILE_BYTES = 1024,
+    TILE_ROWS = AMX_ROWS,
+    TILE_ELEMENTS = AMX_ROW_BYTES,        /* of a stream, in a row of a tile */
+    ROW_ELEMENTS = AMX_ROW_BYTES / UNITS, /* of a unit, in a row of a tile of weights */
+    TILE_BYTES = AMX_ROWS * AMX_ROW_BYTES,
     SEGMENT_TILES = (1 << 14) / TILE_ELEMENTS, /* as many add up in 32 bits */
 };
 

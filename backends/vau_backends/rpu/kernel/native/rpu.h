@@ -15,6 +15,7 @@
 #define VAU_RPU_H
 
 #include "arena.h"
+#include "numbers.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,14 +23,15 @@
 enum { I, F, G, O, GATES };
 
 enum {
-    UNITS = 16,                 /* rows of a gate that are packed side by side */
-    BLOCK = GATES * UNITS,      /* sums of a block */
-    PARTS = 2,                  /* high and low */
-    ENTRIES = 2048,             /* of a table, from -8 to 8 */
-    GATE_SHIFT = 4, CELL_SHIFT = 5, /* from sQ4.11 and sQ3.12 to a place in a table */
-    CELL_ROUND_OFF = 18,        /* from 30 fraction bits to the 12 of c */
-    HIDDEN_ROUND_OFF = 15,      /* from 30 to the 15 of h */
-    WIDER_CELL = 8,             /* f * c has 27 fraction bits, i * g 30 */
+    UNITS = 16,            /* rows of a gate that are packed side by side */
+    BLOCK = GATES * UNITS, /* sums of a block */
+    PARTS = 2,             /* high and low */
+    PLACES = 2048,         /* of a table, from -8 to 8 */
+    GATE_SHIFT = 4,        /* from sQ4.11 to a place in a table */
+    CELL_SHIFT = 5,        /* and from sQ3.12 */
+    CELL_ROUND_OFF = 18,   /* from 30 fraction bits to the 12 of c */
+    HIDDEN_ROUND_OFF = 15, /* from 30 to the 15 of h */
+    WIDER_CELL = 8,        /* f * c has 27 fraction bits, i * g 30 */
 };
 
 /* Rows of weights, packed as a layout says. */
@@ -61,7 +63,7 @@ struct layer {
 };
 
 struct tables {
-    int32_t sigmoid[ENTRIES], tanh[ENTRIES]; /* the places from -ENTRIES / 2 on */
+    int32_t sigmoid[PLACES], tanh[PLACES]; /* from place -PLACES / 2 on */
 };
 
 struct network {
@@ -98,7 +100,7 @@ struct product {
 struct tier {
     const char *name;
     const struct layout *layout;
-    int (*is_here)(void); /* whether this processor has it */
+    int (*is_here)(void);       /* whether this processor has it */
     void (*begin)(int streams); /* before products of so many streams */
     void (*end)(void);
     void (*multiply)(const struct product *product);
@@ -109,9 +111,6 @@ struct tier {
 extern const struct tier amx_tier, avx512_tier, avx2_tier;
 
 int avx512_advance(const struct cells *cells);
-
-static inline int least(int a, int b) { return a < b ? a : b; }
-static inline int ceil_div(int total, int parts) { return (total + parts - 1) / parts; }
 
 /* --- from outside -------------------------------------------------------------------- */
 
@@ -128,7 +127,7 @@ struct call {
 };
 
 /* Advance the states. Returns 0, or -1 if there is no memory; nothing has changed then. */
-int rpu_run(const struct network *network, struct workspace *workspace, struct call *call);
+int run_network(const struct network *network, struct workspace *workspace, struct call *call);
 
 /* One layer as it comes: rows are gate * hidden + unit. */
 struct plain_layer {
@@ -139,8 +138,8 @@ struct plain_layer {
 };
 
 /* Pack a network. Returns 0, or -1 if there is no memory. */
-int rpu_pack(struct network *network, const struct plain_layer *layers, const int16_t *w_out,
-             const double *b_out);
-void rpu_free(struct network *network);
+int pack_network(struct network *network, const struct plain_layer *layers, const int16_t *w_out,
+                 const double *b_out);
+void free_network(struct network *network);
 
 #endif

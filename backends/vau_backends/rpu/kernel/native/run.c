@@ -16,17 +16,17 @@ enum { BLOCK_ROWS = 64 }; /* frames of all works that pass a layer together, or 
 struct walk {
     const struct network *network;
     struct call *call;
-    int *order;        /* of the works, by rank */
-    size_t *first_frame;  /* by rank: where its frames begin */
-    int *first_row;    /* by step of the block, and behind the last one */
+    int *order;          /* of the works, by rank */
+    size_t *first_frame; /* by rank: where its frames begin */
+    int *first_row;      /* by step of the block, and behind the last one */
     int first_step, steps, block_steps;
     char *operands; /* of every row, as the widest matrix takes them */
     char *beside;   /* of h of one step, of every work */
-    int16_t *y;        /* h of every row, [rows][padded hidden] */
-    int16_t *next;     /* h of one step, [works][padded hidden] */
-    double *x_sums;    /* [rows][blocks][BLOCK] */
-    double *h_sums;    /* [works or rows][BLOCK] */
-    double *c;         /* [works][padded hidden] */
+    int16_t *y;     /* h of every row, [rows][padded hidden] */
+    int16_t *next;  /* h of one step, [works][padded hidden] */
+    double *x_sums; /* [rows][blocks][BLOCK] */
+    double *h_sums; /* [works or rows][BLOCK] */
+    double *c;      /* [works][padded hidden] */
 };
 
 static int padded(int units) { return ceil_div(units, UNITS) * UNITS; }
@@ -34,8 +34,6 @@ static int padded(int units) { return ceil_div(units, UNITS) * UNITS; }
 static int length_of(const struct walk *walk, int rank) {
     return walk->call->lengths[walk->order[rank]];
 }
-
-static int largest(int a, int b) { return a > b ? a : b; }
 
 static void lay_out(struct walk *walk, struct arena *arena) {
     const struct network *network = walk->network;
@@ -53,22 +51,6 @@ static void lay_out(struct walk *walk, struct arena *arena) {
     walk->x_sums = take(arena, rows * units * GATES * sizeof *walk->x_sums);
     walk->h_sums = take(arena, rows * BLOCK * sizeof *walk->h_sums);
     walk->c = take(arena, works * units * sizeof *walk->c);
-}
-
-/* Order the works by length, the longest first; equal ones as they come. */
-static void sort(struct walk *walk) {
-    const struct call *call = walk->call;
-    size_t frame = 0;
-    for (int work = 0; work < call->works; work++) {
-        int rank = work;
-        for (; rank && call->lengths[walk->order[rank - 1]] < call->lengths[work]; rank--) {
-            walk->order[rank] = walk->order[rank - 1];
-            walk->first_frame[rank] = walk->first_frame[rank - 1];
-        }
-        walk->order[rank] = work;
-        walk->first_frame[rank] = frame;
-        frame += (size_t)call->lengths[work];
-    }
 }
 
 static int live(const struct walk *walk, int step) {
@@ -236,7 +218,7 @@ static void advance_block(struct walk *walk, int longest) {
     classify(walk);
 }
 
-int rpu_run(const struct network *network, struct workspace *workspace, struct call *call) {
+int run_network(const struct network *network, struct workspace *workspace, struct call *call) {
     struct walk walk = {.network = network, .call = call};
     int longest = 0;
     for (int work = 0; work < call->works; work++) longest = largest(longest, call->lengths[work]);
@@ -248,7 +230,7 @@ int rpu_run(const struct network *network, struct workspace *workspace, struct c
     lay_out(&walk, &arena);
     memset(call->clamps, 0,
            (size_t)call->works * (size_t)network->layer_count * sizeof *call->clamps);
-    sort(&walk);
+    sort_works(call->works, call->lengths, walk.order, walk.first_frame);
     for (; walk.first_step < longest; walk.first_step += walk.steps)
         advance_block(&walk, longest);
     if (longest) network->tier->end();
