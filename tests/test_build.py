@@ -1,4 +1,4 @@
-"""The C of the kernel: what compiles it, what carries it, and what is left without it."""
+"""The C of decoder and kernels: what compiles it, what carries it, what is left without it."""
 
 import json
 import re
@@ -33,6 +33,9 @@ MODULES: Final[list[dict[str, Any]]] = PYPROJECT["tool"]["setuptools"]["ext-modu
 SHARED: Final = (ROOT / "backends/vau_backends/native", ROOT / "service/vau/native")
 NATIVES: Final = [root / folder / "native" for folder, root in IN_C.items()]
 SOURCES: Final = [(module, source) for module in MODULES for source in module["sources"]]
+PORTABLE: Final = "vau_backends.muntaniala.kernel"
+"""Whose C has a tier for any processor."""
+
 WARNINGS: Final = ("-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion")
 
 
@@ -88,8 +91,10 @@ def test_the_compiler_has_nothing_to_say(
 def test_the_portable_tier_is_compiled_to_no_instruction_of_another(tmp_path: Path) -> None:
     """Registers of AVX are named ymm and zmm; a processor without them must run this file."""
     assembly = tmp_path / "portable.s"
-    flags = [*MODULES[0]["extra-compile-args"], *including(MODULES[0])]
-    run(*COMPILER, *flags, "-S", NATIVES[0] / "portable.c", "-o", assembly, cwd=ROOT)
+    (module,) = [each for each in MODULES if each["name"] == f"{PORTABLE}._native"]
+    source = ROOT / "backends" / PORTABLE.replace(".", "/") / "native/portable.c"
+    flags = [*module["extra-compile-args"], *including(module)]
+    run(*COMPILER, *flags, "-S", source, "-o", assembly, cwd=ROOT)
     assert re.findall(r"%[yz]mm\d+", assembly.read_text()) == []
 
 
