@@ -26,7 +26,7 @@ from vau.model import Model
 
 MODEL: Final = tiny_model()
 CLASSES: Final = len(TINY_PHONEMES)
-EVERYTHING: Final = 10**4
+EVERYTHING: Final = 1_000
 """Frames to look back: more than any of these utterances has."""
 
 SHAPES = st.tuples(st.integers(1, 90), st.integers(1, 4), st.integers(0, 10_000))
