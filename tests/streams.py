@@ -84,12 +84,16 @@ class Line:
         self.reads = 0
         """Messages that were read."""
 
+        self.writes = asyncio.Semaphore(0)
+        """One for each response that is on its way."""
+
     async def read(self) -> Any:  # noqa: ANN401 - a request, or the end
         request = await self._requests.get()
         self.reads += 1
         return request
 
     async def write(self, response: Response) -> None:
+        self.writes.release()
         await self.takes.wait()
         self._responses.put_nowait(response)
 
@@ -157,14 +161,21 @@ async def served(
         await server.close()
 
 
+def begun(
+    server: Server, line: Line, config: pb.StreamingConfig | None = None
+) -> "asyncio.Task[None]":
+    """Begin a stream on ``line``."""
+    line.send(Request(config=config or streaming()))
+    call, context = Call("StreamingRecognize"), cast("Context", line)
+    return asyncio.create_task(stream(server.host, context, call))
+
+
 @asynccontextmanager
 async def opened(
     server: Server, clock: StillClock, config: pb.StreamingConfig | None = None
 ) -> AsyncIterator[Streaming]:
     line = Line()
-    line.send(Request(config=config or streaming()))
-    context = cast("Context", line)
-    task = asyncio.create_task(stream(server.host, context, Call("StreamingRecognize")))
+    task = begun(server, line, config)
     try:
         first = asyncio.create_task(line.hear())
         await asyncio.wait({task, first}, return_when=asyncio.FIRST_COMPLETED)

@@ -237,6 +237,13 @@ def test_refusals_are_told_from_what_is_unusable() -> None:
         (["evaluate", "--manifest", "{folder}/absent.tsv"], 2, "absent.tsv"),
         (["serve", "--listen", "everywhere"], 2, "'everywhere' is not host:port"),
         (["serve", "--listen", "0.0.0.0:0"], 2, "insecure"),
+        (["serve", "--idle-timeout", "0"], 2, "idle_timeout_s=0.0"),
+        (["serve", "--max-stream-duration", "-1"], 2, "max_stream_duration_s=-1.0"),
+        (["serve", "--write-timeout", "0"], 2, "write_timeout_s=0.0"),
+        (["serve", "--keepalive", "0"], 2, "keepalive_s=0.0"),
+        (["serve", "--keepalive-timeout", "0"], 2, "keepalive_timeout_s=0.0"),
+        (["serve", "--max-connection-age", "-1"], 2, "max_connection_age_s=-1.0"),
+        (["serve", "--max-connection-age-grace", "-1"], 2, "max_connection_age_grace_s=-1.0"),
         (["serve", "--model", "nobody"], 3, "'nobody'"),
         (["backends", "--server", "127.0.0.1:1"], 5, "127.0.0.1:1"),
         (["verify", "{folder}/audio/a.flac"], 2, "or --digest alone"),
@@ -307,6 +314,20 @@ def test_an_interrupt_ends_a_stream_without_a_word(served: Served, tmp_path: Pat
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, stderr) == (130, "")
+
+
+def test_what_a_server_finds_worth_a_notice_is_told_in_words(tmp_path: Path) -> None:
+    long = recording(tmp_path / "long.flac", 60.0)
+    with (
+        serving((LIVELY, muntaniala(LIVELY))) as served,
+        started("stream", long, "--server", served.address, "--json") as process,
+    ):
+        assert process.stdout is not None
+        assert process.stdout.readline()  # it streams
+        served.run(served.server.drain(0.2))
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 5
+    assert "vau: notice: The server shuts down: end within 0.2 s." in stderr
 
 
 def test_sigterm_ends_a_stream_with_143(served: Served, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (config.max_unary_audio_s, config.max_lag_s) == (60.0, 2.05)
     assert (config.config_timeout_s, config.drain_grace_s) == (10.0, 30.0)
     assert (config.keepalive_s, config.keepalive_timeout_s) == (30.0, 10.0)
+    assert (config.idle_timeout_s, config.write_timeout_s) == (60.0, 30.0)
+    assert (config.max_stream_duration_s, config.max_connection_age_s) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,11 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("config_timeout_s", float("nan")),
         ("drain_grace_s", -1.0),
         ("keepalive_s", 0.0),
+        ("idle_timeout_s", 0.0),
+        ("write_timeout_s", float("inf")),
+        ("max_stream_duration_s", -1.0),
+        ("max_connection_age_s", float("nan")),
+        ("max_connection_age_grace_s", -0.5),
         ("shadow_share", -0.1),
         ("shadow_share", 1.1),
         ("shadow_share", float("nan")),

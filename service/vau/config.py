@@ -100,9 +100,12 @@ class ServerConfig:
             self._check(name)
         for name in ("idle_timeout_s", "write_timeout_s"):
             self._check(name)
-        for name in ("drain_grace_s", "max_stream_duration_s"):
-            self._check(name, may_be_zero=True)
-        for name in ("max_connection_age_s", "max_connection_age_grace_s"):
+        for name in (
+            "drain_grace_s",
+            "max_stream_duration_s",
+            "max_connection_age_s",
+            "max_connection_age_grace_s",
+        ):
             self._check(name, may_be_zero=True)
         self._check("max_lag_s")
         if self.max_lag_s < LEAST_LAG_S:

@@ -17,11 +17,13 @@ from vau.errors import AuthError, VauError
 from vau.logs import facts
 from vau.wire.host import Host
 from vau.wire.malformed import malformed
-from vau.wire.status import DEFECT, defect, row_of, to_grpc
+from vau.wire.status import defect, row_of, to_grpc
 
 logger = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+ABORT_S: Final = 2.0  # for a status to be on its way
 
 NOBODY: Final = Visitor(owner="", host="")
 """Who calls, before the door has looked."""
@@ -64,41 +66,59 @@ async def answering(context: Context, host: Host, method: str) -> AsyncIterator[
     Turns what the block raises into a status; counts and logs how the call ended.
     """
     call = Call(method)
-    code, reason = grpc.StatusCode.OK, ""
+    failure: VauError | None = None
     try:
         call.visitor = host.door.visitor(context)
         with host.door.visit(call.visitor):
             yield call
     except VauError as error:
-        code, reason = row_of(error).code, row_of(error).reason
+        failure = error
         _count_refusal(host, error)
-        await context.abort_with_status(to_grpc(error))
     except DecodeError:
-        code, reason = row_of(malformed()).code, row_of(malformed()).reason
-        await context.abort_with_status(to_grpc(malformed()))
+        failure = malformed()
     except asyncio.CancelledError:
-        code = grpc.StatusCode.CANCELLED
+        _count_end(host, call, grpc.StatusCode.CANCELLED)
         raise
     except Exception:
-        code, reason = grpc.StatusCode.INTERNAL, DEFECT
+        failure = defect(call.session_id)
         logger.exception("defect", extra=facts(session=call.session_id, method=method))
-        await context.abort_with_status(to_grpc(defect(call.session_id)))
-    finally:
-        duration_s = perf_counter() - call.started_s
-        host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
-        logger.info(
-            "ended",
-            extra=facts(
-                session=call.session_id,
-                method=method,
-                owner=call.owner,
-                backend=call.backend_id,
-                code=code.name,
-                reason=reason,
-                samples=call.samples,
-                duration_s=round(duration_s, 3),
-            ),
-        )
+    if failure is None:
+        _count_end(host, call, grpc.StatusCode.OK)
+        return
+    row = row_of(failure)
+    _count_end(host, call, row.code, row.reason)
+    await _abort(context, failure)
+
+
+async def _abort(context: Context, failure: VauError) -> None:
+    """End a call with a status, if its client will take one.
+
+    One that does not read takes none either, and would have us wait for it.
+    """
+    try:
+        async with asyncio.timeout(ABORT_S):
+            await context.abort_with_status(to_grpc(failure))
+    except TimeoutError as cause:
+        raise asyncio.CancelledError from cause  # gRPC takes that for an end, and says nothing
+
+
+def _count_end(host: Host, call: Call, code: grpc.StatusCode, reason: str = "") -> None:
+    """Count and log how a call ended; the reason is empty for one that ended well."""
+    duration_s = perf_counter() - call.started_s
+    host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
+    logger.info(
+        "ended",
+        extra=facts(
+            session=call.session_id,
+            method=call.method,
+            owner=call.owner,
+            backend=call.backend_id,
+            code=code.name,
+            reason=reason,
+            samples=call.samples,
+            duration_s=round(duration_s, 3),
+        ),
+    )
 
 
 def _count_refusal(host: Host, error: VauError) -> None:

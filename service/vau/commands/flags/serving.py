@@ -84,8 +84,31 @@ ResumeKeyFile = Annotated[
 ResumeTtl = Annotated[
     float, flag("--resume-ttl", "How long a checkpoint is good.", metavar="SECONDS")
 ]
+IdleTimeout = Annotated[
+    float, flag("--idle-timeout", "Silence that ends a stream.", metavar="SECONDS")
+]
+MaxStreamDuration = Annotated[
+    float,
+    flag("--max-stream-duration", "How long a stream may last; 0 for ever.", metavar="SECONDS"),
+]
+WriteTimeout = Annotated[
+    float,
+    flag("--write-timeout", "How long a client may leave answers unread.", metavar="SECONDS"),
+]
 Keepalive = Annotated[
     float, flag("--keepalive", "Silence before a connection is tested.", metavar="SECONDS")
+]
+KeepaliveTimeout = Annotated[
+    float,
+    flag("--keepalive-timeout", "What it then has to answer in.", metavar="SECONDS"),
+]
+MaxConnectionAge = Annotated[
+    float,
+    flag("--max-connection-age", "When a connection is to end; 0 is never.", metavar="SECONDS"),
+]
+MaxConnectionAgeGrace = Annotated[
+    float,
+    flag("--max-connection-age-grace", "What its streams then get.", metavar="SECONDS"),
 ]
 Build = Annotated[
     str, flag("--build", "What to call this build: a revision, an image.", metavar="TEXT")
