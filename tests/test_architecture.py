@@ -47,7 +47,7 @@ FLOORS: Final = (
     {"vau.backend", "vau.bundle"},
     {"vau.model"},
     {"vau.frontend"},
-    {"vau.audiofile", "vau.config", "vau.commands.flags", "vau.processes"},
+    {"vau.audiofile", "vau.config", "vau.honesty", "vau.commands.flags", "vau.processes"},
     {"vau.timeline"},
     {
         "vau.audio",

@@ -32,6 +32,8 @@ DECODERS: Final = st.sampled_from(get_args(DecoderName))
 NOT_SAVED: Final = {
     "Session.slot": "where the state is computed, which differs from server to server",
     "Session.observer": "a listener of this server",
+    "Session._scrutiny": "the audio is looked at anew: docs/adr/0015-audio-honesty.md",
+    "Session._remarks": "those of the last piece of audio, and told with its answer",
     "PcmReader._rest": "whoever goes on sends the whole sample again",
     "_Progress.stable_phones": "made from the runs that the decoder knows to be stable",
     "Tables.start": "means something only where a hypothesis lives",
@@ -186,7 +188,7 @@ def parts(value: object) -> Iterator[tuple[object, object]]:
 
 
 def differences(ours: object, theirs: object, where: str = "") -> Iterator[str]:
-    """Yield what two objects have unlike, attribute by attribute, as deep as they go."""
+    """Yield what two objects have unlike, attribute by attribute, but for what is not saved."""
     if type(ours) is not type(theirs):
         yield where
     elif isinstance(ours, np.ndarray):
@@ -198,7 +200,8 @@ def differences(ours: object, theirs: object, where: str = "") -> Iterator[str]:
     elif ours is not theirs:
         for name, value in inner.items():
             path = f"{type(ours).__name__}.{name}" if is_ours(ours) else where
-            yield from differences(value, others[name], path)
+            if path not in NOT_SAVED:
+                yield from differences(value, others[name], path)
 
 
 @pytest.mark.parametrize("decoder", get_args(DecoderName))
@@ -217,7 +220,7 @@ def test_a_restored_session_has_every_attribute_as_it_was(
     push(each, ENGINE, loud[20_000:60_001])
     again = session(**options)
     resume_session(again, ELSEWHERE, saved_session(each, ENGINE))
-    assert set(differences(each, again)) <= NOT_SAVED.keys()
+    assert list(differences(each, again)) == []
     close_session(each, ENGINE)
     close_session(again, ELSEWHERE)
 

@@ -70,6 +70,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_unshared_memory_bytes": ("counter", "backend", ""),
     "vau_backend_state": ("gauge", "backend state", ""),
     "vau_saturations": ("counter", "backend layer", ""),
+    "vau_audio_suspicious": ("counter", "kind", ""),
     "vau_auth_failures": ("counter", "reason", ""),
     "vau_door_reloads": ("counter", "file outcome", ""),
     "vau_tls_certificate_expiry_timestamp_seconds": ("gauge", "file", ""),

@@ -64,7 +64,7 @@ def test_files_that_differ_only_in_their_suffix_keep_it_and_the_others_do_not(
     for name in ("x/a.flac", "x/a.wav", "x/b.flac", "a.flac"):
         recording(tmp_path / "in" / name, 0.1)
     chosen = plan(folder, tmp_path / "out")
-    transcribe_all(find_items([tmp_path / "in"]), chosen, ignore, print, unread)
+    transcribe_all(find_items([tmp_path / "in"]), chosen, ignore, print, unread, warn=print)
     assert sorted({path.removesuffix(".npz") for path in written(tmp_path / "out")}) == [
         *("a", "a.jsonl"),
         *("x/a.flac", "x/a.flac.jsonl", "x/a.wav", "x/a.wav.jsonl"),
@@ -194,7 +194,7 @@ def test_a_file_named_twice_is_told_twice_in_its_order(folder: Path, jobs: int) 
     chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala", jobs=jobs)
     told: list[str] = []
     items = find_items([absent, two, one, one])
-    statuses = transcribe_all(items, chosen, ignore, told.append, unread)
+    statuses = transcribe_all(items, chosen, ignore, told.append, unread, warn=print)
     assert statuses == [4, 0, 0, 0]
     assert [line.partition("\t")[0] for line in told] == [str(two), str(one), str(one)]
 
@@ -207,7 +207,7 @@ def test_who_stops_listening_leaves_no_process_even_while_the_error_is_held(
 
     chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala", jobs=2)
     with pytest.raises(BrokenPipeError) as held:
-        transcribe_all(find_items([folder / "audio"]), chosen, ignore, full, unread)
+        transcribe_all(find_items([folder / "audio"]), chosen, ignore, full, unread, warn=print)
     assert multiprocessing.active_children() == []
     assert held.tb is not None
 
@@ -218,4 +218,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(
     (tmp_path / "file").write_text("in the way")
     chosen = plan(tmp_path / "no model", tmp_path / "file/out")
     with pytest.raises(ConfigInvalid, match="cannot be written: Not a directory"):
-        transcribe_all(find_items([folder / "audio"]), chosen, ignore, print, unread)
+        transcribe_all(
+            find_items([folder / "audio"]), chosen, ignore, print, unread, warn=print
+        )

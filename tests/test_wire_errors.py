@@ -342,17 +342,6 @@ def test_a_stream_without_audio_is_refused(served: Served, audio: list[bytes]) -
     assert error.facts["sample"] == "0"
 
 
-def test_half_a_sample_at_the_end_is_an_error_after_the_last_answer(served: Served) -> None:
-    stream = served.client.stream(streaming(), [speech(), b"\x01"])
-    heard: list[pb.StreamingRecognizeResponse] = []
-    with pytest.raises(AudioCorrupt) as refused:
-        heard.extend(stream)
-    assert refused.value.facts["sample"] == "16000"
-    assert heard[-1].results[0].is_final
-    assert heard[-1].answered_sample == 16_000
-    assert not heard[-1].HasField("finished")
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_float_that_is_no_number_is_named_by_its_sample(served: Served, bad: float) -> None:
     samples = np.zeros(1000, "<f4")

@@ -91,6 +91,11 @@ class PcmReader:
         floats = np.frombuffer(data[:whole], "<f4").astype(np.float32, copy=False)
         return to_int16(floats, first_sample)
 
+    @property
+    def rest_bytes(self) -> int:
+        """Bytes of a sample that is not complete yet."""
+        return len(self._rest)
+
     def check_complete(self) -> None:
         """Raise AudioCorrupt if the bytes so far end inside a sample."""
         if self._rest:

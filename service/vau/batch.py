@@ -86,6 +86,7 @@ class _Open:
     last_piece: int = 0
     posteriors: list[NDArray[Any]] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     compute_s: float = 0.0
 
     def next_push(self, piece_samples: int) -> Push:
@@ -101,6 +102,7 @@ class _Open:
         if rows is not None:
             self.posteriors.append(rows)
         self.segments += [each for each in answer.segments if each.end_reason is not None]
+        self.notices += [remark.text + "." for remark in answer.remarks]
         round_s = done.feature_s + done.compute_s + done.post_s
         steps = sum(each.steps for each in done.answers if isinstance(each, Answer))
         self.compute_s += round_s * answer.steps / max(1, steps)
@@ -247,6 +249,7 @@ class Batch:
             wall_s=perf_counter() - each.started_s,
             compute_s=each.compute_s,
             engine=self._engine,
+            notices=tuple(each.notices),
         )
 
 

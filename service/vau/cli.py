@@ -121,6 +121,11 @@ def _access(context: typer.Context) -> "Access":
     return Access(**{name: context.params[f"_{name}"] for name in names})
 
 
+def _warn(text: str) -> None:
+    """Say what is worth knowing and no error."""
+    print("vau: notice:", text, file=sys.stderr, flush=True)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         from vau.config import version
@@ -288,7 +293,6 @@ def stream(
     from vau.commands import stream as verb
     from vau.transcript import Output
 
-    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     options = verb.StreamOptions(
         server=server,
         access=_access(context),
@@ -305,7 +309,7 @@ def stream(
         logits=logits,
         as_json=as_json,
     )
-    verb.stream(options, partial(print, flush=True), warn)
+    verb.stream(options, partial(print, flush=True), _warn)
 
 
 @app.command()
@@ -351,7 +355,8 @@ def transcribe(
     )
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
-        statuses = verb.transcribe_all(verb.find_items(paths), plan, show, tell, _complain)
+        items = verb.find_items(paths)
+        statuses = verb.transcribe_all(items, plan, show, tell, _complain, warn=_warn)
     if DONE in statuses:
         return SOME_FAILED if any(statuses) else DONE
     return statuses[0]
@@ -419,9 +424,8 @@ def evaluate(
         plots=plots,
         page=page,
     )
-    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     with progress(Console(stderr=True), "utterances") as show:
-        found = verb.evaluate(plan, show, warn)
+        found = verb.evaluate(plan, show, _warn)
     if as_json:
         source = {"manifest": str(manifest), "split": split}
         reports = [{**source, **report(each)} for each in found]
@@ -509,11 +513,10 @@ def compare(
         plot=plot,
         plot_file=plot_file,
     )
-    warn = partial(print, "vau: notice:", file=sys.stderr, flush=True)
     statuses: list[int] = []
     with progress(Console(stderr=True), "s of audio") as show:
         found = verb.compare(
-            plan, show, warn, lambda error, file: statuses.append(_complain(error, file))
+            plan, show, _warn, lambda error, file: statuses.append(_complain(error, file))
         )
     if not found.files:
         return statuses[0]
@@ -668,6 +671,8 @@ def demo(
     shown = verb.Demo(options, tell)
     with drawn(shown.monitor, str(options.file), console):
         shown.run()
+    for notice in shown.notices:
+        _warn(notice)
     print(json.dumps(shown.report()) if as_json else shown.text())
 
 

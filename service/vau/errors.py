@@ -92,7 +92,7 @@ class AudioMismatch(AudioError):
 
 
 class AudioCorrupt(AudioError):
-    """Examples: a NaN in float audio, half a sample at the end, a FLAC cut short."""
+    """Examples: a NaN in float audio, no sample at all, a FLAC cut short."""
 
 
 class AudioTooLong(AudioError):

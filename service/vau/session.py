@@ -16,13 +16,14 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import HOP_SAMPLES, Encoding, PcmReader
+from vau.audio import HOP_SAMPLES, SAMPLE_BYTES, Encoding, PcmReader
 from vau.backend import Backend, Cost, Result, Slot, Work
 from vau.checkpoint.form import Reader, Writer, damaged
 from vau.checkpoint.records import restore_record, save_record
 from vau.decode import Decoder, DecoderName, Run, decoder_of
 from vau.errors import AudioCorrupt, VauError
 from vau.frontend import Frontend, Piece, Utterance, restored_utterance
+from vau.honesty import Remark, Scrutiny, trailing
 from vau.model import Model
 
 EMPTY_DIGEST: Final = bytes(32)
@@ -93,6 +94,9 @@ class Answer:
 
     answered_sample: int
     """Every frame that starts before this sample has been answered."""
+
+    remarks: tuple[Remark, ...] = ()
+    """What that audio, as it came, is worth telling of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +176,9 @@ class Session:
         self.observer: Observer | None = None
         self._model = model
         self._pcm = PcmReader(encoding)
+        self._sample_bytes = SAMPLE_BYTES[encoding]
+        self._scrutiny = Scrutiny()
+        self._remarks: list[Remark] = []
         self._interim_results = interim_results
         self._decoder_name: DecoderName = decoder
         self._utterance = _Progress(0, 0, decoder_of(model, decoder))
@@ -182,6 +189,7 @@ class Session:
     def accept(self, audio: bytes, ends: EndReason | None = None) -> Piece:
         """Take the next bytes; ``ends`` closes the utterance behind them.
 
+        Bytes that are left at the half-close, and are no sample, are dropped with a remark.
         Raises AudioCorrupt for a NaN, or for no sample at all up to the half-close.
         """
         samples = self._pcm.read(audio)
@@ -191,6 +199,10 @@ class Session:
                 field="audio",
                 sample=0,
             )
+        self._remarks = self._scrutiny.hear(samples)
+        if ends is EndReason.HALF_CLOSE and self._pcm.rest_bytes:
+            rest = trailing(self._pcm.rest_bytes, self._sample_bytes, self._pcm.samples)
+            self._remarks.append(rest)
         self._utterance.ends = ends
         return Piece(self._utterance.frontend, samples, is_last=ends is not None)
 
@@ -233,15 +245,12 @@ class Session:
             cost=result.cost,
             received_sample=received,
             answered_sample=received if utterance.ends else answered,
+            remarks=tuple(self._remarks),
         )
         if utterance.ends is not None:
             decoder = decoder_of(self._model, self._decoder_name)
             self._utterance = _Progress(utterance.index + 1, received, decoder)
         return answer
-
-    def check_complete(self) -> None:
-        """Raise AudioCorrupt if the bytes so far end inside a sample."""
-        self._pcm.check_complete()
 
     @property
     def received_sample(self) -> int:
@@ -279,9 +288,11 @@ class Session:
     def restore(self, saved: Reader) -> None:
         """Go on from what a session of the same model and options wrote down.
 
-        Only for one that has heard nothing. Raises ResumeInvalid for what none writes.
+        Only for one that has heard nothing. The audio is looked at anew from here, so a remark
+        may come again. Raises ResumeInvalid for what none writes.
         """
         self._pcm.samples = saved.count()
+        self._scrutiny = Scrutiny(self._pcm.samples)
         self._frames = saved.count()
         self._steps = saved.count()
         self._output_digest, self._input_digest = (_restored_digest(saved) for _ in range(2))

@@ -76,6 +76,8 @@ class Transcription:
     """This file's share of the time in front end, backend and decoder."""
 
     engine: Engine
+    notices: tuple[str, ...] = ()
+    """What is doubtful about the audio, in sentences; no part of what is written."""
 
     @property
     def audio_s(self) -> float:

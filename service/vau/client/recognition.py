@@ -211,11 +211,13 @@ class _Gathered:
     posteriors: list[NDArray[Any]] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     fraction_bits: int = 0
+    notices: list[str] = field(default_factory=list)
 
     def add(self, update: Update) -> None:
         if update.posteriors is not None and self.keep_posteriors:
             self.posteriors.append(update.posteriors)
             self.fraction_bits = update.fraction_bits
+        self.notices += update.notices
         self.segments += [each for each in update.segments if each.end_reason is not None]
 
     def transcription(
@@ -235,6 +237,7 @@ class _Gathered:
             wall_s=wall_s,
             compute_s=end.compute_s,
             engine=engine,
+            notices=tuple(self.notices),
         )
 
 

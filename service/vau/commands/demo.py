@@ -35,7 +35,8 @@ class Demo:
     def __init__(self, options: DemoOptions, tell: Callable[[str], None] | None = None) -> None:
         """Prepare it; ``tell`` hears a line for each phoneme as it becomes certain."""
         self.options = options
-        self.monitor = Monitor()
+        self.notices: list[str] = []
+        self.monitor = Monitor(on_notice=self.notices.append)
         if tell is not None:
             self.monitor.on_phone = lambda phone: tell(self._line(phone))
         self._metrics_url = ""

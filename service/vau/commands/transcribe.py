@@ -123,12 +123,15 @@ def transcribe_all(
     on_progress: Callable[[float, float], None],
     tell: Callable[[str], None],
     complain: Callable[[AudioError, Path], int],
+    *,
+    warn: Callable[[str], None],
 ) -> list[int]:
     """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
 
     tell:     hears the path and the phonemes of each, unless they are written to files.
     complain: hears of each file that could not be read; both in the order of ``items``.
-    Raises    what is not the fault of one file, and what these two raise; in any case
+    warn:     hears what is doubtful about the audio of each that could be.
+    Raises    what is not the fault of one file, and what these three raise; in any case
               nothing goes on behind the caller's back.
     """
     if plan.output is not None:
@@ -142,6 +145,8 @@ def transcribe_all(
                 statuses.append(complain(outcome.error, item.file))
                 continue
             statuses.append(0)
+            for notice in outcome.notices:
+                warn(f"{item.file}: {notice}")
             if plan.output is None:
                 tell(f"{item.file}\t{' '.join(outcome.symbols())}")
     return statuses

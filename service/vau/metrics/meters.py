@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created
 
 from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy, State
+from vau.honesty import Remark
 from vau.lane import StageTimes
 from vau.metrics.door import DoorMeters
 from vau.metrics.families import (
@@ -40,6 +41,9 @@ class Metrics:
         self._build_info = Gauge(
             "vau_build_info", "Always 1.", ("version", "build"), registry=registry
         )
+        self._suspicious = Counter(
+            "vau_audio_suspicious", "Notices of doubtful audio.", ("kind",), registry=registry
+        )
         self._backends: dict[str, BackendMeters] = {}
 
     def of(self, backend_id: str) -> "BackendMeters":
@@ -47,6 +51,10 @@ class Metrics:
         if backend_id not in self._backends:
             self._backends[backend_id] = BackendMeters(self, backend_id)
         return self._backends[backend_id]
+
+    def remarked(self, remark: Remark) -> None:
+        """Count a remark on the audio of some stream."""
+        self._suspicious.labels(remark.kind.name.lower()).inc()
 
     def built(self, version: str, build: str) -> None:
         """Show what is running."""
@@ -81,6 +89,8 @@ class BackendMeters:
         self._batch_size.observe(len(done.answers))
         for answer in done.answers:
             if isinstance(answer, Answer):
+                for remark in answer.remarks:
+                    self._metrics.remarked(remark)
                 self._frames.inc(len(answer.log_prob))
                 self._count(answer.cost, answer.steps)
                 if answer.steps:

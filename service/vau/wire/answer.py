@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Cost, Energy, Origin
+from vau.honesty import Remark
 from vau.lane import StageTimes
 from vau.model import Model
 from vau.session import Answer, Summary
@@ -60,6 +61,12 @@ def posteriors_of(
         values=values.tobytes(),
         class_ids=class_ids,
     )
+
+
+def notice_of(remark: Remark) -> pb.Notice:
+    """Return a remark on the audio as a notice."""
+    facts = {name: str(value) for name, value in remark.facts.items()}
+    return pb.Notice(code=remark.kind.value, text=remark.text + ".", metadata=facts)
 
 
 def energy_of(energy: Energy, first_frame: int, frame_count: int) -> pb.Energy:

@@ -51,6 +51,7 @@ def _joined(parts: list[Timed]) -> Timed:
         logits=np.concatenate(logits) if logits else None,
         segments=_newest_segments(answers),
         steps=sum(answer.steps for answer in answers),
+        remarks=tuple(remark for answer in answers for remark in answer.remarks),
         cost=reduce(Cost.__add__, [answer.cost for answer in answers]),
         received_sample=answers[-1].received_sample,
         answered_sample=answers[-1].answered_sample,

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, PcmReader
 from vau.audiofile import format_of, header, read_pcm
 from vau.errors import AudioMismatch, AudioTooLong
+from vau.honesty import Remark, trailing
 from vau.session import EndReason, Session
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import finished_of, posteriors_of, timing_of
+from vau.wire.answer import finished_of, notice_of, posteriors_of, timing_of
 from vau.wire.call import Call
 from vau.wire.host import Host
 from vau.wire.pieces import push
@@ -39,7 +40,7 @@ async def recognize(
     call.backend_id = lane.backend.info.id
     async with host.gate.admit(lane):
         limit_s = host.config.max_unary_audio_s
-        samples = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
+        samples, rest = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
         call.samples = len(samples)
         host.door.heard(call.visitor, len(samples) / SAMPLE_RATE_HZ)
         shadows = host.shadows.chosen((), lane.model.name)
@@ -48,6 +49,9 @@ async def recognize(
         try:
             await lane.open(session)
             response = await _answer(host, call, wanted, session, samples)
+            for remark in rest:
+                host.metrics.remarked(remark)
+                response.notices.append(notice_of(remark))
             started = host.session_started(call.session_id, wanted, shadows)
             response.started.CopyFrom(started)
             return response
@@ -67,6 +71,7 @@ async def _answer(
     timing = timing_of(timed.times, timed.answer.cost)
     response = pb.RecognizeResponse(
         posteriors=posteriors_of(timed.answer, output, lane.backend.info.logit_fraction_bits),
+        notices=map(notice_of, timed.answer.remarks),
         finished=finished_of(session.summary(), timing),
     )
     results = Results(phonemes=output.phonemes)
@@ -75,16 +80,22 @@ async def _answer(
     return response
 
 
-def _samples(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.int16]:
-    """Return the samples of a request, little-endian; whatever is wrong is found here."""
+def _samples(
+    audio: bytes, wanted: Recognition, limit_s: float
+) -> tuple[NDArray[np.int16], list[Remark]]:
+    """Return the samples of a request, little-endian; whatever is wrong is found here.
+
+    With them comes a remark on what is left of raw bytes, if anything is.
+    """
     if wanted.encoding in FILES:
-        return _decoded(audio, wanted, limit_s)
+        return _decoded(audio, wanted, limit_s), []
     encoding = wanted.raw_encoding
     _check_length(len(audio) // SAMPLE_BYTES[encoding], SAMPLE_RATE_HZ, limit_s)
     reader = PcmReader(encoding)
     samples = reader.read(audio)
-    reader.check_complete()
-    return samples.astype("<i2")
+    rest = reader.rest_bytes
+    remarks = [trailing(rest, SAMPLE_BYTES[encoding], len(samples))] if rest else []
+    return samples.astype("<i2"), remarks
 
 
 def _decoded(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.int16]:

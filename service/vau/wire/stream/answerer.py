@@ -8,7 +8,7 @@ from vau.errors import Draining, IdleTimeout, StreamLagging, StreamTooLong
 from vau.lane import Timed
 from vau.session import EndReason
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import energy_of, finished_of, posteriors_of
+from vau.wire.answer import energy_of, finished_of, notice_of, posteriors_of
 from vau.wire.call import Context
 from vau.wire.pieces import push
 from vau.wire.results import Results
@@ -124,6 +124,7 @@ class Answerer:
         posteriors = posteriors_of(answer, output, fraction_bits)
         if posteriors is not None:
             response.posteriors.CopyFrom(posteriors)
+        response.notices.extend(map(notice_of, answer.remarks))
         for segment in answer.segments:
             self._results.write(segment, response.results.add())
         if output.energy and answer.steps:
@@ -135,15 +136,12 @@ class Answerer:
     async def _finish(
         self, response: pb.StreamingRecognizeResponse, end: End, context: Context
     ) -> None:
-        """Send the last response, even if the audio turns out to end inside a sample."""
+        """Send the last response."""
         await self._advance(response, (), end.read_s, EndReason.HALF_CLOSE)
         self._meters.final_after_end.observe(perf_counter() - end.read_s)
-        try:
-            self._session.check_complete()
-            summary = self._session.summary()
-            response.finished.CopyFrom(finished_of(summary, self._latency.totals))
-        finally:
-            await self._write(response, context)
+        summary = self._session.summary()
+        response.finished.CopyFrom(finished_of(summary, self._latency.totals))
+        await self._write(response, context)
 
     async def _say_what_is_due(
         self, response: pb.StreamingRecognizeResponse, context: Context
