@@ -203,7 +203,7 @@ def test_an_answer_may_be_of_any_length() -> None:
 def test_a_listener_may_be_silent_for_many_pings(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vau.client.sync.KEEPALIVE_S", 0.05)
+    monkeypatch.setattr("vau.client.channel.KEEPALIVE_S", 0.05)
     monkeypatch.setattr("vau.wire.server.PINGS_S", 0.01)
     with serving() as server:  # its client, and its own patience, are those of this test
         talk = Talk(server.client)

@@ -156,8 +156,8 @@ def test_a_server_that_is_killed_is_unreachable_and_its_address_is_named() -> No
 def test_a_server_that_vanishes_without_a_word_is_unreachable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vau.client.sync.KEEPALIVE_S", 0.2)
-    monkeypatch.setattr("vau.client.sync.KEEPALIVE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("vau.client.channel.KEEPALIVE_S", 0.2)
+    monkeypatch.setattr("vau.client.channel.KEEPALIVE_TIMEOUT_S", 0.2)
     with process() as server, Client(server.grpc) as client:
         talk = Talk(client)
         began_s = monotonic()

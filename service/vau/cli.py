@@ -280,6 +280,7 @@ def stream(
     decoder: engines.Decoder = "viterbi",
     chunk_ms: asking.ChunkMs = 100,
     pace: asking.Pace = True,
+    resume: asking.Resume = True,
     out: files.Out = None,
     formats: files.Formats = "jsonl",
     logits: files.Logits = False,
@@ -307,6 +308,7 @@ def stream(
         pace=pace,
         output=None if out is None else Output(out, formats),
         logits=logits,
+        resume=resume,
         as_json=as_json,
     )
     verb.stream(options, partial(print, flush=True), _warn)

@@ -19,7 +19,7 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel, read_recording
 from vau.backend import Boundary, Energy, Origin
 from vau.batch import Change, Failed
-from vau.client import Client, posteriors_array
+from vau.client import Client, Resume, posteriors_array
 from vau.client.access import PLAIN, Access
 from vau.client.retry import patiently
 from vau.decode import DecoderName
@@ -152,19 +152,24 @@ class Finished:
 
 
 def converse(
-    client: Client, audio: Iterable[NDArray[np.int16]], request: Request
+    client: Client,
+    audio: Iterable[NDArray[np.int16]],
+    request: Request,
+    resume: Resume | None = None,
 ) -> Iterator[Started | Update | Finished]:
     """Stream 16 kHz mono samples; yield Started, Updates as they come, and Finished.
 
     audio:  in chunks of any length: what is more than the server takes in one message is
             cut. Consumed on another thread, so it may wait, for a microphone or the clock,
             and not before the server has said that the stream began.
+    resume: how the stream outlives its connection and its server; None if it does not.
     Raises  what the server answers with, Unreachable if it is lost.
     """
     most_samples: Future[int] = Future()
     finished: Finished | None = None
     try:
-        for response in client.stream(request.config(), _messages(audio, most_samples)):
+        messages = _messages(audio, most_samples)
+        for response in client.stream(request.config(), messages, resume=resume):
             is_first = response.HasField("started")
             if is_first:
                 most_samples.set_result(_most_samples(response.started.limits))

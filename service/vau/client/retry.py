@@ -39,11 +39,11 @@ def _is_for_want_of_room(refusal: VauError) -> bool:
     ).endswith(":streams")
 
 
-def retry_delay_s(refusal: VauError) -> float:
-    """Return after how long a server wants to be asked again."""
+def retry_delay_s(refusal: VauError, default_s: float = DELAY_S) -> float:
+    """Return after how long a server wants to be asked again, if it says so."""
     call = refusal.__cause__
     stated_s = stated_delay_s(call) if isinstance(call, grpc.RpcError) else None
-    return DELAY_S if stated_s is None else stated_s
+    return default_s if stated_s is None else stated_s
 
 
 def stated_delay_s(call: grpc.RpcError) -> float | None:

@@ -1,27 +1,24 @@
 """A client for scripts, tests and the command line: plain calls that block."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from vau.client.access import PLAIN, Access
+from vau.client.channel import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, HEALTH, options
+from vau.client.kept import Item
+from vau.client.resume import Resume
+from vau.client.resuming import as_request, resuming
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 from vau.wire.status import error_from
-
-CONNECT_TIMEOUT_S: Final = 5.0
-ANSWER_TIMEOUT_S: Final = 10.0  # for calls that compute nothing
-RETRY_S: Final = (0.1, 0.5)  # after a refused connection: first, and at most
-KEEPALIVE_S: Final = 20.0  # a server that is busy answers pings; one that vanished does not
-KEEPALIVE_TIMEOUT_S: Final = 10.0
-UNLIMITED: Final = -1  # in the words of gRPC
 
 
 class Client:
@@ -49,25 +46,12 @@ class Client:
         self._metadata = access.metadata(address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = False
-        first_s, most_s = RETRY_S
-        options = [
-            # The least time that gRPC gives one attempt to connect is also the most.
-            ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
-            ("grpc.initial_reconnect_backoff_ms", round(first_s * 1e3)),
-            ("grpc.max_reconnect_backoff_ms", round(most_s * 1e3)),
-            # The final of a long recording is one message, however many phones it has.
-            ("grpc.max_receive_message_length", UNLIMITED),
-            ("grpc.keepalive_time_ms", round(KEEPALIVE_S * 1e3)),
-            ("grpc.keepalive_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
-            # Or else gRPC waits a minute for the answer to a ping.
-            ("grpc.http2.ping_timeout_ms", round(KEEPALIVE_TIMEOUT_S * 1e3)),
-            ("grpc.http2.max_pings_without_data", 0),  # any number: a listener is silent
-        ]
         credentials = access.credentials()
+        how = options(connect_timeout_s)
         self._channel = (
-            grpc.insecure_channel(address, options)
+            grpc.insecure_channel(address, how)
             if credentials is None
-            else grpc.secure_channel(address, credentials, options)
+            else grpc.secure_channel(address, credentials, how)
         )
         self._stub = SpeechRecognitionStub(self._channel)
 
@@ -117,22 +101,29 @@ class Client:
             return answer
 
     def stream(
-        self, config: pb.StreamingConfig, requests: Iterable[bytes | pb.Control]
+        self,
+        config: pb.StreamingConfig,
+        requests: Iterable[Item],
+        *,
+        resume: Resume | None = None,
     ) -> Iterator[pb.StreamingRecognizeResponse]:
         """Stream audio and controls; yield the responses as they come.
 
         requests: consumed on another thread, so it may wait, for a microphone or the clock;
                   its end is the half-close. What it raises, this raises.
+        resume:   how the stream outlives its connection and its server; None if it does not.
+                  Every frame, final, event and control then comes once all the same.
         The call begins with the first ``next``; leaving the loop early cancels it.
         To send ``client_mark``, see ``exchange``.
         """
+        if resume is not None:
+            return resuming(self.exchange, config, requests, resume)
         first = pb.StreamingRecognizeRequest(config=config)
-        rest = (_as_request(request) for request in requests)
-        return self.exchange(chain([first], rest))
+        return self.exchange(chain([first], map(as_request, requests)))
 
     def exchange(
         self, requests: Iterable[pb.StreamingRecognizeRequest]
-    ) -> Iterator[pb.StreamingRecognizeResponse]:
+    ) -> Generator[pb.StreamingRecognizeResponse, None, None]:
         """Do the same with whole requests, the first of which ought to hold the config."""
         source = _Requests(requests)
         with self._errors(source):
@@ -153,7 +144,7 @@ class Client:
         if self._is_reached:
             return
         check = self._channel.unary_unary(
-            "/grpc.health.v1.Health/Check",
+            HEALTH,
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
@@ -221,9 +212,3 @@ class _Requests(Iterator[pb.StreamingRecognizeRequest]):
         """Raise what the source raised."""
         if self._failure is not None:
             raise self._failure
-
-
-def _as_request(request: bytes | pb.Control) -> pb.StreamingRecognizeRequest:
-    if isinstance(request, pb.Control):
-        return pb.StreamingRecognizeRequest(control=request)
-    return pb.StreamingRecognizeRequest(audio=request)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vau.audio import FRAME_BUDGET_S, FRAMES_PER_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy
-from vau.client import Client
+from vau.client import Client, Resume
 from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
 from vau.commands.live_audio import Source
 from vau.session import Phone, Segment
@@ -136,6 +136,7 @@ def listen(
     monitor: Monitor,
     *,
     keep_posteriors: bool = False,
+    resume: Resume | None = None,
 ) -> Transcription:
     """Stream ``source`` to a server and let ``monitor`` follow; return the whole of it.
 
@@ -146,7 +147,7 @@ def listen(
     monitor.audio_s = source.audio_s
 
     def followed() -> Iterator[Started | Update | Finished]:
-        for event in converse(client, source.chunks, request):
+        for event in converse(client, source.chunks, request, resume):
             monitor.take(event)
             yield event
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vau.audiofile import Channel
-from vau.client import Client
+from vau.client import Client, Resume
 from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request
 from vau.commands.display import phone_line, summary_lines
@@ -47,6 +47,9 @@ class StreamOptions:
     pace: bool = True
     output: Output | None = None
     logits: bool = False
+    resume: bool = True
+    """Go on after the connection or the server was lost."""
+
     as_json: bool = False
 
     def __post_init__(self) -> None:
@@ -81,7 +84,14 @@ def stream(
     keep = output is not None and "npz" in output.formats
     try:
         with Client(options.server, access=options.access) as client:
-            done = listen(client, source, request, monitor, keep_posteriors=keep)
+            done = listen(
+                client,
+                source,
+                request,
+                monitor,
+                keep_posteriors=keep,
+                resume=Resume() if options.resume else None,
+            )
     finally:
         stop.set()
     if output is not None:

@@ -24,6 +24,14 @@ Pace = Annotated[
         negative="--no-pace",
     ),
 ]
+Resume = Annotated[
+    bool,
+    flag(
+        "--resume",
+        "Go on after the connection or the server was lost, for a minute.",
+        negative="--no-resume",
+    ),
+]
 Mic = Annotated[bool, flag("--mic", "Listen to a microphone; Ctrl-C ends it.")]
 Device = Annotated[
     str, flag("--device", "Microphone, by number or part of its name.", metavar="NAME|N")

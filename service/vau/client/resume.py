@@ -1,0 +1,127 @@
+"""How a client comes again after a loss: what is worth it, how soon, and for how long."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from vau.client.retry import retry_delay_s
+from vau.errors import (
+    BackendBusy,
+    BackendFault,
+    ClientNotReading,
+    ConfigInvalid,
+    Draining,
+    SlotsExhausted,
+    StreamTooLong,
+    Unreachable,
+    VauError,
+)
+
+PASSING: Final = (
+    BackendBusy,
+    BackendFault,
+    ClientNotReading,
+    Draining,
+    SlotsExhausted,
+    StreamTooLong,
+    Unreachable,
+)
+"""Errors after which the same stream may go on, here or at another server."""
+
+TRANSPORT: Final = frozenset({"ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN"})
+"""Statuses of a transport or proxy that lost a call on the way: our servers give reasons."""
+
+FIRST_S: Final = 0.1
+MOST_S: Final = 5.0
+GROWTH: Final = 2.0
+LEAST_SHARE: Final = 0.5  # of a delay that chance leaves, so that a thousand clients spread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """How a stream outlives its connection and its server.
+
+    For a server whose backend gives no states away it is an ordinary stream.
+    """
+
+    interval_s: float = 1.0
+    """Of audio between checkpoints: so much is sent again after a loss, at most."""
+
+    patience_s: float = 60.0
+    """For so long a server may be away, or full, before the loss is final."""
+
+    keep_s: float = 60.0
+    """Of audio that is kept because it is not safe yet. During an outage so much is taken from
+    the source; then the source has to wait, and a microphone gives up."""
+
+    def __post_init__(self) -> None:
+        for name in ("interval_s", "patience_s", "keep_s"):
+            value = getattr(self, name)
+            if not 0.0 < value < float("inf"):
+                raise ConfigInvalid(
+                    f"{name}={value} must be more than 0 and finite", field=name
+                )
+        if self.keep_s < 2 * self.interval_s:
+            raise ConfigInvalid(
+                f"keep_s={self.keep_s:g} is less than two intervals of {self.interval_s:g} s; "
+                "nothing would be left to send while a checkpoint is on its way",
+                field="keep_s",
+            )
+
+
+def is_passing(error: VauError) -> bool:
+    """Tell whether the same stream may go on after ``error``."""
+    return isinstance(error, PASSING) or error.facts.get("code") in TRANSPORT
+
+
+class Backoff:
+    """Delays between attempts: longer each time, within bounds, and never quite the same."""
+
+    def __init__(
+        self,
+        patience_s: float,
+        *,
+        clock: Callable[[], float] = monotonic,
+        chance: Callable[[], float] = random.random,  # noqa: S311 - no secret depends on it
+    ) -> None:
+        """Begin with nothing lost.
+
+        chance: 0 to 1, for the jitter.
+        """
+        self._patience_s = patience_s
+        self._clock, self._chance = clock, chance
+        self._lost_s: float | None = None
+        self._attempts = 0
+
+    def lost(self, error: VauError) -> float:
+        """Return after how many seconds to come again.
+
+        Raises ``error``, saying how often that was tried, once patience is at its end.
+        """
+        now_s = self._clock()
+        if self._lost_s is None:
+            self._lost_s = now_s
+        away_s = now_s - self._lost_s
+        if away_s >= self._patience_s:
+            raise _given_up(error, self._attempts, away_s) from error
+        delay_s = min(MOST_S, FIRST_S * GROWTH**self._attempts)
+        self._attempts += 1
+        delay_s *= LEAST_SHARE + (1.0 - LEAST_SHARE) * self._chance()
+        asked_s = retry_delay_s(error, default_s=0.0)
+        return max(delay_s, asked_s)
+
+    def goes_on(self) -> float | None:
+        """Take note that the stream does; return for how long it was lost, if it was."""
+        if self._lost_s is None:
+            return None
+        away_s, self._lost_s, self._attempts = self._clock() - self._lost_s, None, 0
+        return away_s
+
+
+def _given_up(error: VauError, attempts: int, away_s: float) -> VauError:
+    text = f"{error} (after {attempts} attempts in {away_s:.0f} s to go on with the stream)"
+    given_up = type(error)(text, field=error.field)
+    given_up.facts = error.facts | {"attempts": attempts, "away_s": round(away_s, 3)}
+    return given_up
