@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +61,21 @@ class RealServer:
 
 @contextmanager
 def real_server(
-    *arguments: object, log: Path, stderr: IO[bytes] | int | None = None, **variables: str
+    *arguments: object,
+    log: Path,
+    stderr: IO[bytes] | int | None = None,
+    program: Sequence[str] = (*VAU, "serve"),
+    grpc: str = "",
+    **variables: str,
 ) -> Iterator[RealServer]:
     """Serve until the block ends, then kill it if it still runs.
 
     stderr: where the log goes instead of into the file ``log``.
+    grpc:   where it listens; a free port if empty.
     """
-    grpc, metrics = (f"127.0.0.1:{port}" for port in _free_ports(2))
-    command = [*VAU, "serve", "--listen", grpc, "--metrics-listen", metrics]
+    free, metrics = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    grpc = grpc or free
+    command = [*program, "--listen", grpc, "--metrics-listen", metrics]
     with log.open("wb") as opened, closing(Log(log)) as read:
         process = subprocess.Popen(
             [*command, *map(str, arguments)],

@@ -96,6 +96,18 @@ def test_the_most_specific_row_wins() -> None:
     assert row_of(LinkLost("gone")) is STATUS[BackendFault]
 
 
+def test_a_class_that_takes_other_arguments_is_told_all_the_same() -> None:
+    class LinkLost(BackendFault):
+        """As plug-ins have them: what it says cannot be made into it again."""
+
+        def __init__(self, link: int, tries: int) -> None:
+            super().__init__(f"link {link} lost", tries=tries)
+
+    status = rich_status(LinkLost(3, 2))
+    assert status.message == "link 3 lost"
+    assert detail(LinkLost(3, 2), error_details_pb2.ErrorInfo).metadata["tries"] == "2"
+
+
 def test_error_info_carries_the_reason_and_the_facts() -> None:
     info = detail(SlotsExhausted("full", limit=8), error_details_pb2.ErrorInfo)
     assert (info.reason, info.domain) == ("STREAM_SLOTS_EXHAUSTED", "vau")

@@ -194,7 +194,8 @@ def _foreign(code: grpc.StatusCode, text: str, who: str) -> VauError:
 
 def _status(error: VauError, limit: int) -> status_pb2.Status:
     row = row_of(error)
-    cut = type(error)(_cut(str(error), limit), field=_cut(error.field, limit))
+    # Its facts are all that a row looks at; a plug-in's class may want other arguments.
+    cut = VauError(_cut(str(error), limit), field=_cut(error.field, limit))
     cut.facts = {
         name: _cut(value, limit) if isinstance(value, str) else value
         for name, value in list(error.facts.items())[:MAX_FACTS]

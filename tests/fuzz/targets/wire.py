@@ -55,6 +55,8 @@ def _config(random: Random) -> pb.StreamingConfig:
     config = streaming(
         FULL if random.random() < 0.5 else pb.OutputConfig(phonemes=True), formats
     )
+    if random.random() < 0.2:
+        config.checkpoint_interval.FromMilliseconds(200)
     if random.random() < 0.5:
         scramble(random, config, _WORDS)
     return config
