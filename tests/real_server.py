@@ -28,10 +28,19 @@ class Log:
     def news(self) -> list[dict[str, Any]]:
         """Return the entries that were written since the last call."""
         *whole, self._rest = (self._rest + self._lines.read()).split("\n")
-        return [json.loads(line) for line in whole]
+        return [_entry(line) for line in whole]
 
     def close(self) -> None:
         self._lines.close()
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """Return a line of the log. Raises AssertionError if it is none."""
+    try:
+        entry: dict[str, Any] = json.loads(line)
+    except ValueError:
+        raise AssertionError(f"the log has a line that is no JSON: {line!r}") from None
+    return entry
 
 
 @dataclass(frozen=True, slots=True)

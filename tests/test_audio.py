@@ -57,3 +57,8 @@ def test_half_a_sample_at_the_end_is_an_error_that_says_how_much_is_left() -> No
         reader.check_complete()
     reader.read(b"\0")
     reader.check_complete()
+
+
+def test_what_is_far_too_loud_is_clipped_without_a_warning() -> None:
+    samples = to_int16(np.array([1e308, -1e308, 1.0, -1.0, 0.99999]))
+    np.testing.assert_array_equal(samples, [32_767, -32_768, 32_767, -32_768, 32_767])

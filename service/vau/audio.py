@@ -64,7 +64,8 @@ def to_int16(
             field="audio",
             sample=at,
         )
-    scaled = np.rint(samples.astype(np.float64) * FULL_SCALE)
+    # Clipped first, too: what is far too loud would overflow, and numpy would say so.
+    scaled = np.rint(samples.astype(np.float64).clip(-1.0, 1.0) * FULL_SCALE)
     return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 

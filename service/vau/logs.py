@@ -34,6 +34,7 @@ def log_to(stream: TextIO, level: int = logging.INFO) -> None:
     """Send everything this process logs to ``stream``, instead of where it went before."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
+    logging.captureWarnings(capture=True)  # or else they come as lines that are no JSON
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

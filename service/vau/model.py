@@ -56,7 +56,7 @@ class Network:
         sizes = asdict(self)
         peephole = sizes.pop("peephole")
         for name, value in sizes.items():
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:  # True is an int as well
                 raise ValueError(f"network.{name}={value!r} is not a positive whole number")
         if peephole is not True and peephole is not False:
             raise ValueError(f"network.peephole={peephole!r} is neither true nor false")

@@ -22,6 +22,7 @@ from tests.fuzz.worker import BOARD_BYTES, Order, Progress
 
 START_S: Final = 90.0  # for a worker to come up, with its server, on however busy a machine
 LOOK_S: Final = 0.05
+ENOUGH_LOOKS: Final = 3  # one may fall into the moment in which a worker writes
 MOST_GROWTH_BYTES: Final = 48 << 20  # of a worker and its server, once they are warm
 MOST_RESTARTS: Final = (
     50  # of the workers of one order; whatever it is, it has been seen by then
@@ -142,15 +143,17 @@ def _board(order: Order) -> Iterator[mmap.mmap]:
 
 def _watch(worker: "subprocess.Popen[bytes]", board: mmap.mmap, input_s: float) -> bool:
     """Wait for the end of a worker; kill it, and return True, if it stays with one input."""
+    looks = 0  # at one and the same input, since its time is up
     try:
-        while True:
+        while looks < ENOUGH_LOOKS:
             try:
                 worker.wait(LOOK_S)
             except subprocess.TimeoutExpired:
-                if monotonic() > Progress.read(board).begun_s + input_s:
-                    return True
+                is_late = monotonic() > Progress.read(board).begun_s + input_s
+                looks = looks + 1 if is_late else 0
             else:
                 return False
+        return True
     finally:
         _kill_session(worker)
 

@@ -74,15 +74,15 @@ class Progress:
         return cls(*_BOARD.unpack_from(board))
 
     def write(self, board: mmap.mmap) -> None:
-        _BOARD.pack_into(
-            board,
-            0,
-            self.number,
-            self.begun_s,
-            self.accepted,
-            self.typed_errors,
-            self.warm_bytes,
-            self.last_bytes,
+        board[:] = (
+            _BOARD.pack(  # in one go: pack_into writes zeros first, and they would be read
+                self.number,
+                self.begun_s,
+                self.accepted,
+                self.typed_errors,
+                self.warm_bytes,
+                self.last_bytes,
+            )
         )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vau.audio import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
+MOST_LIFTER: Final = 1_000  # coefficients that one arch of the lifter spans
 MOST_FFT_POINTS: Final = 1 << 16  # four seconds; a frame is 25 ms
 
 Kind = Literal["fbank", "mfcc"]
@@ -27,6 +28,9 @@ class FrontendConfig:
     pre_emphasis: float = 0.97
 
     def __post_init__(self) -> None:
+        for name in ("mel_bands", "cepstra", "lifter", "fft_points"):
+            if type(getattr(self, name)) is not int:
+                raise ValueError(f"{name}={getattr(self, name)!r} is not a whole number")
         if self.kind not in ("fbank", "mfcc"):
             raise ValueError(f"kind={self.kind!r} is neither 'fbank' nor 'mfcc'")
         if self.fft_points < FRAME_SAMPLES:
@@ -47,8 +51,8 @@ class FrontendConfig:
             )
         if self.kind == "mfcc" and not 1 <= self.cepstra <= self.mel_bands:
             raise ValueError(f"cepstra={self.cepstra} must be in 1..{self.mel_bands}")
-        if self.kind == "mfcc" and self.lifter < 1:
-            raise ValueError(f"lifter={self.lifter} must be 1 or more")
+        if self.kind == "mfcc" and not 1 <= self.lifter <= MOST_LIFTER:
+            raise ValueError(f"lifter={self.lifter} must be in 1..{MOST_LIFTER}")
 
     @property
     def static_dim(self) -> int:
