@@ -206,7 +206,7 @@ class Newer:
     address = "newer:1"
 
     def __init__(self, *responses: pb.StreamingRecognizeResponse) -> None:
-        self.stream = lambda _config, _audio, resume=None: iter(responses)
+        self.stream = lambda _config, _audio, resume=None: iter(responses)  # noqa: ARG005
 
 
 def test_what_a_newer_server_says_in_unknown_words_is_tolerated() -> None:

@@ -66,7 +66,8 @@ def to_int16(
         )
     # Clipped first, too: what is far too loud would overflow, and numpy would say so.
     scaled = np.rint(samples.astype(np.float64).clip(-1.0, 1.0) * FULL_SCALE)
-    return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    samples_s16: NDArray[np.int16] = scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return samples_s16
 
 
 class PcmReader:
