@@ -21,9 +21,9 @@ from vau.model import Model
 from vau.session import Push, Session, advance, close_session, open_session
 
 CHUNK_S: Final = 0.1  # of audio in a message, as most clients send it
-STREAMS: Final = 16  # side by side: about what gathers in front of a busy lane
-ROUNDS: Final = 12  # measured, behind as many as fill the decoder's past
-WARM_ROUNDS: Final = 8
+MEASURED_STREAMS: Final = 16  # side by side: about what gathers in front of a busy lane
+WARM_ROUNDS: Final = 8  # not measured: they fill caches and what the decoder looks back on
+ROUNDS: Final = 12  # measured, behind those
 NOISE: Final = 2000.0  # of full scale 32768: as loud as speech
 
 WIRE_S: Final = 300e-6
@@ -56,7 +56,7 @@ def reckon(model: Model, backend: Backend) -> Reckoning:
     Raises what the backend raises.
     """
     frontend = Frontend(model.frontend)
-    size = min(STREAMS, backend.info.slot_count, backend.info.max_batch)
+    size = min(MEASURED_STREAMS, backend.info.slot_count, backend.info.max_batch)
     sessions = [Session(model, interim_results=True) for _ in range(size)]
     rng = np.random.default_rng(0)
     samples = round(CHUNK_S * SAMPLE_RATE_HZ)

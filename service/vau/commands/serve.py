@@ -17,7 +17,7 @@ from vau.shadow.messages import Order, Primary
 from vau.shadow.meters import ShadowMetrics
 from vau.shadow.process import Limits, Shadow
 from vau.shadow.shadows import Shadows
-from vau.sizing import STREAMS, reckon
+from vau.sizing import MEASURED_STREAMS, reckon
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +25,12 @@ logger = logging.getLogger(__name__)
 def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:
     """Measure every backend with every model; return how many streams the slowest carries.
 
-    What it comes to is logged. Raises as ``open_lanes`` does.
+    What it comes to is logged. Raises ModelError or BackendError for one that cannot be had, or
+    fails while it is measured.
     """
     found = []
     for asked, model in product(backends, map(find_model, models)):
-        backend = open_backend(asked, model, BackendOptions(slot_count=STREAMS))
+        backend = open_backend(asked, model, BackendOptions(slot_count=MEASURED_STREAMS))
         try:
             reckoning = reckon(model, backend)
         finally:

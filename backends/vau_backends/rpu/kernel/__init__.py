@@ -15,8 +15,8 @@ from vau_backends.rpu.kernel.reference_tier import ReferenceKernel
 from vau_backends.rpu.weights import NetworkWeights
 from vau_backends.tiers import NUMPY, REFERENCE, Choice
 
-# docs/performance.md has the figures, measured on a Xeon with AVX-512.
-_SLOW: Final = "six to nine times slower than the C kernel"
+# docs/performance.md has the figures, measured on a Xeon with AMX.
+_SLOW: Final = "five to twelve times slower than the C kernel"
 _CHOICE: Final = Choice("rpu", compiled, in_c=("amx", "avx512", "avx2"), slow=_SLOW)
 tiers = _CHOICE.tiers
 offered = _CHOICE.offered
