@@ -17,9 +17,11 @@ from collections.abc import (
 )
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,11 +43,13 @@ from tests.serving import (
 )
 from tests.test_wire_life import process
 from tests.test_wire_resume import Closed, everything, joined
+from vau.audio import HOP_SAMPLES
 from vau.backend import Backend, Result
 from vau.client import AsyncClient, Client, Resume
 from vau.client.kept import Item, Kept
 from vau.client.resume import FIRST_S, MOST_S, Backoff, is_passing
 from vau.client.resuming import resuming
+from vau.client.sieve import Sieve
 from vau.errors import (
     AudioUnsupported,
     AuthRequired,
@@ -375,8 +379,12 @@ def test_a_server_that_stays_away_is_given_up_after_a_while_in_words() -> None:
 
 
 def test_a_server_that_was_never_there_is_not_waited_for(shaky: Shaky) -> None:
-    with Client("127.0.0.1:1", connect_timeout_s=0.1) as client, pytest.raises(Unreachable):
+    with (
+        Client("127.0.0.1:1", connect_timeout_s=0.1) as client,
+        pytest.raises(Unreachable) as error,
+    ):
         list(client.stream(streaming(), [speech()], resume=SOON))
+    assert "attempts" not in error.value.facts
     shaky.lose_at(())
     with pytest.raises(AudioUnsupported):
         list(shaky.served.client.stream(pb.StreamingConfig(), [speech()], resume=SOON))
@@ -462,6 +470,111 @@ def test_resume_refuses_nonsense() -> None:
     for wrong in ({"interval_s": 0.0}, {"patience_s": float("inf")}, {"keep_s": 1.0}):
         with pytest.raises(ConfigInvalid):
             Resume(**wrong)
+
+
+# --- what was said twice -----------------------------------------------------------------
+
+
+def posteriors_from(
+    frames: Sequence[tuple[int, int]], stride: int, width: int
+) -> pb.Posteriors:
+    """Return rows whose values say which frames they are."""
+    rows = np.repeat(np.array([frame for _, frame in frames], "<i4"), width)
+    (utterance, first), *_ = frames
+    return pb.Posteriors(
+        utterance_index=utterance,
+        first_frame=first,
+        first_sample=utterance * 10**6 + first * HOP_SAMPLES,
+        frame_count=len(frames),
+        frame_stride=stride,
+        width=width,
+        values=rows.tobytes(),
+        class_ids=np.array([frame for _, frame in frames], "<u2").tobytes(),
+    )
+
+
+def calls_of(
+    frames: Sequence[tuple[int, int]], chunks: Iterable[int], stride: int
+) -> Iterator[Response]:
+    """Say frames in chunks, each within an utterance; with its last frame comes its final."""
+    left = list(frames)
+    for size in chain(chunks, repeat(len(frames))):
+        if not left:
+            return
+        for utterance, group in groupby(left[:size], key=lambda frame: frame[0]):
+            taken = list(group)
+            left = left[len(taken) :]
+            ends = not left or left[0][0] != utterance
+            answered = utterance * 10**6 + (taken[-1][1] + 1) * HOP_SAMPLES
+            yield Response(
+                posteriors=posteriors_from(taken, stride, 2),
+                results=[
+                    pb.Result(segment_index=utterance, is_final=ends, end_sample=answered)
+                ],
+                energy=[pb.Energy(joules=1.0)],
+                answered_sample=answered,
+            )
+
+
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    stride=st.integers(1, 3),
+    first=st.lists(st.integers(1, 6), min_size=1, max_size=8),
+    again=st.lists(st.integers(1, 6), max_size=8),
+    losses=st.lists(st.integers(0, 8), min_size=1, max_size=3),
+)
+def test_in_whatever_pieces_it_is_said_again_the_caller_hears_each_frame_and_final_once(
+    lengths: list[int], stride: int, first: list[int], again: list[int], losses: list[int]
+) -> None:
+    frames = [
+        (utterance, frame * stride)
+        for utterance, length in enumerate(lengths)
+        for frame in range(length)
+    ]
+    sieve = Sieve()
+    heard: list[Response] = []
+    calls = [(first, loss) for loss in losses] + [(again, 10**6)]
+    for chunks, loss in calls:  # without a checkpoint each begins at the first frame
+        sieve.again()
+        for at, response in enumerate(calls_of(frames, chunks, stride)):
+            if at == loss:
+                break
+            if sieve.sift(response):
+                heard.append(response)
+    rows = [
+        (each.posteriors.utterance_index, each.posteriors.first_frame + row * stride)
+        for each in heard
+        for row in range(each.posteriors.frame_count)
+    ]
+    assert rows == frames
+    for each in heard:
+        posteriors = each.posteriors
+        if each.HasField("posteriors"):
+            of_rows = [
+                posteriors.first_frame + n * stride for n in range(posteriors.frame_count)
+            ]
+            assert np.frombuffer(posteriors.values, "<i4")[::2].tolist() == of_rows
+            assert np.frombuffer(posteriors.class_ids, "<u2").tolist() == of_rows
+            utterance_start = posteriors.utterance_index * 10**6
+            assert posteriors.first_sample == utterance_start + of_rows[0] * HOP_SAMPLES
+    finals = [each.segment_index for one in heard for each in one.results if each.is_final]
+    assert finals == list(range(len(lengths)))
+    interims = [each.end_sample for one in heard for each in one.results if not each.is_final]
+    assert interims == sorted(set(interims))
+
+
+def test_energy_that_was_told_is_not_told_again() -> None:
+    frames = [(0, frame) for frame in range(10)]
+    sieve = Sieve()
+    joules = 0.0
+    for loss in (3, 10**6):
+        sieve.again()
+        for at, response in enumerate(calls_of(frames, [2] * 5, 1)):
+            if at == loss:
+                break
+            sieve.sift(response)
+            joules += sum(energy.joules for energy in response.energy)
+    assert joules == 5.0
 
 
 # --- when to come again ------------------------------------------------------------------

@@ -4,13 +4,14 @@ from typing import Any, Final, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.test_decode import CLASSES, MODEL, model_with, posteriors
 from vau.checkpoint.form import Reader, Writer
 from vau.decode import Decoder, DecoderName, Transcript, decoder_of
+from vau.decode.lineage import Bounds, restore_lineage
 from vau.errors import ResumeInvalid
 from vau.model import Model
 
@@ -83,6 +84,8 @@ def test_what_was_read_again_says_what_would_have_been_said(
 
 
 @settings(max_examples=20, deadline=None)
+@example(tuning={"min_frames": 3, "look_back_frames": 5}, name="viterbi", seed=0)
+@example(tuning={"min_frames": 2, "look_back_frames": 1}, name="viterbi", seed=0)
 @given(tuning=TUNINGS, name=NAMES, seed=st.integers(0, 10_000))
 def test_a_decoder_may_be_written_down_and_read_at_every_frame(
     tuning: dict[str, Any], name: DecoderName, seed: int
@@ -92,7 +95,9 @@ def test_a_decoder_may_be_written_down_and_read_at_every_frame(
     uncut, moving = decoder_of(model, name), decoder_of(model, name)
     for row in log_prob:
         uncut.push(row[np.newaxis])
-        moving = read(model, name, written(moving))
+        data = written(moving)
+        moving = read(model, name, data)
+        assert written(moving) == data
         moving.push(row[np.newaxis])
     assert moving.finish() == uncut.finish()
 
@@ -150,6 +155,41 @@ def test_bytes_that_no_decoder_wrote_are_refused_or_do_no_harm(
         return
     again.push(posteriors(120, seed + 1))
     assert isinstance(again.finish(), Transcript)
+
+
+def lineage_of_bytes(*nodes: tuple[int, ...]) -> bytes:
+    """Write nodes as ``Lineage.save`` does: age, phoneme, phoneme before, parent if any."""
+    out = Writer()
+    out.count(len(nodes))
+    for node in nodes:
+        for number in node:
+            out.count(number)
+    return out.bytes()
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [(9, 1, 0), (5, 2, 1, 0), (5, 3, 2, 1)],  # of two that begin at once
+        [(9, 1, 0), (5, 2, 0, 0)],  # the one before is another phoneme than it says
+        [(4, 1, 0, 0)],  # the first follows itself
+        [(9, 1, 0), (5, 2, 1, 1)],  # as does the second
+        [(9, 1, 0), (3, 6, 1, 0)],  # a phoneme that there is not
+        [(11, 1, 0)],  # before the first frame
+    ],
+)
+def test_a_run_follows_one_that_began_before_it(nodes: list[tuple[int, ...]]) -> None:
+    bounds = Bounds(root_start=4, latest_start=10, kept_frames=8, phonemes=6)
+    good = restore_lineage(Reader(lineage_of_bytes((9, 1, 0), (5, 2, 1, 0))), bounds)
+    assert good.parents == (None, 0)
+    with pytest.raises(ResumeInvalid):
+        restore_lineage(Reader(lineage_of_bytes(*nodes)), bounds)
+
+
+def test_a_run_that_began_longer_ago_than_is_remembered_is_refused() -> None:
+    bounds = Bounds(root_start=1, latest_start=10, kept_frames=4, phonemes=6)
+    with pytest.raises(ResumeInvalid):
+        restore_lineage(Reader(lineage_of_bytes((9, 1, 0), (5, 2, 1, 0))), bounds)
 
 
 @pytest.mark.parametrize("name", get_args(DecoderName))

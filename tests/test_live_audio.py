@@ -159,7 +159,7 @@ def test_a_microphone_ends_with_an_error_rather_than_lose_sound(
 ) -> None:
     card = Card(RATE_HZ, blocks=101)
     monkeypatch.setitem(sys.modules, "sounddevice", card)
-    with pytest.raises(AudioError, match="sound would be lost"):
+    with pytest.raises(AudioError, match="more would be lost"):
         heard(from_microphone("", 1_600, threading.Event()))
 
 

@@ -117,6 +117,25 @@ def test_a_twin_of_equal_arithmetic_has_no_mismatch(served: Served) -> None:
     assert served.value("vau_shadow_divergence_bucket", le="0.001", **names) == 2 * FRAMES
 
 
+def test_a_shadow_hears_nothing_of_an_utterance_that_began_before_the_stream_was_resumed(
+    bundle: Bundle,
+) -> None:
+    config = streaming()
+    config.checkpoint_interval.FromMilliseconds(200)
+    with serving(
+        (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows(TWIN)
+    ) as server:
+        talk = Talk(server.client, config)
+        said = talk.say(SECOND)
+        talk.vanish()
+        config.resume_token = said.checkpoint.token
+        hear(server.client, [SECOND, END_UTTERANCE, SECOND], config)
+        heard = said.posteriors.frame_count + FRAMES
+        eventually(lambda: count(server, "frames", TWIN) == heard)
+        names = {"backend": PRIMARY, "shadow": TWIN}
+        assert server.registry.get_sample_value("vau_backend_mismatches_total", names) == 0
+
+
 def test_unlike_arithmetics_diverge_and_are_never_called_mismatched(served: Served) -> None:
     names = {"backend": PRIMARY, "shadow": "float"}
     found = served.registry.get_sample_value("vau_backend_mismatches_total", names)

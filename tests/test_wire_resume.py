@@ -35,7 +35,7 @@ from tests.serving import (
 from tests.streams import opened, streamed
 from tests.streams import served as stilled
 from tests.test_wire_life import process
-from vau.backend import Backend
+from vau.backend import Backend, BackendOptions
 from vau.checkpoint.seal import Sealer, Terms, read_key
 from vau.client import Client
 from vau.config import ServerConfig
@@ -50,6 +50,7 @@ from vau.errors import (
     ResumeMismatch,
 )
 from vau.v1 import speech_pb2 as pb
+from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 INTERVAL_S: Final = 0.2
 KEEP_ALIVE: Final = pb.Control(kind=pb.Control.KIND_KEEP_ALIVE)
@@ -227,6 +228,21 @@ def test_in_equal_pieces_even_interims_and_energies_are_those_of_the_uncut_strea
     assert everything(caller.kept) == everything(uncut.responses[1:])
 
 
+def test_the_times_of_a_resumed_stream_add_up_over_its_calls(
+    here: Served, there: Served
+) -> None:
+    told: list[Request] = [*cut(speech(16_000), *range(3200, 32_000, 3200))]
+    uncut = hear(here.client, told, wanted()).finished.timing
+    caller = Caller(told)
+    caller.hear(here.client, 5)
+    caller.hear(there.client, None)
+    summed = caller.kept[-1].finished.timing
+    assert summed.device_cycles == uncut.device_cycles
+    assert summed.device_ns == pytest.approx(uncut.device_ns, abs=len(told))  # each rounded
+    of_calls = [each.timing.compute_ns for each in caller.kept]
+    assert summed.compute_ns >= sum(of_calls) > max(of_calls)
+
+
 def test_a_stream_in_floating_point_can_be_resumed_too() -> None:
     output = pb.OutputConfig(posteriors=pb.OutputConfig.POSTERIORS_FULL)
     with serving((MODEL, floating())) as running:
@@ -249,6 +265,18 @@ def test_a_stream_may_be_resumed_under_another_name_of_its_backend(here: Served)
     token = a_token(here)
     config = wanted(token, backend=listed.default_backend, model=MODEL.name)
     assert hear(here.client, [speech(8000)], config).finished.samples == 24_000
+
+
+def test_a_stream_may_go_on_with_other_dies_of_equal_arithmetic(
+    here: Served, key_file: Path
+) -> None:
+    token = a_token(here)
+    other = MUNTANIALA.open(MODEL, BackendOptions(slot_count=1, instance="2x1"))
+    with serving((MODEL, other), config=server_config(key_file)) as elsewhere:
+        heard = hear(elsewhere.client, [speech(8000, 1)], wanted(token))
+    told = [speech(8000), speech(8000), speech(8000, 1)]
+    uncut = hear(here.client, told, wanted())
+    assert heard.finished.output_digest == uncut.finished.output_digest
 
 
 # --- checkpoints as they come ------------------------------------------------------------

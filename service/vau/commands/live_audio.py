@@ -146,8 +146,8 @@ class _Microphone:
             while not stop.is_set():
                 if self._overrun.is_set():
                     raise AudioError(
-                        f"mic: the server is {MIC_QUEUE_S:g} s behind, so sound would be lost; "
-                        "try a faster server, or longer --chunk-ms",
+                        f"mic: {MIC_QUEUE_S:g} s of sound wait and nobody takes them, so more "
+                        "would be lost; the server is too slow, or has been away for too long",
                         field="mic",
                     )
                 with suppress(queue.Empty):
