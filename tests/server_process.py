@@ -22,7 +22,7 @@ from vau.wire.server import serve
 
 
 def main() -> None:
-    log_to(sys.stderr)
+    log = log_to(sys.stderr)
     metrics = Metrics(CollectorRegistry())
     backend = muntaniala()
     grace_s, key_file, listen = (*sys.argv[1:], *("30", "", FREE)[len(sys.argv) - 1 :])
@@ -34,6 +34,7 @@ def main() -> None:
     )
     lane = Lane(MODEL, backend, metrics.of(backend.info.id).on_round)
     asyncio.run(serve(config, [lane], metrics))
+    log.close()
 
 
 if __name__ == "__main__":

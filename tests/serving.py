@@ -99,6 +99,7 @@ class Served:
     metrics_address: str
     client: Client
     registry: CollectorRegistry
+    metrics: Metrics
     server: Server
     loop: asyncio.AbstractEventLoop
 
@@ -168,7 +169,7 @@ def serving(
 
         server, address, page = asyncio.run_coroutine_threadsafe(started(), loop).result()
         with Client(address, access=access) as client:
-            served = Served(address, page, client, registry, server, loop)
+            served = Served(address, page, client, registry, metrics, server, loop)
             try:
                 yield served
             finally:

@@ -39,7 +39,7 @@ FLOORS: Final = (
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
-    {"vau.lane", "vau.batch", "vau.shadow"},
+    {"vau.lane", "vau.batch", "vau.shadow", "vau.tracing"},
     {"vau.transcript", "vau.checkpoint.whole"},
     {"vau.sizing"},
     {"vau.session"},
@@ -73,6 +73,7 @@ RESERVED: Final = {
     "asyncio": {"vau.wire", "vau.client", "vau.lane"},
     "prometheus_client": {"vau.metrics", "vau.load.page", "vau.shadow.meters"},
     "matplotlib": {"vau.pictures"},
+    "opentelemetry": {"vau.tracing.otlp"},
 }
 """Libraries that only these rooms, and the composition root, may import."""
 

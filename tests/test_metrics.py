@@ -29,6 +29,8 @@ from vau.audio import frame_count
 from vau.backend import Cost, Energy, State
 from vau.errors import SlotsExhausted, VauError
 from vau.frontend import Frontend
+from vau.lane import StageTimes
+from vau.logs import Log
 from vau.metrics import Metrics
 from vau.registry import open_backend
 from vau.session import Answer, Push, Round, Session, advance, open_session
@@ -43,7 +45,9 @@ ENERGY = (
 TABLE = {  # of each meter the type, the labels and the buckets
     "vau_frame_latency_seconds": ("histogram", "backend stage", FRAME),
     "vau_frame_device_seconds": ("histogram", "backend origin", "1e-05 2e-05 " + FRAME),
-    "vau_deadline_misses": ("counter", "backend", ""),
+    "vau_deadline_misses": ("counter", "backend stage", ""),
+    "vau_slow_streams": ("counter", "backend cause", ""),
+    "vau_log_lines_lost": ("counter", "reason", ""),
     "vau_first_answer_seconds": ("histogram", "backend", ANSWER),
     "vau_final_after_end_seconds": ("histogram", "backend", ANSWER),
     "vau_stream_lag_seconds": ("histogram", "backend", "0.05 0.1 0.2 0.5 1.0 2.0 5.0"),
@@ -364,7 +368,45 @@ def test_an_energy_without_a_step_is_counted_but_not_per_frame(metrics: Metrics)
     labels = {"backend": "x", "origin": "estimated", "boundary": "core"}
     value = metrics.registry.get_sample_value
     assert value("vau_energy_joules_total", labels | {"component": "all"}) == 1e-6
-    assert value("vau_energy_joules_per_frame_count", labels) == 0
+    assert not value("vau_energy_joules_per_frame_count", labels)
+
+
+def times(queue_s: float = 0.0, compute_s: float = 0.0) -> StageTimes:
+    return StageTimes(
+        queue_s=queue_s, feature_s=1e-3, compute_s=compute_s, post_s=1e-3, batch_size=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("took", "total_s", "stage"),
+    [
+        (times(queue_s=0.011, compute_s=0.005), 0.018, "queue"),
+        (times(queue_s=0.011, compute_s=0.020), 0.033, "compute"),
+        (times(queue_s=0.005, compute_s=0.005), 0.012, "sum"),
+        (times(compute_s=0.002), 0.020, "wait"),
+        (times(queue_s=0.010), 0.012, "sum"),
+    ],
+)
+def test_a_frame_that_came_late_is_counted_once_by_the_stage_that_alone_was_late(
+    metrics: Metrics, took: StageTimes, total_s: float, stage: str
+) -> None:
+    metrics.of("x").answered(7, took, total_s)
+    assert total(metrics, "vau_deadline_misses_total", {"stage": stage}) == 7
+    assert total(metrics, "vau_deadline_misses_total", {}) == 7
+
+
+def test_a_frame_in_time_is_no_miss_whatever_a_stage_took(metrics: Metrics) -> None:
+    metrics.of("x").answered(7, times(queue_s=0.006), 0.010)
+    assert total(metrics, "vau_deadline_misses_total", {}) == 0
+
+
+def test_lines_that_the_log_lost_are_shown(metrics: Metrics) -> None:
+    with Log(None) as log:
+        log.on_lost(metrics.log_lines_lost)
+        log.lose("full")
+    assert (
+        metrics.registry.get_sample_value("vau_log_lines_lost_total", {"reason": "full"}) == 1
+    )
 
 
 def test_an_error_in_a_round_counts_as_a_stream_of_the_batch_only(metrics: Metrics) -> None:

@@ -21,7 +21,16 @@ from rich.console import Console
 
 from vau import errors
 from vau.commands import flags
-from vau.commands.flags import asking, door, engines, estimating, files, measuring, serving
+from vau.commands.flags import (
+    asking,
+    door,
+    engines,
+    estimating,
+    files,
+    measuring,
+    observing,
+    serving,
+)
 from vau.errors import VauError
 
 if TYPE_CHECKING:
@@ -180,6 +189,10 @@ def serve(
     max_streams_per_client: door.MaxStreamsPerClient = 0,
     reflection: door.Reflection = None,
     closed_health: door.ClosedHealth = False,
+    log_level: observing.LogLevel = "info",
+    slow_stream_ms: observing.SlowStreamMs = 50.0,
+    otlp_endpoint: observing.OtlpEndpoint = "",
+    trace_share: observing.TraceShare = 1.0,
     build: serving.Build = "",
     _config: flags.Config = None,
 ) -> None:
@@ -230,15 +243,20 @@ def serve(
         keepalive_timeout_s=keepalive_timeout,
         max_connection_age_s=max_connection_age,
         max_connection_age_grace_s=max_connection_age_grace,
+        slow_stream_s=slow_stream_ms / 1e3,
+        otlp_endpoint=otlp_endpoint,
+        trace_share=trace_share,
     )
-    log_to(sys.stderr)
-    if max_streams is None:
-        config = replace(config, max_streams=reckoned_streams(model, backend))
-    metrics = Metrics(CollectorRegistry())
-    batching = Batching(max_wait_s=max_wait_ms / 1e3, max_size=max_batch_size)
-    lanes = open_lanes(model, backend, metrics, slots=config.max_streams, batching=batching)
-    shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
-    asyncio.run(serve_until_told(config, lanes, metrics, shadows))
+    with log_to(sys.stderr, log_level) as log:
+        if max_streams is None:
+            config = replace(config, max_streams=reckoned_streams(model, backend))
+        metrics = Metrics(CollectorRegistry())
+        log.on_lost(metrics.log_lines_lost)
+        batching = Batching(max_wait_s=max_wait_ms / 1e3, max_size=max_batch_size)
+        slots = config.max_streams
+        lanes = open_lanes(model, backend, metrics, slots=slots, batching=batching)
+        shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
+        asyncio.run(serve_until_told(config, lanes, metrics, shadows))
 
 
 def _print_microphones(wanted: bool) -> None:

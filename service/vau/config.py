@@ -17,6 +17,7 @@ ENVELOPE_BYTES: Final = 64 << 10  # what a request holds besides its audio
 LEAST_TRANSPORT_BYTES: Final = 4 << 20  # gRPC's own limit, which its users expect
 MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
 MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
+OTLP_SCHEMES: Final = ("http://", "https://")
 LEAST_LAG_S: Final = 0.1  # clients send so much at a time
 MOST_UNARY_AUDIO_S: Final = MOST_AUDIO_BYTES // (WIDEST_SAMPLE_BYTES * SAMPLE_RATE_HZ)
 
@@ -36,6 +37,16 @@ class ServerConfig:
 
     door: DoorConfig = field(default_factory=DoorConfig)
     """Who may come in."""
+
+    slow_stream_s: float = 0.05
+    """A live stream of which not 99 of 100 frames were answered within so much is reported in
+    the log and counted; 0 reports none."""
+
+    otlp_endpoint: str = ""
+    """Where spans of calls go: ``http://host:port`` of an OpenTelemetry collector, or https."""
+
+    trace_share: float = 1.0
+    """Of the traces that begin here, so many are recorded: 0 to 1."""
 
     shadow_share: float = 1.0
     """Of the streams whose clients ask for no shadow, so many are shadowed: 0 to 1."""
@@ -105,6 +116,7 @@ class ServerConfig:
             "max_stream_duration_s",
             "max_connection_age_s",
             "max_connection_age_grace_s",
+            "slow_stream_s",
         ):
             self._check(name, may_be_zero=True)
         self._check("max_lag_s")
@@ -114,13 +126,23 @@ class ServerConfig:
                 "clients send in one message; allow more",
                 field="max_lag_s",
             )
-        if not 0.0 <= self.shadow_share <= 1.0:
-            raise ConfigInvalid(
-                f"shadow_share={self.shadow_share} is outside 0..1; 0.5 is every other stream",
-                field="shadow_share",
-            )
+        self._check_observers()
         self._check("max_unary_audio_s", most=MOST_UNARY_AUDIO_S)
         self._check("max_audio_message_bytes", most=MOST_AUDIO_BYTES)
+
+    def _check_observers(self) -> None:
+        for name in ("shadow_share", "trace_share"):
+            share = getattr(self, name)
+            if not 0.0 <= share <= 1.0:
+                raise ConfigInvalid(
+                    f"{name}={share} is outside 0..1; 0.5 is every other stream", field=name
+                )
+        if self.otlp_endpoint and not self.otlp_endpoint.startswith(OTLP_SCHEMES):
+            raise ConfigInvalid(
+                f"otlp_endpoint={self.otlp_endpoint!r} is no address of a collector; write "
+                "http://127.0.0.1:4317",
+                field="otlp_endpoint",
+            )
 
     @property
     def transport_bytes(self) -> int:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
@@ -110,6 +111,9 @@ class _CallJob:
     call: Callable[[], None]
     future: "asyncio.Future[None] | None" = None
     """None if nobody waits for it."""
+
+    context: Context = field(default_factory=copy_context)
+    """Of whoever asked: what is logged on the way is about that call."""
 
 
 class _Outcome(NamedTuple):
@@ -391,10 +395,11 @@ def _run(job: _CallJob) -> None:
         return
     error: Exception | None = None
     try:
-        job.call()
+        job.context.run(job.call)
     except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to the caller
         error = failure
     if job.future is not None:
         _hand_over([_Outcome(job.future, None, error)])
     elif error is not None:
-        logger.error("a slot could not be given back", exc_info=error)
+        text = "a slot could not be given back"
+        job.context.run(lambda: logger.error(text, exc_info=error))

@@ -57,15 +57,16 @@ def main() -> None:
     parser.add_argument("--backend", action="append")
     parser.add_argument("--settings", type=json.loads)
     asked = parser.parse_args()
-    log_to(sys.stderr)
     settings: dict[str, Any] = {
         name: Path(value) if name.endswith("_file") else value
         for name, value in asked.settings.items()
     }
     config = ServerConfig(listen=asked.listen, metrics_listen=asked.metrics_listen, **settings)
-    metrics = Metrics(CollectorRegistry())
-    lanes = open_lanes([asked.model], asked.backend, metrics, slots=config.max_streams)
-    asyncio.run(serve(config, lanes, metrics))
+    with log_to(sys.stderr) as log:
+        metrics = Metrics(CollectorRegistry())
+        log.on_lost(metrics.log_lines_lost)
+        lanes = open_lanes([asked.model], asked.backend, metrics, slots=config.max_streams)
+        asyncio.run(serve(config, lanes, metrics))
 
 
 if __name__ == "__main__":

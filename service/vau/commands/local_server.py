@@ -31,6 +31,7 @@ OURS: Final = tuple(
             *("--config", "--shadow", "--shadow-share"),
             *("--tls-cert", "--tls-key", "--tls-client-ca", "--tokens", "--closed-health"),
             *("--max-streams-per-client", "--reflection"),
+            *("--log-level", "--otlp-endpoint"),
         ),
     )
 )

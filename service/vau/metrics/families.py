@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from vau.audio import FRAME_BUDGET_S
+from vau.metrics.histogram import Histogram
 
 # Dense where an answer in time falls: the lowest bucket that the library offers by itself is
 # half of a frame's budget. 330 µs is a mark to compare with: the latency that was published
@@ -65,7 +66,13 @@ class LiveFamilies:
             "stage",
         )
         self.deadline_misses = make.counter(
-            "vau_deadline_misses", "Frames of live audio whose latency passed 10 ms."
+            "vau_deadline_misses",
+            "Frames of live audio whose latency passed 10 ms, each counted once: by the stage "
+            "that alone took as long, or as sum.",
+            "stage",
+        )
+        self.slow_streams = make.counter(
+            "vau_slow_streams", "Live streams that were answered late; see the log.", "cause"
         )
         self.first_answer = make.histogram(
             "vau_first_answer_seconds",

@@ -3,12 +3,13 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
-from vau.backend import Cost, Energy, State
+from vau.backend import State
 from vau.honesty import Remark
 from vau.lane import StageTimes
+from vau.metrics.blame import BLAMED, blamed
+from vau.metrics.costs import CostMeters
 from vau.metrics.door import DoorMeters
 from vau.metrics.families import (
-    ALL_COMPONENTS,
     STAGES,
     LiveFamilies,
     Maker,
@@ -44,6 +45,12 @@ class Metrics:
         self._suspicious = Counter(
             "vau_audio_suspicious", "Notices of doubtful audio.", ("kind",), registry=registry
         )
+        self._lines_lost = Counter(
+            "vau_log_lines_lost",
+            "Lines of the log that could not be written.",
+            ("reason",),
+            registry=registry,
+        )
         self._backends: dict[str, BackendMeters] = {}
 
     def of(self, backend_id: str) -> "BackendMeters":
@@ -55,6 +62,10 @@ class Metrics:
     def remarked(self, remark: Remark) -> None:
         """Count a remark on the audio of some stream."""
         self._suspicious.labels(remark.kind.name.lower()).inc()
+
+    def log_lines_lost(self, reason: str, lines: int) -> None:
+        """Count lines that are missing in the log."""
+        self._lines_lost.labels(reason).inc(lines)
 
     def built(self, version: str, build: str) -> None:
         """Show what is running."""
@@ -68,33 +79,33 @@ class BackendMeters:
         """Look up what needs no further label."""
         self._metrics = metrics
         self._id = backend_id
-        self._energies: dict[tuple[str, str], _EnergyMeters] = {}
-        self._stages = {
-            stage: metrics.live.frame_latency.labels(backend_id, stage) for stage in STAGES
-        }
-        self._misses = metrics.live.deadline_misses.labels(backend_id)
+        live, streams = metrics.live, metrics.streams
+        self._costs = CostMeters(metrics.work, metrics.sharing, backend_id)
+        self._stages = {stage: live.frame_latency.labels(backend_id, stage) for stage in STAGES}
+        self._misses = {each: live.deadline_misses.labels(backend_id, each) for each in BLAMED}
         self._batch_size = metrics.work.batch_size.labels(backend_id)
         self._chunk_frames = metrics.sharing.chunk_frames.labels(backend_id)
-        self._audio = metrics.streams.audio.labels(backend_id)
+        self._audio = streams.audio.labels(backend_id)
         self._frames = metrics.work.frames.labels(backend_id)
-        self.lag = metrics.live.lag.labels(backend_id)
-        self.first_answer = metrics.live.first_answer.labels(backend_id)
-        self.checkpoints = metrics.streams.checkpoints.labels(backend_id)
-        self.final_after_end = metrics.live.final_after_end.labels(backend_id)
-        self.streams_active = metrics.streams.active.labels(backend_id)
-        self.stream_slots = metrics.streams.slots.labels(backend_id)
+        self._duration = streams.duration.labels(backend_id)
+        self.lag = live.lag.labels(backend_id)
+        self.first_answer = live.first_answer.labels(backend_id)
+        self.checkpoints = streams.checkpoints.labels(backend_id)
+        self.final_after_end = live.final_after_end.labels(backend_id)
+        self.streams_active = streams.active.labels(backend_id)
+        self.stream_slots = streams.slots.labels(backend_id)
 
     def on_round(self, done: Round) -> None:
         """Count the work of one round: what a lane calls on its thread."""
+        answers = [answer for answer in done.answers if isinstance(answer, Answer)]
         self._batch_size.observe(len(done.answers))
-        for answer in done.answers:
-            if isinstance(answer, Answer):
-                for remark in answer.remarks:
-                    self._metrics.remarked(remark)
-                self._frames.inc(len(answer.log_prob))
-                self._count(answer.cost, answer.steps)
-                if answer.steps:
-                    self._chunk_frames.observe(answer.steps)
+        self._frames.inc(sum(len(answer.log_prob) for answer in answers))
+        self._costs.count(answers)
+        for answer in answers:
+            if answer.steps:
+                self._chunk_frames.observe(answer.steps)
+            for remark in answer.remarks:
+                self._metrics.remarked(remark)
 
     def heard(self, samples: int) -> None:
         """Count audio that was taken in."""
@@ -102,22 +113,23 @@ class BackendMeters:
 
     def answered(self, frames: int, times: StageTimes, total_s: float) -> None:
         """Count frames of live audio, all of which took ``total_s``."""
-        took_s = {
-            "queue": times.queue_s,
-            "feature": times.feature_s,
-            "compute": times.compute_s,
-            "post": times.post_s,
-            "total": total_s,
-        }
-        for stage, seconds in took_s.items():
-            for _ in range(frames):
-                self._stages[stage].observe(seconds)
-        self._misses.inc(frames if total_s > FRAME_BUDGET_S else 0)
+        stages = self._stages
+        stages["queue"].observe(times.queue_s, frames)
+        stages["feature"].observe(times.feature_s, frames)
+        stages["compute"].observe(times.compute_s, frames)
+        stages["post"].observe(times.post_s, frames)
+        stages["total"].observe(total_s, frames)
+        if total_s > FRAME_BUDGET_S:
+            self._misses[blamed(times, total_s)].inc(frames)
+
+    def slow(self, cause: str) -> None:
+        """Count a stream that was answered late because of ``cause``."""
+        self._metrics.live.slow_streams.labels(self._id, cause).inc()
 
     def ended(self, code: str, reason: str, duration_s: float) -> None:
         """Count a stream that ended; ``reason`` is empty if all went well."""
         self._metrics.streams.ended.labels(self._id, code, reason).inc()
-        self._metrics.streams.duration.labels(self._id).observe(duration_s)
+        self._duration.observe(duration_s)
 
     def state(self, present: State) -> None:
         """Show the state that the backend is in."""
@@ -128,53 +140,3 @@ class BackendMeters:
     def model(self, name: str, digest: str) -> None:
         """Show a model that is loaded."""
         self._metrics.model_info.labels(self._id, name, digest).set(1)
-
-    def _count(self, cost: Cost, steps: int) -> None:
-        if cost.cycles is not None:
-            self._metrics.work.cycles.labels(self._id, cost.device_origin).inc(cost.cycles)
-        if cost.device_s is not None and steps:
-            device = self._metrics.work.frame_device.labels(self._id, cost.device_origin)
-            for _ in range(steps):
-                device.observe(cost.device_s / steps)
-        for energy in cost.energies:
-            self._energy(energy).count(energy, steps)
-        if cost.memory_bytes is not None:
-            self._metrics.work.memory.labels(self._id).inc(cost.memory_bytes)
-        self._count_unshared(cost.apart)
-        for layer, events in enumerate(cost.saturations):
-            self._metrics.work.saturations.labels(self._id, str(layer)).inc(events)
-
-    def _count_unshared(self, cost: Cost) -> None:
-        """Count what it would have cost; where sharing changes nothing that is what it did."""
-        sharing = self._metrics.sharing
-        if cost.cycles is not None:
-            sharing.cycles.labels(self._id, cost.device_origin).inc(cost.cycles)
-        for energy in cost.energies:
-            labels = (self._id, energy.origin, energy.boundary)
-            sharing.energy.labels(*labels).inc(energy.joules)
-        if cost.memory_bytes is not None:
-            sharing.memory.labels(self._id).inc(cost.memory_bytes)
-
-    def _energy(self, energy: Energy) -> "_EnergyMeters":
-        key = (energy.origin, energy.boundary)
-        if key not in self._energies:
-            self._energies[key] = _EnergyMeters(self._metrics, (self._id, *key))
-        return self._energies[key]
-
-
-class _EnergyMeters:
-    """The meters of one backend, origin and boundary."""
-
-    def __init__(self, metrics: Metrics, labels: tuple[str, str, str]) -> None:
-        self._labels = labels
-        self._total = metrics.work.energy
-        self._per_frame = metrics.work.energy_per_frame.labels(*labels)
-        self._components: dict[str, Counter] = {}
-
-    def count(self, energy: Energy, steps: int) -> None:
-        for name, joules in energy.parts or ((ALL_COMPONENTS, energy.joules),):
-            if name not in self._components:
-                self._components[name] = self._total.labels(*self._labels, name)
-            self._components[name].inc(joules)
-        for _ in range(steps):
-            self._per_frame.observe(energy.joules / steps)

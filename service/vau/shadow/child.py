@@ -12,11 +12,11 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
-from typing import Final
+from typing import Final, NoReturn
 
 from vau.backend import Backend, BackendOptions
 from vau.errors import BackendFault, ModelIncompatible, VauError
-from vau.logs import facts, log_to
+from vau.logs import Log, facts, log_to
 from vau.model import find_model
 from vau.processes import ENDING
 from vau.registry import open_backend
@@ -36,8 +36,8 @@ Told = SimpleQueue[Stretches | None]
 def main(pipe: Connection, order: Order) -> None:
     """Shadow until told to close, or until nobody is there any more."""
     _take_signals()
-    log_to(sys.stderr, logging.WARNING)
-    with suppress(BrokenPipeError, ConnectionResetError):  # the server has gone
+    gone = suppress(BrokenPipeError, ConnectionResetError)  # when the server has
+    with log_to(sys.stderr, "warning") as log, gone:
         name = order.backend
         try:
             if not order.is_first:
@@ -49,16 +49,21 @@ def main(pipe: Connection, order: Order) -> None:
             _serve(pipe, backend, order)
             backend.close()
         except VauError as error:
-            pipe.send(GaveUp.for_want_of(error))
-            sys.exit(FAILED)
+            _give_up(pipe, log, error)
         except (BrokenPipeError, ConnectionResetError):
             raise
         except Exception as defect:  # a plug-in's: it may be anything
             logger.exception("shadow failed", extra=facts(shadow=name))
             text = f"{type(defect).__name__}: {defect}"
             fault = BackendFault(f"backend {name}: {text}; the log has the traceback")
-            pipe.send(GaveUp.for_want_of(fault))
-            sys.exit(FAILED)
+            _give_up(pipe, log, fault)
+
+
+def _give_up(pipe: Connection, log: Log, error: VauError) -> NoReturn:
+    """Say why, and end; what was logged of it comes first, for whoever hears of it may look."""
+    log.close()
+    pipe.send(GaveUp.for_want_of(error))
+    sys.exit(FAILED)
 
 
 def _serve(pipe: Connection, backend: Backend, order: Order) -> None:

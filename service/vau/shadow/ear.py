@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
 from typing import Protocol
 
 from vau.session import Heard
@@ -90,8 +91,9 @@ class Ears:
     """All the shadows that hear one stream."""
 
     def __init__(self, ears: Sequence[Ear]) -> None:
-        """Listen with each of them."""
+        """Listen with each of them, for whoever makes this: what is logged says so."""
         self._ears = list(ears)
+        self._context = copy_context()
 
     def late(self) -> None:
         """Pass it on."""
@@ -106,6 +108,9 @@ class Ears:
         self._tell(Ear.left)
 
     def _tell(self, say: Callable[[Ear], None]) -> None:
+        self._context.run(self._tell_each, say)
+
+    def _tell_each(self, say: Callable[[Ear], None]) -> None:
         """Tell each ear. One that fails hears nothing more; that is nothing to the others."""
         for ear in tuple(self._ears):
             try:

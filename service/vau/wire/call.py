@@ -14,7 +14,8 @@ from google.protobuf.message import DecodeError
 
 from vau.door.visits import Visitor
 from vau.errors import AuthError, VauError
-from vau.logs import facts
+from vau.logs import about, facts
+from vau.tracing import NO_SPAN, Span
 from vau.wire.host import Host
 from vau.wire.malformed import malformed
 from vau.wire.status import defect, row_of, to_grpc
@@ -40,12 +41,24 @@ class Call:
 
     visitor: Visitor = NOBODY
     samples: int = 0
+    span: Span = NO_SPAN
     started_s: float = field(default_factory=perf_counter)
 
     @property
     def owner(self) -> str:
         """Whose call it is: the name of a token or of a client certificate, else empty."""
         return self.visitor.owner
+
+    def facts(self) -> dict[str, str]:
+        """Say whose a line of the log is; of what is not known there is nothing."""
+        known = {
+            "session": self.session_id,
+            "method": self.method,
+            "owner": self.owner,
+            "backend": self.backend_id,
+            "trace": self.span.trace,
+        }
+        return {name: value for name, value in known.items() if value}
 
 
 @asynccontextmanager
@@ -66,11 +79,20 @@ async def answering(context: Context, host: Host, method: str) -> AsyncIterator[
     Turns what the block raises into a status; counts and logs how the call ended.
     """
     call = Call(method)
+    call.span = host.tracer.begin(method, context.invocation_metadata() or ())
+    with about(call.facts):
+        async with _ending(context, host, call):
+            call.visitor = host.door.visitor(context)
+            with host.door.visit(call.visitor):
+                yield call
+
+
+@asynccontextmanager
+async def _ending(context: Context, host: Host, call: Call) -> AsyncIterator[None]:
+    """Turn what the block raises into a status; count, log and trace how the call ended."""
     failure: VauError | None = None
     try:
-        call.visitor = host.door.visitor(context)
-        with host.door.visit(call.visitor):
-            yield call
+        yield
     except VauError as error:
         failure = error
         _count_refusal(host, error)
@@ -81,7 +103,7 @@ async def answering(context: Context, host: Host, method: str) -> AsyncIterator[
         raise
     except Exception:
         failure = defect(call.session_id)
-        logger.exception("defect", extra=facts(session=call.session_id, method=method))
+        logger.exception("defect")
     if failure is None:
         _count_end(host, call, grpc.StatusCode.OK)
         return
@@ -103,14 +125,14 @@ async def _abort(context: Context, failure: VauError) -> None:
 
 
 def _count_end(host: Host, call: Call, code: grpc.StatusCode, reason: str = "") -> None:
-    """Count and log how a call ended; the reason is empty for one that ended well."""
+    """Count, log and trace how a call ended; the reason is empty for one that ended well."""
     duration_s = perf_counter() - call.started_s
     host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
+    call.span.set(session=call.session_id, backend=call.backend_id, samples=call.samples)
+    call.span.end(code.name, reason)
     logger.info(
         "ended",
         extra=facts(
-            session=call.session_id,
-            method=call.method,
             owner=call.owner,
             backend=call.backend_id,
             code=code.name,

@@ -14,6 +14,7 @@ from vau.config import ServerConfig, version
 from vau.metrics import Metrics
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
+from vau.tracing import Tracer
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import accepted_formats, model_info
 from vau.wire.clock import Clock
@@ -44,6 +45,7 @@ class Host:
     metrics: Metrics
     clock: Clock
     sealer: Sealer
+    tracer: Tracer
     health: dict[str, Health]
     """By backend id, as last seen; the watch keeps it fresh."""
 

@@ -25,6 +25,7 @@ from vau.metrics import Metrics, MetricsPage
 from vau.selfcheck import self_check
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
+from vau.tracing import tracer_of
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
 from vau.wire.clock import Clock
 from vau.wire.door import Door
@@ -142,6 +143,7 @@ class Server:
             metrics=metrics,
             clock=clock,
             sealer=_sealer(config),
+            tracer=tracer_of(config),
             health={},
         )
         self._watch = Watch(self._host)
@@ -240,6 +242,7 @@ class Server:
         await asyncio.gather(
             _shut_down(self._host.lanes), asyncio.to_thread(self._shadows.close)
         )
+        await asyncio.to_thread(self._host.tracer.close)
         if self._page is not None:
             await asyncio.to_thread(self._page.close)
         if self._watching:  # or it never listened

@@ -31,7 +31,9 @@ class Answerer:
         self._wanted = live.wanted.recognition
         self._lane = self._wanted.lane
         self._meters = live.host.metrics.of(live.call.backend_id)
-        self._latency = Latency(self._meters, self._lane.model.look_ahead_frames, live.totals)
+        self._latency = Latency(
+            self._meters, self._lane.model.look_ahead_frames, live.totals, live.toll
+        )
         self._checkpoints = live.checkpoints
         self._results = Results(phonemes=self._wanted.output.phonemes)
         self._is_lagging = False
@@ -68,6 +70,7 @@ class Answerer:
         self._latency.heard(messages[0].read_s)
         for message in messages:
             self._position.mark(message.end_sample, message.mark)
+            self._live.toll.heard(message)
         await self._advance(response, messages, messages[-1].read_s)
         await self._write(response, context)
         for _ in messages[1:]:
@@ -103,7 +106,10 @@ class Answerer:
         )
         self._count(timed)
         self._fill(response, timed)
+        is_first = not self._live.toll.frames
         timing = self._latency.answered(timed, messages, read_s)
+        if is_first and self._live.toll.frames:
+            self._live.call.span.event("first answer", sample=self._position.answered)
         if self._wanted.output.timing and timed.answer.steps:
             response.timing.CopyFrom(timing)
         if timed.state is not None:
@@ -124,7 +130,9 @@ class Answerer:
         posteriors = posteriors_of(answer, output, fraction_bits)
         if posteriors is not None:
             response.posteriors.CopyFrom(posteriors)
-        response.notices.extend(map(notice_of, answer.remarks))
+        for remark in answer.remarks:
+            response.notices.append(notice_of(remark))
+            self._live.call.span.event("notice", code=remark.kind.value)
         for segment in answer.segments:
             self._results.write(segment, response.results.add())
         if output.energy and answer.steps:
@@ -166,7 +174,9 @@ class Answerer:
         self._position.stamp(response)
         self._meters.lag.observe(self._position.lag / SAMPLE_RATE_HZ)
         self._live.life.writes()
+        began_s = perf_counter()
         await context.write(response)
+        self._live.toll.wrote(perf_counter() - began_s, self._position.lag)
         self._live.life.written()
 
     def _watch_lag(self) -> None:

@@ -8,16 +8,18 @@ from vau.metrics import BackendMeters
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import S_TO_NS, add_timing, timing_of
 from vau.wire.stream.inbox import Audio
+from vau.wire.stream.toll import Toll
 
 
 class Latency:
     """The clock of one stream's answers. A frame's time runs from when its last sample came."""
 
     def __init__(
-        self, meters: BackendMeters, look_ahead_frames: int, totals: pb.Timing
+        self, meters: BackendMeters, look_ahead_frames: int, totals: pb.Timing, toll: Toll
     ) -> None:
         """Begin before the first answer of this call; ``totals`` are those of the stream."""
         self.totals = totals
+        self._toll = toll
         self._meters = meters
         self._look_ahead_frames = look_ahead_frames
         self._first_audio_s: float | None = None
@@ -43,6 +45,7 @@ class Latency:
             )
             timing.deadline_misses += frames if latency_s > FRAME_BUDGET_S else 0
             self._meters.answered(frames, timed.times, latency_s)
+            self._toll.took(frames, timed.times, latency_s)
             if self._first_audio_s is not None and not self._has_answered:
                 self._meters.first_answer.observe(now_s - self._first_audio_s)
                 self._has_answered = True

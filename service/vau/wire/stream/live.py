@@ -11,6 +11,7 @@ from vau.wire.stream.checkpoints import Checkpoints
 from vau.wire.stream.inbox import Inbox
 from vau.wire.stream.life import Life
 from vau.wire.stream.position import Position
+from vau.wire.stream.toll import Toll
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +29,4 @@ class Live:
     checkpoints: Checkpoints
     inbox: Inbox
     life: Life
+    toll: Toll

@@ -1,6 +1,7 @@
 """A stream from its config to its end: admitted, opened, read and answered."""
 
 import asyncio
+import logging
 from functools import partial
 
 import grpc
@@ -13,6 +14,7 @@ from vau.errors import (
     ConfigTimeout,
     ResumeError,
 )
+from vau.logs import facts
 from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call, Context
@@ -26,6 +28,9 @@ from vau.wire.stream.life import Life
 from vau.wire.stream.live import Live
 from vau.wire.stream.position import Position
 from vau.wire.stream.reader import Reader
+from vau.wire.stream.toll import Toll
+
+logger = logging.getLogger(__name__)
 
 TELLS_HOW_FAR = (BackendFault, ClientNotReading, *PARTING)
 """Errors with which a client is told from where it may send again."""
@@ -89,6 +94,8 @@ async def _serve(
             host.metrics.resumes.resumed()
         started = host.session_started(call.session_id, recognition, shadows, position.received)
         await context.write(pb.StreamingRecognizeResponse(started=started))
+        call.span.event("started", sample=position.received)
+        logger.debug("started", extra=facts(model=lane.model.name, sample=position.received))
         inbox = Inbox(round(wanted.max_lag_s * SAMPLE_RATE_HZ), refuses=wanted.refuses)
         live = Live(
             host=host,
@@ -100,6 +107,7 @@ async def _serve(
             checkpoints=checkpoints,
             inbox=inbox,
             life=Life(host.config, host.clock, inbox, admitted.leash),
+            toll=Toll(),
         )
         await _converse(live, context, admitted)
     finally:
@@ -115,6 +123,14 @@ async def _converse(live: Live, context: Context, admitted: Pass) -> None:
             await Answerer(live).run(context)
         finally:
             reading.cancel()
+            _settle(live)
+
+
+def _settle(live: Live) -> None:
+    """Say where the time of a stream went: to its trace, and to the log if it was slow."""
+    live.call.span.set(**live.toll.figures())
+    meters = live.host.metrics.of(live.call.backend_id)
+    live.toll.report(meters, live.host.config.slow_stream_s)
 
 
 def _leave(live: Live, left_s: float) -> None:
