@@ -19,6 +19,7 @@ from vau.checkpoint.seal import (
     MAGIC,
     MOST_KEY_BYTES,
     SEAL_BYTES,
+    VERSION,
     Sealer,
     Terms,
     read_key,
@@ -155,11 +156,12 @@ def sealed(content: bytes) -> bytes:
 
 
 def test_a_token_of_another_version_is_a_mismatch() -> None:
-    out = Writer()
-    out.count(2)
-    with pytest.raises(ResumeMismatch) as refused:
-        sealer().open(sealed(out.bytes() + b"whatever version 2 holds"), TERMS)
-    assert refused.value.facts == {"differs": "version"}
+    for other in (VERSION - 1, VERSION + 1):
+        out = Writer()
+        out.count(other)
+        with pytest.raises(ResumeMismatch) as refused:
+            sealer().open(sealed(out.bytes() + b"whatever that version holds"), TERMS)
+        assert refused.value.facts == {"differs": "version"}
 
 
 @settings(max_examples=300)

@@ -36,11 +36,12 @@ NOT_SAVED: Final = {
     "Session._remarks": "those of the last piece of audio, and told with its answer",
     "PcmReader._rest": "whoever goes on sends the whole sample again",
     "_Progress.stable_phones": "made from the runs that the decoder knows to be stable",
-    "Tables.start": "means something only where a hypothesis lives",
+    "Tables.grown_age": "means something only where a hypothesis lives",
+    "Tables.endings": "of what is alive only",
     "Tables.ends": "of what runs went on from only that which they chose",
-    "Tables.before": "of what is alive only",
+    "Tables.parent_age": "of what is alive only",
+    "Tables.parent_before": "of what is alive only",
     "Tables.posterior_sums": "of what is alive only",
-    "Viterbi._start": "that of the tables",
     "Past._root_posterior_sums": "of what is alive only",
 }
 """By class and name, and why: what a restored session need not have as the other had it."""

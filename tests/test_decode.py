@@ -1,5 +1,6 @@
 """The search against an exhaustive one, and the laws that every decoder keeps."""
 
+import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -22,11 +23,11 @@ from vau.decode import (
     decoder_of,
     viterbi,
 )
-from vau.model import Model
+from vau.model import Model, find_model
 
 MODEL: Final = tiny_model()
 CLASSES: Final = len(TINY_PHONEMES)
-EVERYTHING: Final = 1_000
+EVERYTHING: Final = 200
 """Frames to look back: more than any of these utterances has."""
 
 SHAPES = st.tuples(st.integers(1, 90), st.integers(1, 4), st.integers(0, 10_000))
@@ -247,6 +248,24 @@ def test_what_the_search_remembers_does_not_grow_with_the_audio() -> None:
         decoder.push(posteriors(500, seed))
         sizes.append(array_bytes())
     assert sizes == sizes[:1] * 4
+
+
+def test_a_stream_of_the_shipped_model_needs_less_than_75_kb_for_its_search() -> None:
+    model = find_model("munt-3x384")
+    rng = np.random.default_rng(2)
+    rows = np.log(rng.dirichlet(np.full(40, 0.3), 60) + 1e-9).astype(np.float32)
+    decode_all(model, rows)  # what is made once is there
+    tracemalloc.start()
+    try:
+        decoder = Viterbi(model)
+        begun, _ = tracemalloc.get_traced_memory()
+        decoder.push(rows)
+        decoder.transcript()
+        pushed, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert pushed < 75_000
+    assert pushed - begun < 4_000  # of what was pushed no array stays
 
 
 def test_runs_tile_the_utterance_and_confidence_is_the_mean_posterior() -> None:

@@ -216,7 +216,7 @@ class Session:
         steps = features.astype(np.float32)
         utterance = self._utterance
         if len(steps):
-            utterance.last_features = steps[-1:]
+            utterance.last_features = steps[-1:].copy()  # not all of them with it
         if utterance.ends is not None and utterance.last_features is not None:
             repeats = [utterance.last_features] * self._model.output_delay
             steps = np.concatenate([steps, *repeats])

@@ -23,7 +23,7 @@ from typing import Final
 from vau.checkpoint.form import Reader, Writer
 from vau.errors import ConfigInvalid, ResumeExpired, ResumeInvalid, ResumeMismatch
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the content, states included: it changes when a server could misread an older one."""
 
 MAGIC: Final = b"vaur"

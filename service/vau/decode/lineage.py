@@ -1,7 +1,7 @@
 """Where the living hypotheses of a search come from, written down.
 
 A search remembers for each run that might have begun in the last half second which run it
-follows: megabytes, of which what is alive needs a score of entries. A *node* is a run in the
+follows: ten thousand links, of which what is alive needs a score. A *node* is a run in the
 context of the phoneme before it, see ``vau.decode.past``; a lineage is the nodes that
 something alive descends from, back to the *root*: the frame at which what is stable ends, and
 before which nothing matters.

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.checkpoint.form import Reader, Writer
+from vau import search
+from vau.checkpoint.form import Reader, Writer, damaged
 from vau.decode.lineage import Bounds, Lineage, Node, lineage_of, restore_lineage
 from vau.decode.runs import Run
-from vau.search import Tables, ancestors
-
-Floats = NDArray[np.float64]
-Nodes = NDArray[np.int64]
+from vau.search import Floats, Nodes, Tables
 
 
 class Past:
@@ -31,34 +29,42 @@ class Past:
         self._root_posterior_sums = np.zeros(self._phonemes)
 
     def followed(self, frame: int) -> Nodes:
-        """Return what the runs that begin there follow, by phoneme and the one before it."""
-        followed: Nodes = self._tables.before[self._kept(frame)]
-        return followed
+        """Return what the runs that begin there follow, by phoneme and rank of the one before.
 
-    def nodes(self, places: Nodes) -> Nodes:
-        """Return in which node each of the hypotheses at ``places`` is."""
-        starts = self._tables.start.ravel()[places]
-        nodes: Nodes = starts * self._per_frame + places % self._per_frame
+        Of what began long before the root, where nobody asks any more, the start is 0.
+        """
+        tables, row = self._tables, self._row(frame)
+        ages = tables.parent_age[row]
+        oldest_start = self.root_start if frame > self.root_start else 0
+        starts = np.where(ages == tables.oldest, oldest_start, frame - ages.astype(np.int64))
+        runs = starts * self._phonemes + tables.endings[row]
+        nodes: Nodes = runs * self._phonemes + tables.parent_before[row]
         return nodes
+
+    def living(self, frame: int) -> tuple[Nodes, Nodes]:
+        """Return the places and nodes of all that is alive at the frame the search is at."""
+        return search.living(self._tables, frame, self.root_start)
+
+    def best(self, frame: int, gain: Floats) -> int:
+        """Return the node of the best of it whose last run has a frame at least."""
+        return search.best(self._tables, frame, gain, self.root_start)
+
+    def ancestors(self, nodes: Nodes, frame: int) -> Nodes:
+        """Return from which node each of these comes that had begun at a frame, or before."""
+        return search.ancestors(self._tables, nodes, frame, self.root_start)
 
     def start_of(self, node: int) -> int:
         """Return the frame at which a node begins."""
         return node // self._per_frame
 
-    def passing(self, places: Nodes, node: int, after: int) -> NDArray[np.bool_]:
-        """Tell which hypotheses come from ``node``, and left it where ``after`` begins."""
+    def passing(self, nodes: Nodes, node: int, after: int) -> NDArray[np.bool_]:
+        """Tell which of these come from ``node``, and left it where ``after`` begins."""
         start = self.start_of(after)
-        nodes = ancestors(self._tables, places, start)
-        parents = self._tables.before.ravel()[nodes % self._tables.before.size]
-        passing: NDArray[np.bool_] = (nodes // self._per_frame == start) & (parents == node)
-        return passing
+        return search.passing(self._tables, nodes, node, start, self.root_start)
 
     def path_to(self, node: int) -> list[int]:
         """Return the nodes from the root up to ``node``."""
-        path = [node]
-        while self.start_of(path[-1]) > self.root_start:
-            path.append(self._parent(path[-1]))
-        return path[::-1]
+        return search.path_to(self._tables, node, self.root_start)
 
     def runs(self, path: list[int], end: int) -> Iterator[Run]:
         """Yield the runs of a path from the root on, of which the last ends at a frame."""
@@ -66,26 +72,26 @@ class Past:
         for node, start, end_frame in zip(path, starts, [*starts[1:], end], strict=True):
             class_id = node // self._phonemes % self._phonemes
             posterior_sum = (
-                self._tables.posterior_sums[self._kept(end_frame), class_id]
+                self._tables.posterior_sums[self._row(end_frame), class_id]
                 - self.sums_at(start)[class_id]
             )
             yield Run(class_id, start, end_frame, float(posterior_sum) / (end_frame - start))
 
     def settle(self, root_start: int) -> None:
         """Move the root on to a later frame."""
-        self._root_posterior_sums = self._tables.posterior_sums[self._kept(root_start)].copy()
+        self._root_posterior_sums = self._tables.posterior_sums[self._row(root_start)].copy()
         self.root_start = root_start
 
     def sums_at(self, frame: int) -> Floats:
         """Return the sums of the posteriors until a frame, which is the root or behind it."""
         if frame == self.root_start:
             return self._root_posterior_sums
-        sums: Floats = self._tables.posterior_sums[self._kept(frame)]
+        sums: Floats = self._tables.posterior_sums[self._row(frame)]
         return sums
 
     def note_sums(self, frame: int, sums: Floats) -> None:
         """Note the sums of the posteriors until a frame."""
-        self._tables.posterior_sums[self._kept(frame)] = sums
+        self._tables.posterior_sums[self._row(frame)] = sums
 
     # --- written down
 
@@ -98,12 +104,10 @@ class Past:
         """Gather these nodes, and those that they come from."""
         parents: dict[int, int] = {}
         leaves = list(leaves)
-        waiting = leaves.copy()
-        while waiting:
-            node = waiting.pop()
-            if self.start_of(node) > self.root_start and node not in parents:
-                parents[node] = self._parent(node)
-                waiting.append(parents[node])
+        for leaf in leaves:
+            if leaf not in parents:
+                path = self.path_to(leaf)
+                parents.update(zip(path[1:], path[:-1], strict=True))
         return lineage_of(
             {self.node(node): self.node(parent) for node, parent in parents.items()},
             map(self.node, leaves),
@@ -120,24 +124,38 @@ class Past:
 
         Raises ResumeInvalid for what ``save`` never writes.
         """
-        bounds = Bounds(root_start, latest_start, len(self._tables.before), self._phonemes)
+        bounds = Bounds(root_start, latest_start, self._tables.kept_frames, self._phonemes)
         lineage = restore_lineage(saved, bounds)
         self.root_start = root_start
+        followed: dict[int, set[int]] = {}
+        for node in lineage.nodes:
+            if node.start_frame > root_start:
+                followed.setdefault(node.start_frame, set()).add(node.phoneme_before)
+        for frame, phonemes in followed.items():
+            self._give_ranks(frame, sorted(phonemes))
         for node, parent in zip(lineage.nodes, lineage.parents, strict=True):
             if parent is not None:
-                kept = self.followed(node.start_frame)
-                kept[node.phoneme, node.phoneme_before] = self._number(lineage.nodes[parent])
+                self._let_follow(node, lineage.nodes[parent])
         for frame, phoneme in lineage.posterior_places(root_start):
             self.sums_at(frame)[phoneme] = saved.real()
         return lineage
 
-    def _number(self, node: Node) -> int:
-        run = node.start_frame * self._phonemes + node.phoneme
-        return run * self._phonemes + node.phoneme_before
+    def _give_ranks(self, frame: int, phonemes: list[int]) -> None:
+        """Note that these are followed there; others are not known of any more."""
+        endings = self._tables.endings[self._row(frame)]
+        if len(phonemes) > len(endings):
+            raise damaged("too many phonemes that are followed at a frame")
+        endings[:] = phonemes[0]
+        endings[: len(phonemes)] = phonemes
 
-    def _parent(self, node: int) -> int:
-        return int(self._tables.before.ravel()[node % self._tables.before.size])
+    def _let_follow(self, node: Node, parent: Node) -> None:
+        """Note that a run followed another one."""
+        tables, row = self._tables, self._row(node.start_frame)
+        rank = tables.endings[row].tolist().index(node.phoneme_before)
+        age = min(node.start_frame - parent.start_frame, tables.oldest)
+        tables.parent_age[row, node.phoneme, rank] = age
+        tables.parent_before[row, node.phoneme, rank] = parent.phoneme_before
 
-    def _kept(self, frame: int) -> int:
+    def _row(self, frame: int) -> int:
         """Return in which row something about ``frame`` is remembered."""
-        return frame % len(self._tables.before)
+        return frame % self._tables.kept_frames

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from vau import search
 from vau.checkpoint.form import Reader, Writer, damaged
 from vau.decode.lineage import Lineage
-from vau.decode.past import Floats, Nodes, Past
+from vau.decode.past import Past
 from vau.decode.runs import Run, Transcript, restore_runs, save_runs
 from vau.model import Model
+from vau.search import Floats, Nodes
 
 FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
 BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
@@ -37,14 +38,11 @@ class Viterbi:
     A hypothesis is known by its last run. A run in the context of what was before it is a
     *node*, the number ``(start_frame * phonemes + phoneme) * phonemes + phoneme_before``.
 
-    The hypotheses stand in a table of shape (layers, phonemes, phonemes): by when the last run
-    began, by its phoneme, and by the phoneme before it. There is a layer for the runs that
-    begin at each of the last ``min_frames`` frames, at the frame modulo ``min_frames``, and
-    behind them one for the best of all that began earlier: these alone may end. A *place* is
-    an index into the table once it is flattened.
-
-    A score is counted up to the start of the last run, less the gains of its phoneme until
-    then; with those until any later frame added, it is the score there.
+    The hypotheses stand in two tables: the young ones, whose runs began at one of the last
+    ``min_frames`` frames, by that frame, and the best of all that began earlier: these alone
+    may end. A score is counted up to the start of the last run, less the gains of its phoneme
+    until then; with those until any later frame added, it is the score there. The tables, and
+    what a *place* in them is, are ``vau.search.Tables``.
     """
 
     def __init__(self, model: Model) -> None:
@@ -57,12 +55,15 @@ class Viterbi:
         self._tables = search.empty_tables(
             tuned.follow,
             min_frames=tuned.min_frames,
-            kept_frames=tuned.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES + 1,
+            kept_frames=max(
+                tuned.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES,
+                tuned.min_frames,
+            )
+            + 1,
             beam=BEAM,
             followed=FOLLOWED,
         )
-        self._score, self._start = self._tables.score, self._tables.start
-        self._score[0, :, next(iter(model.silence_ids), 0)] = 0.0
+        self._begin_behind(next(iter(model.silence_ids), 0))
         self._past = Past(self._tables)
         self._frames = 0
         self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
@@ -82,8 +83,10 @@ class Viterbi:
             if self._frames % SETTLING_FRAMES == 0:
                 self._drop_stragglers()
             first += count
-        self._gains = np.concatenate([self._gains, gains])[len(gains) :]
-        self._rows = np.concatenate([self._rows, log_prob])[len(gains) :]
+        # Copies: a view would keep alive all that it is a part of.
+        self._gains = np.concatenate([self._gains, gains])[len(gains) :].copy()
+        self._rows = np.concatenate([self._rows, log_prob])[len(gains) :].copy()
+        self._gain, self._posterior_sum = self._gain.copy(), self._posterior_sum.copy()
 
     def transcript(self) -> Transcript:
         """Return the best hypothesis as of the last frame; its last run is still open."""
@@ -94,8 +97,8 @@ class Viterbi:
 
     def finish(self) -> Transcript:
         """Return the final answer: the best hypothesis whose last run is long enough."""
-        if np.isfinite(self._score[-1]).any():
-            self._score[:-1] = -np.inf
+        if np.isfinite(self._tables.grown).any():
+            self._tables.young.fill(-np.inf)
         runs = self.transcript().runs
         return Transcript(runs, len(runs))
 
@@ -109,12 +112,12 @@ class Viterbi:
         if not self._frames:
             return
         out.count(self._frames - self._past.root_start)
-        longest = self._longest()
+        scores, longest = self._longest()
         followed = [self._followed(frame) for frame in self._young()]
-        leaves = np.concatenate([self._past.nodes(longest), *followed])
+        leaves = np.concatenate([longest, *followed])
         lineage = self._past.lineage(leaves.tolist())
         self._past.save(lineage, out, self._latest_start())
-        self._save_longest(longest, out, lineage)
+        self._save_longest(scores, longest, out, lineage)
         self._save_beginnings(out, followed, lineage)
         save_runs(self._stable, out)
 
@@ -130,7 +133,7 @@ class Viterbi:
         if root_start in self._young():
             self._past.settle(root_start)
         self._stable = restore_runs(saved, self._classes, root_start)
-        if self._best() not in self._living():
+        if self._best() not in self._living()[1]:
             raise damaged("no hypothesis")
 
     def _sums(self, log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
@@ -147,42 +150,38 @@ class Viterbi:
         self._gain, self._posterior_sum = gains[-1], sums[-1]
 
     def _best(self) -> int:
-        """Return the place of the best hypothesis whose last run has a frame at least."""
-        return search.best(self._tables, self._frames, self._gain)
+        """Return the node of the best hypothesis whose last run has a frame at least."""
+        return self._past.best(self._frames, self._gain)
 
-    def _living(self) -> Nodes:
-        """Return the places of the hypotheses that are still alive."""
-        return search.living(self._tables)
+    def _living(self) -> tuple[Nodes, Nodes]:
+        """Return the places and nodes of the hypotheses that are still alive."""
+        return self._past.living(self._frames)
 
     def _drop_stragglers(self) -> None:
         """Give up what disagrees with the best hypothesis about a past too long ago."""
         decided = self._frames - self._look_back_frames - DECIDING_FRAMES
         if decided > self._past.root_start:
-            living = self._living()
-            nodes = search.ancestors(self._tables, living, decided)
-            (of_best,) = nodes[living == self._best()]
-            self._give_up(living[nodes != of_best])
+            places, nodes = self._living()
+            then = self._past.ancestors(nodes, decided)
+            (of_best,) = then[nodes == self._best()]
+            search.give_up(self._tables, places[then != of_best])
             self._settle(self._past.path_to(int(of_best)))
         ended = self._frames - self._look_back_frames
         path = [node for node in self._best_path() if self._past.start_of(node) <= ended]
         if len(path) > 1:
-            living = self._living()
-            passing = self._past.passing(living, path[-2], path[-1])
-            self._give_up(living[~passing])
+            places, nodes = self._living()
+            passing = self._past.passing(nodes, path[-2], path[-1])
+            search.give_up(self._tables, places[~passing])
             self._settle(path)
-
-    def _give_up(self, places: Nodes) -> None:
-        """Take the hypotheses there out of the search."""
-        self._score.ravel()[places] = -np.inf
 
     def _settle_what_is_shared(self) -> list[int]:
         """Settle the runs that have the same start and end in all living hypotheses.
 
         Returns the nodes of the best one behind those that are stable.
         """
-        living, path, shared = self._living(), self._best_path(), 1
+        (_, nodes), path, shared = self._living(), self._best_path(), 1
         for node, after in pairwise(path):
-            if not self._past.passing(living, node, after).all():
+            if not self._past.passing(nodes, node, after).all():
                 break
             shared += 1
         self._settle(path[:shared])
@@ -197,10 +196,19 @@ class Viterbi:
 
     def _best_path(self) -> list[int]:
         """Return the nodes of the best hypothesis behind those that are stable."""
-        (node,) = self._past.nodes(np.array([self._best()]))
-        return self._past.path_to(int(node))
+        return self._past.path_to(self._best())
+
+    def _begin_behind(self, phoneme: int) -> None:
+        """Let every run begin before the first frame, behind this phoneme."""
+        rank = min(phoneme, self._tables.followed - 1)
+        self._tables.endings[0, rank] = phoneme
+        self._tables.young[0, :, rank] = 0.0
 
     # --- written down, and read, in the same order
+
+    def _row(self, frame: int) -> int:
+        """Return in which row of the tables something about ``frame`` is remembered."""
+        return frame % self._tables.kept_frames
 
     def _young(self) -> range:
         """Return the frames at which those runs began that are not long enough to end."""
@@ -210,29 +218,36 @@ class Viterbi:
         """Return the frame at which, or before, those runs began that may end."""
         return max(0, self._frames - self._min_frames)
 
-    def _longest(self) -> Nodes:
-        """Return the places of the living hypotheses that may end."""
-        living = self._living()
-        return living[living >= self._score[:-1].size]
+    def _longest(self) -> tuple[Floats, Nodes]:
+        """Return the scores and nodes of the living hypotheses that may end."""
+        places, nodes = self._living()
+        grown = places - self._tables.young.size
+        return self._tables.grown.ravel()[grown[grown >= 0]], nodes[grown >= 0]
 
     def _followed(self, frame: int) -> Nodes:
         """Return, each once, the nodes that those runs follow which began at ``frame``."""
-        alive = self._score[frame % self._min_frames] > -np.inf
+        alive = self._tables.young[frame % self._min_frames] > -np.inf
         return np.unique(self._past.followed(frame)[alive])
 
-    def _save_longest(self, places: Nodes, out: Writer, lineage: Lineage) -> None:
+    def _save_longest(
+        self, scores: Floats, nodes: Nodes, out: Writer, lineage: Lineage
+    ) -> None:
         """Write the hypotheses that may end, with their scores."""
         numbers = lineage.numbers
-        out.count(len(places))
-        for place, node in zip(places, self._past.nodes(places), strict=True):
+        out.count(len(nodes))
+        for score, node in zip(scores, nodes, strict=True):
             out.count(numbers[self._past.node(node)])
-            out.real(self._score.ravel()[place])
+            out.real(score)
 
     def _restore_longest(self, saved: Reader, lineage: Lineage) -> None:
         for _ in range(saved.count(most=len(lineage.nodes))):
             node = lineage.nodes[saved.count(most=len(lineage.nodes) - 1)]
-            self._score[-1, node.phoneme, node.phoneme_before] = saved.real()
-            self._start[-1, node.phoneme, node.phoneme_before] = node.start_frame
+            hypothesis = node.phoneme, node.phoneme_before
+            age = min(self._frames - node.start_frame, self._tables.oldest)
+            self._tables.grown[hypothesis], self._tables.grown_age[hypothesis] = (
+                saved.real(),
+                age,
+            )
 
     def _save_beginnings(
         self, out: Writer, followed: Sequence[Nodes], lineage: Lineage
@@ -243,15 +258,15 @@ class Viterbi:
         out.array(self._past.sums_at(young[0]), "<f8")
         out.array(self._rows[len(self._rows) - len(young) + 1 :], "<f4")
         for frame, nodes in zip(young, followed, strict=True):
-            layer = frame % self._min_frames
-            endings = self._tables.endings[layer].tolist()
-            out.array(self._tables.endings[layer], "<u2")
+            layer, of_frame = frame % self._min_frames, self._tables.endings[self._row(frame)]
+            endings = of_frame.tolist()
+            out.array(of_frame, "<u2")
             out.count(len(nodes))
             for node in map(self._past.node, nodes):
                 out.count(numbers[node])
                 rank = endings.index(node.phoneme)
                 out.real(self._tables.ends[layer, rank, node.phoneme_before])
-            out.array(np.packbits(self._score[layer][:, endings] > -np.inf), "u1")
+            out.array(np.packbits(self._tables.young[layer] > -np.inf), "u1")
 
     def _restore_beginnings(self, saved: Reader, lineage: Lineage) -> None:
         """Begin the young runs again, and give up those that were."""
@@ -277,18 +292,17 @@ class Viterbi:
     ) -> None:
         tables, layer = self._tables, frame % self._min_frames
         endings = saved.array("<u2", (tables.followed,)).astype(np.int64)
-        if (endings >= self._classes).any():
-            raise damaged("a phoneme that there is not")
-        starts = np.zeros((tables.followed, self._classes), np.int64)
-        tables.endings[layer] = endings
+        if (endings >= self._classes).any() or (np.diff(endings) <= 0).any():
+            raise damaged("phonemes that there are not, or in disorder")
+        ages = np.zeros((tables.followed, self._classes), tables.grown_age.dtype)
+        tables.endings[self._row(frame)] = endings
         for _ in range(saved.count(most=len(lineage.nodes))):
             node = lineage.nodes[saved.count(most=len(lineage.nodes) - 1)]
             rank = np.flatnonzero(endings == node.phoneme)
             tables.ends[layer, rank, node.phoneme_before] = saved.real()
-            starts[rank, node.phoneme_before] = node.start_frame
-        search.numpy_search.begin(tables, frame, gain, starts)
+            ages[rank, node.phoneme_before] = min(frame - node.start_frame, tables.oldest)
+        search.numpy_search.begin(tables, frame, gain, ages)
         shape = (self._classes, tables.followed)
         packed = saved.array("u1", (-(-prod(shape) // 8),))
         alive = np.unpackbits(packed, count=prod(shape)).reshape(shape)
-        score = self._score[layer]
-        score[:, endings] = np.where(alive, score[:, endings], -np.inf)
+        tables.young[layer] = np.where(alive, tables.young[layer], -np.inf)

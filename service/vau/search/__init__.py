@@ -5,7 +5,7 @@ the same one. What the tables are, ``vau.decode`` says; what a frame does, ``num
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,17 @@ except ImportError as cause:
 else:
     _missing = ""
 
+Floats: TypeAlias = NDArray[np.float64]
+Nodes: TypeAlias = NDArray[np.int64]
+Small: TypeAlias = NDArray[np.unsignedinteger[Any]]
+"""Of the smallest type that holds the values: a byte for all that ships."""
+
 WHY_NOT: Final = _missing and f"the C was not built with this installation ({_missing})"
 
 # What the C has room for, see native/module.c.
 MOST_CLASSES: Final = 256
 MOST_FOLLOWED: Final = 16
+MOST_KEPT_FRAMES: Final = 254
 
 
 def remark() -> str:
@@ -38,43 +44,55 @@ def remark() -> str:
 class Tables:
     """What a search looks up, and what it remembers and changes.
 
-    A hypothesis is a run of one phoneme behind another one; it stands in the table of ``score``
-    by the frame at which the run began, modulo ``min_frames``, by its phoneme, and by the
-    phoneme before; in the last layer, the best of all that are at least ``min_frames`` long.
-    A *place* is an index into that table once it is flattened. A *node* is a run's beginning,
+    A hypothesis is a run of one phoneme behind another one. It is *young* until the run is
+    ``min_frames`` long; of the *grown* ones of each phoneme behind each other, the best is
+    known. Of the phonemes before them, young ones have a *rank*: only a few phonemes are
+    followed at a frame. A *place* is an index into ``young`` and ``grown``, each flattened, one
+    behind the other. A *node* is a run's beginning,
     start * phonemes**2 + phoneme * phonemes + phoneme before. Frames are numbered from 1, hops
-    of the front end; all scores are natural logarithms.
+    of the front end; a *row* is one of the kept frames, by its number modulo theirs. All scores
+    are natural logarithms. An *age* counts frames since the beginning of a run, up to the most
+    that its type holds: that is ``oldest``, more than any of the kept frames, and in a living
+    hypothesis only the root of all that is alive has it.
     """
 
-    follow: NDArray[np.float64]
+    follow: Floats
     """Score of a step to the next phoneme, -inf where there is none; by the phoneme that ends,
     the next one, and the one before, shape (phonemes, phonemes, phonemes)."""
 
     beam: float
     """A hypothesis this far below the best one that may end is given up."""
 
-    score: NDArray[np.float64]
+    young: Floats
     """Of each hypothesis up to the start of its last run, less what that run's phoneme had
-    gained until then; -inf where there is none. Shape (min_frames + 1, phonemes, phonemes)."""
+    gained until then; -inf where there is none. By the frame at which the run began, modulo
+    ``min_frames``, its phoneme, and the rank of the one before;
+    shape (min_frames, phonemes, followed)."""
 
-    start: NDArray[np.int64]
-    """The frame at which its last run began, the same shape."""
+    grown: Floats
+    """The same by the phoneme and the one before, shape (phonemes, phonemes)."""
 
-    before: NDArray[np.int64]
-    """The node that each run came from, by the frame at which the run began, modulo the kept
-    frames, its phoneme and the one before; shape (kept frames, phonemes, phonemes)."""
+    grown_age: Small
+    """Of the last runs of these, the same shape."""
 
-    posterior_sums: NDArray[np.float64]
-    """Posteriors of the phonemes, summed up to each of the kept frames, by the frame modulo
-    their number; shape (kept frames, phonemes)."""
+    endings: Small
+    """The phonemes that those runs may follow which began at a frame, in order: that of each
+    rank; shape (kept frames, followed)."""
 
-    endings: NDArray[np.int64]
-    """The phonemes that those runs may follow which began at each of the last ``min_frames``
-    frames, by the frame modulo ``min_frames``; shape (min_frames, followed)."""
+    parent_age: Small
+    """Of each run that began at a frame, how old the one that it followed was; by row, its
+    phoneme, and the rank of the one before; shape (kept frames, phonemes, followed)."""
 
-    ends: NDArray[np.float64]
-    """And how well these ended, by the phoneme before them, -inf where there was no
-    hypothesis; shape (min_frames, followed, phonemes)."""
+    parent_before: Small
+    """And which phoneme was before that one, the same shape."""
+
+    ends: Floats
+    """How well the runs ended that are followed, by the frame modulo ``min_frames``, their rank
+    and the phoneme before them, -inf where there was no hypothesis;
+    shape (min_frames, followed, phonemes)."""
+
+    posterior_sums: Floats
+    """Posteriors of the phonemes, summed up to each frame; shape (kept frames, phonemes)."""
 
     @property
     def followed(self) -> int:
@@ -82,14 +100,27 @@ class Tables:
         return len(self.endings[0])
 
     @property
+    def kept_frames(self) -> int:
+        """So many of the last frames are remembered."""
+        return len(self.endings)
+
+    @property
+    def oldest(self) -> int:
+        """The age that stands for every higher one, too."""
+        return int(np.iinfo(self.grown_age.dtype).max)
+
+    @property
     def is_for_c(self) -> bool:
         """Whether the C was built, and has room for them."""
-        few = len(self.follow) <= MOST_CLASSES and self.followed <= MOST_FOLLOWED
-        return few and not WHY_NOT
+        return not WHY_NOT and (
+            len(self.follow) <= MOST_CLASSES
+            and self.followed <= MOST_FOLLOWED
+            and self.kept_frames <= MOST_KEPT_FRAMES
+        )
 
 
 def empty_tables(
-    follow: NDArray[np.float64],
+    follow: Floats,
     *,
     min_frames: int,
     kept_frames: int,
@@ -100,72 +131,168 @@ def empty_tables(
 
     follow, beam: as in ``Tables``; ``follow`` is not copied.
     min_frames:   frames that a run lasts at least, 1 or more.
-    kept_frames:  frames for which beginnings of runs are remembered, 1 or more.
+    kept_frames:  frames for which beginnings of runs are remembered, more than ``min_frames``.
     followed:     phonemes that others may follow at a frame, the best ones; not more than all.
+    Raises        ValueError if a run would be forgotten before it is long enough.
     """
+    if kept_frames <= min_frames:
+        raise ValueError(f"kept_frames={kept_frames} is not more than min_frames={min_frames}")
     classes = len(follow)
-    table = (min_frames + 1, classes, classes)
     followed = min(followed, classes)
+    age, phoneme = np.min_scalar_type(kept_frames + 1), np.min_scalar_type(classes - 1)
+    nodes = (kept_frames, classes, followed)
     return Tables(
         follow=follow,
         beam=beam,
-        score=np.full(table, -np.inf),
-        start=np.zeros(table, np.int64),
-        before=np.zeros((kept_frames, classes, classes), np.int64),
-        posterior_sums=np.zeros((kept_frames, classes)),
-        endings=np.zeros((min_frames, followed), np.int64),
+        young=np.full((min_frames, classes, followed), -np.inf),
+        grown=np.full((classes, classes), -np.inf),
+        grown_age=np.zeros((classes, classes), age),
+        endings=np.tile(np.arange(followed, dtype=phoneme), (kept_frames, 1)),
+        parent_age=np.zeros(nodes, age),
+        parent_before=np.zeros(nodes, phoneme),
         ends=np.full((min_frames, followed, classes), -np.inf),
+        posterior_sums=np.zeros((kept_frames, classes)),
     )
 
 
-def best(tables: Tables, frame: int, gain: NDArray[np.float64]) -> int:
-    """Return the place of the best hypothesis whose last run began before ``frame``.
+def best(tables: Tables, frame: int, gain: Floats, root_start: int) -> int:
+    """Return the node of the best hypothesis whose last run began before ``frame``.
 
-    gain:   what each phoneme has gained until now, natural log, shape (phonemes,).
-    Returns the first of equal ones; 0 if there is none at all.
-    Raises  ValueError for arrays that do not fit each other.
+    frame:      the one that the search has come to.
+    gain:       what each phoneme has gained until now, natural log, shape (phonemes,).
+    root_start: where the root of all that is alive begins.
+    Returns     that of the first of equal ones; -1 if there is none at all.
+    Raises      ValueError for arrays that do not fit each other.
     """
     if not tables.is_for_c:
-        return numpy_search.best(tables, frame, gain)
+        return numpy_search.best(tables, frame, gain, root_start)
     return _native.best(
         len(gain),
-        len(tables.score),
+        len(tables.young),
+        tables.followed,
+        tables.kept_frames,
         frame,
-        tables.score,
-        tables.start,
+        root_start,
+        tables.young,
+        tables.grown,
+        tables.grown_age,
+        tables.endings,
         np.ascontiguousarray(gain),
     )
 
 
-def living(tables: Tables) -> NDArray[np.int64]:
-    """Return the places of the hypotheses that are still alive, in order, shape (living,)."""
-    if not tables.is_for_c:
-        return numpy_search.living(tables)
-    places = np.empty(tables.score.size, np.int64)
-    return places[: _native.living(places.size, tables.score, places)]
+def living(tables: Tables, frame: int, root_start: int) -> tuple[Nodes, Nodes]:
+    """Return the places, in order, and the nodes of the hypotheses that are still alive.
 
-
-def ancestors(tables: Tables, places: NDArray[np.int64], frame: int) -> NDArray[np.int64]:
-    """Return the node in which each of the hypotheses at ``places`` was at a frame.
-
-    places: shape (hypotheses,), as the answer is.
-    frame:  one of the kept frames.
-    Raises  ValueError for a node that does not come from an earlier one.
+    frame:      the one that the search has come to.
+    root_start: where the root of all that is alive begins.
     """
-    nodes_per_frame = len(tables.follow) ** 2
-    starts = tables.start.ravel()[places]
-    nodes: NDArray[np.int64] = starts * nodes_per_frame + places % nodes_per_frame
-    later = (frame + 1) * nodes_per_frame
+    if not tables.is_for_c:
+        return numpy_search.living(tables, frame, root_start)
+    places, nodes = np.empty((2, tables.young.size + tables.grown.size), np.int64)
+    count = _native.living(
+        len(tables.follow),
+        len(tables.young),
+        tables.followed,
+        tables.kept_frames,
+        frame,
+        root_start,
+        tables.young,
+        tables.grown,
+        tables.grown_age,
+        tables.endings,
+        places,
+        nodes,
+    )
+    return places[:count], nodes[:count]
+
+
+def give_up(tables: Tables, places: Nodes) -> None:
+    """Take the hypotheses there out of the search."""
+    young = tables.young.size
+    tables.young.ravel()[places[places < young]] = -np.inf
+    tables.grown.ravel()[places[places >= young] - young] = -np.inf
+
+
+def ancestors(tables: Tables, nodes: Nodes, frame: int, root_start: int) -> Nodes:
+    """Return from which node each of ``nodes`` comes that had begun at a frame, or before.
+
+    nodes:      shape (nodes,), as the answer is.
+    frame:      one of the kept frames, not before ``root_start``.
+    root_start: where the root of all that is alive begins.
+    Raises      ValueError for a node that does not come from an earlier one.
+    """
+    nodes = nodes.copy()
     if tables.is_for_c:
-        _native.go_back(len(nodes), later, tables.before.size, nodes, tables.before)
+        _native.go_back(
+            len(tables.follow),
+            tables.followed,
+            tables.kept_frames,
+            frame,
+            root_start,
+            len(nodes),
+            nodes,
+            tables.endings,
+            tables.parent_age,
+            tables.parent_before,
+        )
     else:
-        numpy_search.go_back(tables, nodes, later)
+        numpy_search.go_back(tables, nodes, frame, root_start)
     return nodes
 
 
-def advance(
-    tables: Tables, first: int, gains: NDArray[np.float64], sums: NDArray[np.float64]
-) -> None:
+def passing(
+    tables: Tables, nodes: Nodes, node: int, frame: int, root_start: int
+) -> NDArray[np.bool_]:
+    """Tell which of ``nodes`` come from ``node``, and left it at a frame, shape (nodes,).
+
+    frame, root_start: as for ``ancestors``, but the frame is behind the start of the root.
+    Raises             ValueError as ``ancestors`` does.
+    """
+    if not tables.is_for_c:
+        return numpy_search.passing(tables, nodes, node, frame, root_start)
+    found = np.empty(len(nodes), np.bool_)
+    _native.passing(
+        len(tables.follow),
+        tables.followed,
+        tables.kept_frames,
+        node,
+        frame,
+        root_start,
+        len(nodes),
+        np.ascontiguousarray(nodes),
+        tables.endings,
+        tables.parent_age,
+        tables.parent_before,
+        found,
+    )
+    return found
+
+
+def path_to(tables: Tables, node: int, root_start: int) -> list[int]:
+    """Return the nodes from the root up to ``node``.
+
+    Raises ValueError as ``ancestors`` does, and for more nodes than there are kept frames.
+    """
+    if not tables.is_for_c:
+        return numpy_search.path_to(tables, node, root_start)
+    path = np.empty(tables.kept_frames, np.int64)
+    count = _native.path_to(
+        len(tables.follow),
+        tables.followed,
+        tables.kept_frames,
+        root_start,
+        node,
+        tables.endings,
+        tables.parent_age,
+        tables.parent_before,
+        path,
+    )
+    found: list[int] = path[:count][::-1].tolist()
+    return found
+
+
+def advance(tables: Tables, first: int, gains: Floats, sums: Floats) -> None:
     """Take all hypotheses through frames, in place.
 
     first:       number of the first of them; the first of an utterance is 1.
@@ -173,23 +300,24 @@ def advance(
                  shape (frames, phonemes).
     Raises       ValueError for arrays that do not fit each other.
     """
-    classes = len(tables.follow)
     if tables.is_for_c:
         _native.advance(
-            classes,
-            len(tables.score) - 1,
+            len(tables.follow),
+            len(tables.young),
             tables.followed,
-            len(tables.before),
+            tables.kept_frames,
             tables.beam,
             first,
             len(gains),
             tables.follow,
-            tables.score,
-            tables.start,
-            tables.before,
-            tables.posterior_sums,
+            tables.young,
+            tables.grown,
+            tables.grown_age,
             tables.endings,
+            tables.parent_age,
+            tables.parent_before,
             tables.ends,
+            tables.posterior_sums,
             np.ascontiguousarray(gains),
             np.ascontiguousarray(sums),
         )

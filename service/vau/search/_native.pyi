@@ -4,19 +4,6 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-def best(
-    classes: int,
-    layers: int,
-    frame: int,
-    score: NDArray[Any],
-    start: NDArray[Any],
-    gain: NDArray[Any],
-    /,
-) -> int: ...
-def living(count: int, score: NDArray[Any], places: NDArray[Any], /) -> int: ...
-def go_back(
-    count: int, later: int, links: int, nodes: NDArray[Any], before: NDArray[Any], /
-) -> None: ...
 def advance(
     classes: int,
     min_frames: int,
@@ -26,13 +13,84 @@ def advance(
     first: int,
     frames: int,
     follow: NDArray[Any],
-    score: NDArray[Any],
-    start: NDArray[Any],
-    before: NDArray[Any],
-    posterior_sums: NDArray[Any],
+    young: NDArray[Any],
+    grown: NDArray[Any],
+    grown_age: NDArray[Any],
     endings: NDArray[Any],
+    parent_age: NDArray[Any],
+    parent_before: NDArray[Any],
     ends: NDArray[Any],
+    posterior_sums: NDArray[Any],
     gains: NDArray[Any],
     sums: NDArray[Any],
     /,
 ) -> None: ...
+def best(
+    classes: int,
+    min_frames: int,
+    followed: int,
+    kept_frames: int,
+    frame: int,
+    root_start: int,
+    young: NDArray[Any],
+    grown: NDArray[Any],
+    grown_age: NDArray[Any],
+    endings: NDArray[Any],
+    gain: NDArray[Any],
+    /,
+) -> int: ...
+def living(
+    classes: int,
+    min_frames: int,
+    followed: int,
+    kept_frames: int,
+    frame: int,
+    root_start: int,
+    young: NDArray[Any],
+    grown: NDArray[Any],
+    grown_age: NDArray[Any],
+    endings: NDArray[Any],
+    places: NDArray[Any],
+    nodes: NDArray[Any],
+    /,
+) -> int: ...
+def go_back(
+    classes: int,
+    followed: int,
+    kept_frames: int,
+    frame: int,
+    root_start: int,
+    count: int,
+    nodes: NDArray[Any],
+    endings: NDArray[Any],
+    parent_age: NDArray[Any],
+    parent_before: NDArray[Any],
+    /,
+) -> None: ...
+def passing(
+    classes: int,
+    followed: int,
+    kept_frames: int,
+    node: int,
+    frame: int,
+    root_start: int,
+    count: int,
+    nodes: NDArray[Any],
+    endings: NDArray[Any],
+    parent_age: NDArray[Any],
+    parent_before: NDArray[Any],
+    passing: NDArray[Any],
+    /,
+) -> None: ...
+def path_to(
+    classes: int,
+    followed: int,
+    kept_frames: int,
+    root_start: int,
+    node: int,
+    endings: NDArray[Any],
+    parent_age: NDArray[Any],
+    parent_before: NDArray[Any],
+    path: NDArray[Any],
+    /,
+) -> int: ...

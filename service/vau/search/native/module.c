@@ -1,168 +1,58 @@
-/* Frames of the search of vau.decode, in one call: numpy needs two dozen for each.
- *
- * What a frame does, and what the tables are, is in ../numpy_search.py, whose bits these are:
- * the same additions in the same order, and of equal scores the first.
- */
+/* The search of vau.decode for Python: arrays are measured here, and used in the other files. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030B0000 /* one build for Python 3.11 and every later one */
 #include <Python.h>
 
-#include <math.h>
-#include <stdint.h>
-
 #include "arrays.h"
+#include "search.h"
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
-/* A loop over whole tables is compiled once for each of these; the loader takes the best. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) \
-    && !defined(__SANITIZE_ADDRESS__)
-#define ON_ANY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define ON_ANY_PROCESSOR
-#endif
-
-enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16, LANES = 8 };
-
-static const int64_t MOST_FRAMES = INT64_C(1) << 40; /* 64 bits then hold the number of any node */
-
-struct search {
-    int classes, min_frames, followed, kept_frames;
-    double beam;
-    const double *follow;     /* [phoneme][next][before] */
-    double *score;            /* [min_frames + 1][phoneme][before] */
-    int64_t *start;           /* the same */
-    int64_t *before;          /* [kept_frames][next][phoneme] */
-    double *posterior_sums;   /* [kept_frames][phoneme] */
-    int64_t *endings;         /* [min_frames][followed] */
-    double *ends;             /* [min_frames][followed][before] */
-};
-
-/* A hypothesis that may end, by the phoneme before its own. */
-struct ending {
-    int before;
-    double score;
-};
-
-/* Move the runs that have become long enough to those that may end. */
-ON_ANY_PROCESSOR static void age(double *score, int64_t *start, double *longest,
-                                 int64_t *longest_start, int count) {
-    for (int n = 0; n < count; n++) {
-        const int is_better = score[n] > longest[n];
-        longest_start[n] = is_better ? start[n] : longest_start[n];
-        longest[n] = is_better ? score[n] : longest[n];
-        score[n] = -INFINITY;
-    }
+/* Whether there is room for such a search; 0 with an exception set. */
+static int fits(const struct search *search) {
+    if (search->classes >= 1 && search->classes <= MOST_CLASSES && search->min_frames >= 1
+        && search->followed >= 1 && search->followed <= least(MOST_FOLLOWED, search->classes)
+        && search->kept_frames > search->min_frames && search->kept_frames <= MOST_KEPT_FRAMES)
+        return 1;
+    PyErr_Format(PyExc_ValueError,
+                 "%d phonemes, %d followed, %d frames kept, %d at least: out of range",
+                 search->classes, search->followed, search->kept_frames, search->min_frames);
+    return 0;
 }
 
-/* The best score with which each phoneme may end; return the best of all. */
-ON_ANY_PROCESSOR static double rate(const struct search *search, const double *longest,
-                                    const double *gain, double *best) {
-    const int classes = search->classes;
-    double best_of_all = -INFINITY;
-    for (int phoneme = 0; phoneme < classes; phoneme++) {
-        const double *row = longest + phoneme * classes;
-        double most[LANES]; /* side by side, which is what a compiler may turn into a vector */
-        for (int lane = 0; lane < LANES; lane++) most[lane] = -INFINITY;
-        int n = 0;
-        for (; n + LANES <= classes; n += LANES)
-            for (int lane = 0; lane < LANES; lane++)
-                most[lane] = row[n + lane] > most[lane] ? row[n + lane] : most[lane];
-        for (; n < classes; n++) most[0] = row[n] > most[0] ? row[n] : most[0];
-        for (int lane = 1; lane < LANES; lane++)
-            most[0] = most[lane] > most[0] ? most[lane] : most[0];
-        best[phoneme] = most[0] + gain[phoneme];
-        best_of_all = best[phoneme] > best_of_all ? best[phoneme] : best_of_all;
-    }
-    return best_of_all;
+/* Whether a number is one of a frame; 0 with an exception set. */
+static int is_a_frame(long long frame) {
+    if (frame >= 0 && frame <= MOST_FRAMES) return 1;
+    PyErr_Format(PyExc_ValueError, "frame %lld: out of range", frame);
+    return 0;
 }
 
-/* Give up what is below a limit. */
-ON_ANY_PROCESSOR static void prune(const struct search *search, double *longest,
-                                   const double *gain, double limit) {
-    const int classes = search->classes;
-    for (int phoneme = 0; phoneme < classes; phoneme++)
-        for (int n = 0; n < classes; n++) {
-            double *score = longest + phoneme * classes + n;
-            *score = *score + gain[phoneme] < limit ? -INFINITY : *score;
+static size_t young_count(const struct search *search) {
+    return (size_t)search->min_frames * (size_t)search->classes * (size_t)search->followed;
+}
+
+static size_t table_count(const struct search *search) {
+    return (size_t)search->classes * (size_t)search->classes;
+}
+
+/* Where what is remembered of the runs stands in Python; 0 with an exception set. */
+static int remembered(struct search *search, struct buffers *buffers, PyObject *endings,
+                      PyObject *parent_age, PyObject *parent_before, int flags) {
+    const size_t rows = (size_t)search->kept_frames, followed = (size_t)search->followed;
+    const size_t nodes = rows * (size_t)search->classes * followed;
+    return (search->endings = content(buffers, endings, rows * followed, 1, flags))
+           && (search->parent_age = content(buffers, parent_age, nodes, 1, flags))
+           && (search->parent_before = content(buffers, parent_before, nodes, 1, flags));
+}
+
+/* Whether these are phonemes; 0 with an exception set. */
+static int are_phonemes(const struct search *search) {
+    for (int n = 0; n < search->kept_frames * search->followed; n++)
+        if (search->endings[n] >= search->classes) {
+            PyErr_SetString(PyExc_ValueError, "a phoneme that there is not");
+            return 0;
         }
-}
-
-/* The phonemes that end best, from the worst of them on; of equal ones the later is better. */
-static void choose(const struct search *search, const double *best, int *chosen) {
-    int count = 0;
-    for (int phoneme = 0; phoneme < search->classes; phoneme++) {
-        int at = count;
-        if (count == search->followed) {
-            if (best[phoneme] < best[chosen[0]]) continue;
-            for (at = 0; at + 1 < count && best[phoneme] >= best[chosen[at + 1]]; at++)
-                chosen[at] = chosen[at + 1];
-            chosen[at] = phoneme;
-            continue;
-        }
-        for (; at && best[phoneme] < best[chosen[at - 1]]; at--) chosen[at] = chosen[at - 1];
-        chosen[at] = phoneme;
-        count++;
-    }
-}
-
-/* Begin every run that may follow a phoneme. */
-static void follow(const struct search *search, int phoneme, const double *ends, int layer,
-                   int64_t frame, const double *gain) {
-    const int classes = search->classes;
-    const int64_t squared = (int64_t)classes * classes;
-    struct ending endings[MOST_CLASSES];
-    int count = 0;
-    for (int n = 0; n < classes; n++)
-        if (ends[n] > -INFINITY) endings[count++] = (struct ending){n, ends[n]};
-    const double *table = search->follow + (size_t)phoneme * (size_t)squared;
-    double *score = search->score + (size_t)layer * (size_t)squared;
-    const int64_t *starts =
-        search->start + ((size_t)search->min_frames * (size_t)classes + (size_t)phoneme) * classes;
-    int64_t *before = search->before + (size_t)(frame % search->kept_frames) * (size_t)squared;
-    for (int next = 0; next < classes; next++) {
-        const double *row = table + (size_t)next * (size_t)classes;
-        double most = -INFINITY;
-        int context = 0;
-        for (int n = 0; n < count; n++) {
-            const double reached = row[endings[n].before] + endings[n].score;
-            if (reached > most) {
-                most = reached;
-                context = endings[n].before;
-            }
-        }
-        score[next * classes + phoneme] = most - gain[next];
-        before[next * classes + phoneme] =
-            starts[context] * squared + (int64_t)phoneme * classes + context;
-    }
-}
-
-static void advance_frame(const struct search *search, int64_t frame, const double *gain,
-                          const double *posterior_sum) {
-    const int classes = search->classes, layer = (int)(frame % search->min_frames);
-    const size_t table = (size_t)classes * (size_t)classes;
-    double *score = search->score + (size_t)layer * table;
-    int64_t *start = search->start + (size_t)layer * table;
-    double *longest = search->score + (size_t)search->min_frames * table;
-    int64_t *longest_start = search->start + (size_t)search->min_frames * table;
-    int64_t *endings = search->endings + (size_t)layer * (size_t)search->followed;
-    double *ends = search->ends + (size_t)layer * (size_t)search->followed * (size_t)classes;
-    double best[MOST_CLASSES];
-    int chosen[MOST_FOLLOWED];
-    age(score, start, longest, longest_start, (int)table);
-    const double best_of_all = rate(search, longest, gain, best);
-    choose(search, best, chosen);
-    for (int n = 0; n < search->followed; n++) { /* given up or not, they are followed once more */
-        endings[n] = chosen[n];
-        for (int before = 0; before < classes; before++)
-            ends[n * classes + before] = longest[chosen[n] * classes + before] + gain[chosen[n]];
-    }
-    prune(search, longest, gain, best_of_all - search->beam);
-    for (int n = 0; n < (int)table; n++) start[n] = frame;
-    for (int n = 0; n < search->followed; n++)
-        follow(search, chosen[n], ends + n * classes, layer, frame, gain);
-    double *sums = search->posterior_sums + (size_t)(frame % search->kept_frames) * (size_t)classes;
-    for (int n = 0; n < classes; n++) sums[n] = posterior_sum[n];
+    return 1;
 }
 
 static PyObject *advance(PyObject *module, PyObject *args) {
@@ -170,39 +60,34 @@ static PyObject *advance(PyObject *module, PyObject *args) {
     struct search search;
     Py_ssize_t frames;
     long long first;
-    PyObject *follow_table, *score, *start, *before, *sums, *endings, *ends;
-    PyObject *gains, *posterior_sums;
-    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOOOO", &search.classes, &search.min_frames,
+    PyObject *follow_table, *young, *grown, *grown_age, *endings, *parent_age, *parent_before;
+    PyObject *ends, *sums, *gains, *posterior_sums;
+    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOOOOOO", &search.classes, &search.min_frames,
                           &search.followed, &search.kept_frames, &search.beam, &first, &frames,
-                          &follow_table, &score, &start, &before, &sums, &endings, &ends, &gains,
-                          &posterior_sums))
+                          &follow_table, &young, &grown, &grown_age, &endings, &parent_age,
+                          &parent_before, &ends, &sums, &gains, &posterior_sums))
         return NULL;
-    if (search.classes < 1 || search.classes > MOST_CLASSES || search.min_frames < 1
-        || search.followed < 1 || search.followed > least(MOST_FOLLOWED, search.classes)
-        || search.kept_frames < 1)
-        return PyErr_Format(PyExc_ValueError, "%d phonemes, %d followed: out of range",
-                            search.classes, search.followed);
-    if (frames < 0 || frames > MOST_FRAMES || first < 0 || first > MOST_FRAMES)
-        return PyErr_Format(PyExc_ValueError, "%zd frames from %lld on: out of range", frames,
-                            first);
-    const size_t classes = (size_t)search.classes, table = classes * classes;
-    const size_t row_bytes = classes * sizeof(double), table_bytes = table * sizeof(double);
-    const size_t layers = (size_t)search.min_frames + 1, kept = (size_t)search.kept_frames;
-    const size_t chosen = (size_t)search.min_frames * (size_t)search.followed;
+    if (!fits(&search) || !is_a_frame(first)) return NULL;
+    if (frames < 0 || frames > MOST_FRAMES)
+        return PyErr_Format(PyExc_ValueError, "%zd frames: out of range", frames);
+    const size_t classes = (size_t)search.classes, table = table_count(&search);
+    const size_t row_bytes = classes * sizeof(double);
+    const size_t layers = (size_t)search.min_frames, rows = (size_t)search.kept_frames;
     struct buffers buffers = {.count = 0};
     const double *gain, *posterior_sum;
     const int is_there =
-        (search.follow = content(&buffers, follow_table, classes, table_bytes, 0))
-        && (search.score = content(&buffers, score, layers, table_bytes, PyBUF_WRITABLE))
-        && (search.start =
-                content(&buffers, start, layers, table * sizeof(int64_t), PyBUF_WRITABLE))
-        && (search.before =
-                content(&buffers, before, kept, table * sizeof(int64_t), PyBUF_WRITABLE))
-        && (search.posterior_sums = content(&buffers, sums, kept, row_bytes, PyBUF_WRITABLE))
-        && (search.endings = content(&buffers, endings, chosen, sizeof(int64_t), PyBUF_WRITABLE))
-        && (search.ends = content(&buffers, ends, chosen, row_bytes, PyBUF_WRITABLE))
+        (search.follow = content(&buffers, follow_table, classes, table * sizeof(double), 0))
+        && (search.young = content(&buffers, young, young_count(&search), sizeof(double),
+                                   PyBUF_WRITABLE))
+        && (search.grown = content(&buffers, grown, table, sizeof(double), PyBUF_WRITABLE))
+        && (search.grown_age = content(&buffers, grown_age, table, 1, PyBUF_WRITABLE))
+        && remembered(&search, &buffers, endings, parent_age, parent_before, PyBUF_WRITABLE)
+        && (search.ends = content(&buffers, ends, layers * (size_t)search.followed, row_bytes,
+                                  PyBUF_WRITABLE))
+        && (search.posterior_sums = content(&buffers, sums, rows, row_bytes, PyBUF_WRITABLE))
         && (gain = content(&buffers, gains, (size_t)frames, row_bytes, 0))
-        && (posterior_sum = content(&buffers, posterior_sums, (size_t)frames, row_bytes, 0));
+        && (posterior_sum = content(&buffers, posterior_sums, (size_t)frames, row_bytes, 0))
+        && are_phonemes(&search);
     if (is_there) {
         Py_BEGIN_ALLOW_THREADS
         for (Py_ssize_t n = 0; n < frames; n++)
@@ -214,93 +99,176 @@ static PyObject *advance(PyObject *module, PyObject *args) {
     return is_there ? Py_NewRef(Py_None) : NULL;
 }
 
-/* Where the best hypothesis is whose last run has a frame at least; the first of equal ones. */
+/* Where the hypotheses stand in Python; 0 with an exception set. */
+static int hypotheses(struct search *search, struct buffers *buffers, PyObject *young,
+                      PyObject *grown, PyObject *grown_age, PyObject *endings) {
+    const size_t table = table_count(search);
+    const size_t kept = (size_t)search->kept_frames * (size_t)search->followed;
+    return (search->young = content(buffers, young, young_count(search), sizeof(double), 0))
+           && (search->grown = content(buffers, grown, table, sizeof(double), 0))
+           && (search->grown_age = content(buffers, grown_age, table, 1, 0))
+           && (search->endings = content(buffers, endings, kept, 1, 0));
+}
+
 static PyObject *best(PyObject *module, PyObject *args) {
     (void)module;
-    int classes, layers;
-    long long frame;
-    PyObject *of_score, *of_start, *of_gain;
-    if (!PyArg_ParseTuple(args, "iiLOOO", &classes, &layers, &frame, &of_score, &of_start,
-                          &of_gain))
+    struct search search;
+    long long frame, root_start;
+    PyObject *young, *grown, *grown_age, *endings, *gains;
+    if (!PyArg_ParseTuple(args, "iiiiLLOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &frame, &root_start, &young,
+                          &grown, &grown_age, &endings, &gains))
         return NULL;
-    if (classes < 1 || classes > MOST_CLASSES || layers < 1)
-        return PyErr_Format(PyExc_ValueError, "%d phonemes, %d layers: out of range", classes,
-                            layers);
-    const size_t rows = (size_t)layers * (size_t)classes, count = rows * (size_t)classes;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
-    const double *score = content(&buffers, of_score, count, sizeof *score, 0);
-    const int64_t *start = score ? content(&buffers, of_start, count, sizeof *start, 0) : NULL;
-    const double *gain =
-        start ? content(&buffers, of_gain, (size_t)classes, sizeof *gain, 0) : NULL;
-    size_t found = 0;
-    double most = -INFINITY;
-    for (size_t row = 0; gain && row < rows; row++)
-        for (size_t n = row * (size_t)classes; n < (row + 1) * (size_t)classes; n++) {
-            const double reached = score[n] + gain[row % (size_t)classes];
-            if (reached > most && start[n] < frame) {
-                most = reached;
-                found = n;
-            }
-        }
+    const double *gain = NULL;
+    const int is_there =
+        hypotheses(&search, &buffers, young, grown, grown_age, endings)
+        && (gain = content(&buffers, gains, (size_t)search.classes, sizeof(double), 0));
+    const int64_t found = is_there ? best_node(&search, frame, gain, root_start) : 0;
     give_back(&buffers);
-    return gain ? PyLong_FromSize_t(found) : NULL;
+    return is_there ? PyLong_FromLongLong(found) : NULL;
 }
 
-/* Write where there are hypotheses, in order; return how many. */
 static PyObject *living(PyObject *module, PyObject *args) {
     (void)module;
-    Py_ssize_t count;
-    PyObject *of_score, *of_places;
-    if (!PyArg_ParseTuple(args, "nOO", &count, &of_score, &of_places)) return NULL;
-    if (!is_a_count(count)) return NULL;
+    struct search search;
+    long long frame, root_start;
+    PyObject *young, *grown, *grown_age, *endings, *to_places, *to_nodes;
+    if (!PyArg_ParseTuple(args, "iiiiLLOOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &frame, &root_start, &young,
+                          &grown, &grown_age, &endings, &to_places, &to_nodes))
+        return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
-    const double *score = content(&buffers, of_score, (size_t)count, sizeof *score, 0);
-    int64_t *places =
-        score ? content(&buffers, of_places, (size_t)count, sizeof *places, PyBUF_WRITABLE) : NULL;
-    Py_ssize_t found = 0;
-    for (Py_ssize_t n = 0; places && n < count; n++)
-        if (score[n] > -INFINITY) places[found++] = n;
+    const size_t count = young_count(&search) + table_count(&search);
+    int64_t *places = NULL, *nodes = NULL;
+    const int is_there =
+        hypotheses(&search, &buffers, young, grown, grown_age, endings)
+        && (places = content(&buffers, to_places, count, sizeof *places, PyBUF_WRITABLE))
+        && (nodes = content(&buffers, to_nodes, count, sizeof *nodes, PyBUF_WRITABLE));
+    const size_t found = is_there ? all_living(&search, frame, root_start, places, nodes) : 0;
     give_back(&buffers);
-    return places ? PyLong_FromSsize_t(found) : NULL;
+    return is_there ? PyLong_FromSize_t(found) : NULL;
 }
 
-/* Go from nodes, in place, back to those that began before a frame. */
-static PyObject *go_back(PyObject *module, PyObject *args) {
-    (void)module;
-    Py_ssize_t count, links;
-    long long later;
-    PyObject *of_nodes, *of_before;
-    if (!PyArg_ParseTuple(args, "nLnOO", &count, &later, &links, &of_nodes, &of_before))
-        return NULL;
-    if (!is_a_count(count) || !is_a_count(links)) return NULL;
-    if (!links || later < 0)
-        return PyErr_Format(PyExc_ValueError, "back to before %lld: out of range", later);
-    struct buffers buffers = {.count = 0};
-    int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, PyBUF_WRITABLE);
-    const int64_t *before =
-        nodes ? content(&buffers, of_before, (size_t)links, sizeof *before, 0) : NULL;
-    int is_sound = 1;
-    for (Py_ssize_t n = 0; before && is_sound && n < count; n++)
-        while (is_sound && nodes[n] >= later) {
-            const int64_t earlier = before[nodes[n] % links];
-            is_sound = earlier < nodes[n]; /* or it would never end */
-            nodes[n] = earlier;
-        }
-    give_back(&buffers);
-    if (!before) return NULL;
-    if (is_sound) return Py_NewRef(Py_None);
+static PyObject *unsound(void) {
     PyErr_SetString(PyExc_ValueError, "a node follows one that is not before it");
     return NULL;
 }
 
+static PyObject *go_back(PyObject *module, PyObject *args) {
+    (void)module;
+    struct search search = {.min_frames = 1};
+    Py_ssize_t count;
+    long long frame, root_start;
+    PyObject *of_nodes, *endings, *parent_age, *parent_before;
+    if (!PyArg_ParseTuple(args, "iiiLLnOOOO", &search.classes, &search.followed,
+                          &search.kept_frames, &frame, &root_start, &count, &of_nodes, &endings,
+                          &parent_age, &parent_before))
+        return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(count))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, PyBUF_WRITABLE);
+    const int is_there =
+        nodes && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
+    int is_sound = 1;
+    for (Py_ssize_t n = 0; is_there && is_sound && n < count; n++) {
+        struct node node = node_of(&search, nodes[n]);
+        is_sound = go_back_to(&search, &node, frame, root_start);
+        nodes[n] = number_of(&search, node);
+    }
+    give_back(&buffers);
+    if (!is_there) return NULL;
+    return is_sound ? Py_NewRef(Py_None) : unsound();
+}
+
+static PyObject *passing(PyObject *module, PyObject *args) {
+    (void)module;
+    struct search search = {.min_frames = 1};
+    Py_ssize_t count;
+    long long from, frame, root_start;
+    PyObject *of_nodes, *endings, *parent_age, *parent_before, *to_passing;
+    if (!PyArg_ParseTuple(args, "iiiLLLnOOOOO", &search.classes, &search.followed,
+                          &search.kept_frames, &from, &frame, &root_start, &count, &of_nodes,
+                          &endings, &parent_age, &parent_before, &to_passing))
+        return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(count))
+        return NULL;
+    struct buffers buffers = {.count = 0};
+    const int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, 0);
+    uint8_t *is_passing =
+        nodes ? content(&buffers, to_passing, (size_t)count, 1, PyBUF_WRITABLE) : NULL;
+    const int is_there =
+        is_passing && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
+    int is_sound = 1;
+    for (Py_ssize_t n = 0; is_there && is_sound && n < count; n++) {
+        struct node node = node_of(&search, nodes[n]);
+        is_sound = go_back_to(&search, &node, frame, root_start);
+        is_passing[n] = 0;
+        if (!is_sound || node.start != frame) continue;
+        is_sound = go_to_parent(&search, &node, root_start);
+        is_passing[n] = number_of(&search, node) == from;
+    }
+    give_back(&buffers);
+    if (!is_there) return NULL;
+    return is_sound ? Py_NewRef(Py_None) : unsound();
+}
+
+static PyObject *path_to(PyObject *module, PyObject *args) {
+    (void)module;
+    struct search search = {.min_frames = 1};
+    long long root_start, number;
+    PyObject *endings, *parent_age, *parent_before, *to_path;
+    if (!PyArg_ParseTuple(args, "iiiLLOOOO", &search.classes, &search.followed,
+                          &search.kept_frames, &root_start, &number, &endings, &parent_age,
+                          &parent_before, &to_path))
+        return NULL;
+    if (!fits(&search) || !is_a_frame(root_start)) return NULL;
+    struct buffers buffers = {.count = 0};
+    int64_t *path =
+        content(&buffers, to_path, (size_t)search.kept_frames, sizeof *path, PyBUF_WRITABLE);
+    const int is_there =
+        path && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
+    int count = 0, is_sound = 1, has_room = 1;
+    if (is_there) {
+        struct node node = node_of(&search, number);
+        path[count++] = number;
+        while (is_sound && has_room && node.start > root_start) {
+            is_sound = go_to_parent(&search, &node, root_start);
+            has_room = count < search.kept_frames;
+            if (is_sound && has_room) path[count++] = number_of(&search, node);
+        }
+    }
+    give_back(&buffers);
+    if (!is_there) return NULL;
+    if (!is_sound) return unsound();
+    if (has_room) return PyLong_FromLong(count);
+    PyErr_SetString(PyExc_ValueError, "a path has more nodes than frames are kept");
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
-    {"best", best, METH_VARARGS, "best(classes, layers, frame, score, start, gain): its place."},
-    {"living", living, METH_VARARGS, "living(count, score, places): how many it wrote."},
-    {"go_back", go_back, METH_VARARGS, "go_back(count, later, links, nodes, before), in place."},
     {"advance", advance, METH_VARARGS,
-     "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, score, "
-     "start, before, posterior_sums, endings, ends, gains, sums)\n\n"
+     "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, young, "
+     "grown, grown_age, endings, parent_age, parent_before, ends, posterior_sums, gains, sums)\n\n"
      "Take hypotheses through frames, in place."},
+    {"best", best, METH_VARARGS,
+     "best(classes, min_frames, followed, kept_frames, frame, root_start, young, grown, grown_age, "
+     "endings, gain): its node; -1 if there is none."},
+    {"living", living, METH_VARARGS,
+     "living(classes, min_frames, followed, kept_frames, frame, root_start, young, grown, "
+     "grown_age, endings, places, nodes): how many it wrote, in order."},
+    {"go_back", go_back, METH_VARARGS,
+     "go_back(classes, followed, kept_frames, frame, root_start, count, nodes, endings, "
+     "parent_age, parent_before): to what had begun at a frame or before, in place."},
+    {"passing", passing, METH_VARARGS,
+     "passing(classes, followed, kept_frames, node, frame, root_start, count, nodes, endings, "
+     "parent_age, parent_before, passing): whether each left a node at a frame."},
+    {"path_to", path_to, METH_VARARGS,
+     "path_to(classes, followed, kept_frames, root_start, node, endings, parent_age, "
+     "parent_before, path): how many it wrote, from the node back to the root."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,62 @@
+/* The tables of a search, and what is done with them. What they are, and what a frame does, is in
+ * ../__init__.py and ../numpy_search.py, whose bits these are: the same additions in the same
+ * order, and of equal scores the first.
+ */
+#ifndef VAU_SEARCH_H
+#define VAU_SEARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MOST_CLASSES = 256, MOST_FOLLOWED = 16, MOST_KEPT_FRAMES = 254, OLDEST = 255 };
+
+static const int64_t MOST_FRAMES = INT64_C(1) << 40; /* 64 bits then hold the number of any node */
+
+struct search {
+    int classes, min_frames, followed, kept_frames;
+    double beam;
+    const double *follow;   /* [phoneme][next][before] */
+    double *young;          /* [min_frames][phoneme][rank] */
+    double *grown;          /* [phoneme][before] */
+    uint8_t *grown_age;     /* the same */
+    uint8_t *endings;       /* [row][rank] */
+    uint8_t *parent_age;    /* [row][phoneme][rank] */
+    uint8_t *parent_before; /* the same */
+    double *ends;           /* [min_frames][rank][before] */
+    double *posterior_sums; /* [row][phoneme] */
+};
+
+/* Take all hypotheses through one frame. */
+void advance_frame(const struct search *search, int64_t frame, const double *gain,
+                   const double *posterior_sum);
+
+/* The beginning of a run, taken apart, and the row of its frame. */
+struct node {
+    int64_t start;
+    int phoneme, before, row;
+};
+
+struct node node_of(const struct search *search, int64_t number);
+int64_t number_of(const struct search *search, struct node node);
+
+/* Go on to what a node followed; 0 if that is nothing before it. */
+int go_to_parent(const struct search *search, struct node *node, int64_t root_start);
+
+/* Go back to what had begun at a frame, or before; 0 as above. */
+int go_back_to(const struct search *search, struct node *node, int64_t frame, int64_t root_start);
+
+/* The node of the best hypothesis whose last run began before a frame; the first of equal ones. */
+int64_t best_node(const struct search *search, int64_t frame, const double *gain,
+                  int64_t root_start);
+
+/* Write the places and the nodes of all hypotheses, in order; return how many. */
+size_t all_living(const struct search *search, int64_t frame, int64_t root_start, int64_t *places,
+                  int64_t *nodes);
+
+/* The row of a frame, which may be before the first. */
+static inline size_t row_of(const struct search *search, int64_t frame) {
+    const int64_t row = frame % search->kept_frames;
+    return (size_t)(row < 0 ? row + search->kept_frames : row);
+}
+
+#endif
