@@ -5,6 +5,7 @@ import re
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.serving import (
+    FREE,
     MODEL,
     Served,
     cut,
@@ -27,6 +29,7 @@ from tests.serving import (
 )
 from vau.audio import frame_count
 from vau.backend import Cost, Energy, State
+from vau.config import ServerConfig
 from vau.errors import SlotsExhausted, VauError
 from vau.frontend import Frontend
 from vau.lane import StageTimes
@@ -194,6 +197,13 @@ def test_slots_and_streams_are_shown(served: Served) -> None:
     assert served.value("vau_streams_active", backend=BACKEND) == 1
     stream.close()  # type: ignore[attr-defined]
     eventually(lambda: served.value("vau_streams_active", backend=BACKEND) == 0)
+
+
+def test_there_is_no_room_for_more_streams_than_the_server_takes() -> None:
+    other = replace(MODEL, name="other")
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=3)
+    with serving((MODEL, muntaniala()), (other, muntaniala()), config=config) as server:
+        assert server.value("vau_stream_slots", backend=BACKEND) == 3
 
 
 def test_a_client_that_cancels_is_counted_as_cancelled() -> None:

@@ -2,7 +2,12 @@
 
 import json
 import logging
+import os
+import shutil
+import signal
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.audio import noise, recording
-from tests.commands import started, vau
+from tests.commands import PATIENCE_S, started, vau
 from tests.models import write_tiny_bundle
-from tests.serving import MODEL, floating, muntaniala, serving
+from tests.serving import MODEL, eventually, floating, muntaniala, serving
 from vau import search
 from vau.client import Client
 from vau.client.recognition import Request, Started, converse
@@ -112,6 +117,34 @@ def test_how_many_streams_fit_can_be_left_to_the_machine(
     assert reckoned["streams"] == pytest.approx(0.08 / chunk_s, abs=2.0)
     assert backend.slots_total == limits.max_streams == reckoned["streams"]
     assert listening["max_streams"] == reckoned["streams"]
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["TERM", "INT"]
+)
+def test_a_server_that_is_told_to_stop_while_it_loads_ends_at_once(
+    bundles: tuple[str, str, str], tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    model = shutil.copytree(bundles[0], tmp_path / "model")
+    weights = model / "master.npz"
+    weights.unlink()
+    os.mkfifo(weights)
+    descriptors: list[int] = []
+
+    def is_being_read() -> bool:
+        with suppress(OSError):  # nobody reads it yet
+            descriptors.append(os.open(weights, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(descriptors)
+
+    command = ["serve", "--model", model, "--listen", FREE, "--metrics-listen", FREE]
+    with started(*command) as process:
+        eventually(is_being_read)  # and nothing ever comes
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5.0)
+        process.send_signal(number)  # Python sees one that came just before a read behind it
+        assert process.wait(PATIENCE_S) == status
+    os.close(*descriptors)
 
 
 def test_the_first_line_of_the_log_says_what_computes_each_backend(

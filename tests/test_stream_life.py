@@ -37,6 +37,7 @@ from vau.errors import (
     Draining,
     IdleTimeout,
     StreamTooLong,
+    Unreachable,
     VauError,
 )
 from vau.v1 import speech_pb2 as pb
@@ -385,6 +386,15 @@ def test_a_stream_outlives_its_connection_by_the_grace() -> None:
         eventually(lambda: seen[-1] is grpc.ChannelConnectivity.IDLE)
         assert talk.say(SECOND).answered_sample
         assert talk.half_close()[-1].finished.samples == 16_000
+
+
+def test_a_stream_that_outstays_the_grace_of_its_connection_is_cut() -> None:
+    config = limits(max_connection_age_s=0.2, max_connection_age_grace_s=0.2)
+    with serving(config=config) as server:
+        talk = Talk(server.client)
+        with pytest.raises(Unreachable):
+            list(talk.responses)
+        eventually(lambda: server.slots_in_use() == 0)
 
 
 def test_limits_tell_what_ends_a_stream() -> None:

@@ -51,7 +51,7 @@ class Gate:
         self._empty = asyncio.Event()
         self._empty.set()
         for name, slots in self._slots.items():
-            metrics.of(name).stream_slots.set(slots)
+            metrics.of(name).stream_slots.set(min(slots, self.max_streams))
             metrics.of(name).streams_active.set(0)
 
     @property

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 
 from vau.backend import Health, State
 from vau.lane import Lane
 from vau.logs import facts
 from vau.v1 import speech_pb2 as pb
+from vau.wire.door import Context
 from vau.wire.host import USABLE, Host
 
 logger = logging.getLogger(__name__)
@@ -29,13 +32,35 @@ BADNESS: Final = (
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 
+_HealthListResponse: Final[Callable[..., Message]] = health_pb2.HealthListResponse  # type: ignore[attr-defined]
+
+
+class Servicer(health.aio.HealthServicer):
+    """The library's, which for all its age cannot list: asked to, it logs a traceback."""
+
+    def __init__(self) -> None:
+        """Begin with what the library begins with."""
+        super().__init__()
+        self._names = {""}
+
+    async def set(self, service: str, status: int) -> None:
+        """Show how a service fares."""
+        self._names.add(service)
+        await super().set(service, status)
+
+    async def List(self, _request: object, context: Context) -> Message:  # noqa: N802
+        """Say of every service how it fares."""
+        asked = {name: health_pb2.HealthCheckRequest(service=name) for name in self._names}
+        told = {name: await self.Check(each, context) for name, each in asked.items()}
+        return _HealthListResponse(statuses=told)
+
 
 class Watch:
     """Asks every backend how it fares, and answers ``grpc.health.v1`` with it."""
 
     def __init__(self, host: Host) -> None:
         """Begin with nothing SERVING."""
-        self.servicer = health.aio.HealthServicer()
+        self.servicer = Servicer()
         self._host = host
 
     async def look(self) -> None:
