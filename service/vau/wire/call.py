@@ -69,7 +69,7 @@ async def asking(context: Context, host: Host) -> AsyncIterator[None]:
         yield
     except VauError as error:
         _count_refusal(host, error)
-        await context.abort_with_status(to_grpc(error))
+        await _abort(context, error)
 
 
 @asynccontextmanager
@@ -101,6 +101,9 @@ async def _ending(context: Context, host: Host, call: Call) -> AsyncIterator[Non
     except asyncio.CancelledError:
         _count_end(host, call, grpc.StatusCode.CANCELLED)
         raise
+    except grpc.aio.InternalError as cause:  # nothing can be sent, nor will anybody hear why
+        _count_end(host, call, grpc.StatusCode.CANCELLED)
+        raise asyncio.CancelledError from cause
     except Exception:
         failure = defect(call.session_id)
         logger.exception("defect")
@@ -115,12 +118,13 @@ async def _ending(context: Context, host: Host, call: Call) -> AsyncIterator[Non
 async def _abort(context: Context, failure: VauError) -> None:
     """End a call with a status, if its client will take one.
 
-    One that does not read takes none either, and would have us wait for it.
+    One that does not read takes none either, and would have us wait for it; one that leaves
+    while it is told makes gRPC fail.
     """
     try:
         async with asyncio.timeout(ABORT_S):
             await context.abort_with_status(to_grpc(failure))
-    except TimeoutError as cause:
+    except (TimeoutError, grpc.aio.InternalError) as cause:
         raise asyncio.CancelledError from cause  # gRPC takes that for an end, and says nothing
 
 
