@@ -14,7 +14,7 @@ from tests.soak.check import Check, Figures, NotSo, Site, carry_out, require
 from tests.soak.crowd import Ended, judged
 from tests.soak.known import Known, chunk, small_bundle
 from tests.soak.sessions import slope
-from tests.soak.sustained import MOST_GROWTH_BYTES, Lap
+from tests.soak.sustained import MOST_GROWTH_BYTES, Lap, Pair
 from tests.soak.sustained import judged as judged_laps
 
 PATIENCE_S = 120.0
@@ -117,27 +117,42 @@ def test_a_slope_is_that_of_a_line_with_noise() -> None:
     assert slope(points) == pytest.approx(512, abs=10)
 
 
+STEADY = [100_000_000] * 4
+PAIR = Pair(LAP, LAP)
+
+
 @pytest.mark.parametrize(
-    ("last", "grown", "says"),
+    ("aged", "grown", "says"),
     [
         (replace(LAP, p50_ms=18.0), 0, "p50 drifts"),
-        (replace(LAP, p99_ms=41.0), 0, "p99 drifts"),
+        (replace(LAP, p99_ms=61.0), 0, "p99 drifts"),
+        (replace(LAP, lag_growth_ms=26.0), 0, "lag grows"),
         (replace(LAP, refused=1), 0, "refused"),
         (LAP, MOST_GROWTH_BYTES, "memory grows"),
     ],
 )
-def test_a_drift_is_noticed(last: Lap, grown: int, says: str) -> None:
-    resident = [100_000_000, 100_000_000, 100_000_000 + grown]
+def test_a_drift_is_noticed(aged: Lap, grown: int, says: str) -> None:
+    resident = [*STEADY[:-1], STEADY[-1] + grown]
     with pytest.raises(NotSo, match=says):
-        judged_laps(12, 10, [LAP, LAP, last], resident)
+        judged_laps(12, [LAP] * 3, [Pair(aged, LAP)] * 2, resident)
 
 
-def test_a_lag_that_grows_within_the_laps_is_noticed() -> None:
-    growing = replace(LAP, lag_growth_ms=26.0)
-    with pytest.raises(NotSo, match="lag grows"):
-        judged_laps(12, 10, [growing] * 3, [0] * 3)
+def test_what_is_as_bad_with_a_fresh_server_is_no_drift() -> None:
+    slow = replace(LAP, p50_ms=30.0, p99_ms=80.0)
+    judged_laps(12, [LAP] * 3, [Pair(slow, slow)] * 2, STEADY)
+
+
+def test_a_lap_that_was_disturbed_is_no_drift() -> None:
+    disturbed = replace(LAP, p99_ms=900.0, lag_growth_ms=300.0, is_sustained=False)
+    judged_laps(12, [LAP, disturbed], [Pair(disturbed, LAP), PAIR], STEADY)
+
+
+def test_a_machine_on_which_a_fresh_server_does_not_keep_up_tells_nothing() -> None:
+    behind = replace(LAP, is_sustained=False)
+    with pytest.raises(NotSo, match="too busy to tell"):
+        judged_laps(12, [LAP] * 3, [Pair(behind, behind)] * 2, STEADY)
 
 
 def test_a_steady_load_is_well() -> None:
-    figures = judged_laps(12, 10, [LAP] * 3, [100_000_000] * 3)
+    figures = judged_laps(12, [LAP] * 3, [PAIR] * 2, STEADY)
     assert (figures["carried_streams"], figures["grown_mb"]) == (12, 0.0)

@@ -68,10 +68,11 @@ class Proxy:
         host, port = upstream.split(":")
         there_reader, there_writer = await asyncio.open_connection(host, int(port))
         self._writers += [writer, there_writer]
-        await asyncio.gather(
-            self._carry(reader, there_writer, Random(1)),
-            self._carry(there_reader, writer, Random(2)),
-        )
+        with suppress(asyncio.CancelledError):  # the proxy ends; asyncio would print it
+            await asyncio.gather(
+                self._carry(reader, there_writer, Random(1)),
+                self._carry(there_reader, writer, Random(2)),
+            )
 
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, random: Random

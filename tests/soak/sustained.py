@@ -1,14 +1,19 @@
 """A load that the server carries, kept up: nothing may drift.
 
+Memory is compared with what it was after the first laps. Latency is not: over minutes a host
+does other things, too. At the end the server has laps in turn with one that has just been
+started, and what it does worse than that one is its age.
+
 ``python -m tests.soak.sustained ORDER`` sends one lap of it.
 """
 
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import inf
-from statistics import median
 from typing import Final
 
 import numpy as np
@@ -32,14 +37,22 @@ MODEL: Final = "munt-3x384"
 CHUNK_S: Final = 0.1
 SHARE: Final = 0.8
 MOST_STREAMS: Final = 512
-TRIAL_S: Final = 2.5
+TRIAL_S: Final = 2.0
 PATIENCE_S: Final = 10.0
 TRIAL_PATIENCE_S: Final = 1.0
 MOST_GROWTH: Final = 1.5
-"""So many times what it was at first may a latency be at last, and ``SLACK_MS`` more."""
+"""So many times that of a fresh server may a latency be, and so much more: of a few seconds'
+chunks, the hundredth that is late is a matter of what else the host does."""
 
-SLACK_MS: Final = 10.0
+SLACK_MS: Final = {"p50": 10.0, "p99": 30.0}
 MOST_GROWTH_BYTES: Final = 16 << 20
+"""The bound on the resident memory's growth after the first laps, however many follow. Caches
+and the allocator have settled by then but for 3 to 8 MB, as measured over ten laps; 100 streams
+that left their decoders behind once would need 7 MB a lap."""
+
+ATTEMPTS: Final = 3
+"""On a machine that has become too busy for a fresh server, less is tried."""
+
 PROCESS_PATIENCE_S: Final = 240.0
 
 
@@ -56,55 +69,91 @@ class Lap:
     is_sustained: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same load twice, one right after the other."""
+
+    aged: Lap
+    fresh: Lap
+
+
 def held(site: Site) -> Figures:
-    """Find what is carried, and send 80 % of it in laps."""
-    lap_s = site.pick(short=9.0, long=150.0)
-    laps = site.count(short=3, long=12)
-    arguments = ("--model", MODEL, "--max-streams", MOST_STREAMS)
-    with real_server(*arguments, log=site.folder / "server.log") as server:
-        _drive(server, 8, TRIAL_S, TRIAL_PATIENCE_S)  # it and we have warmed up
+    """Find what is carried, send 80 % of it in laps, and compare with a fresh server."""
+    lap_s, pair_s = site.pick(short=4.0, long=150.0), site.pick(short=4.0, long=20.0)
+    laps, pairs = site.count(short=2, long=12), site.count(short=2, long=4)
+    with _server(site, "trial") as server:
         carried = most_sustained(
             lambda streams: _drive(server, streams, TRIAL_S, TRIAL_PATIENCE_S).is_sustained,
             MOST_STREAMS,
         )
-        streams = max(1, int(SHARE * carried))
+    require(carried > 0, "not even one stream is carried")
+    streams = max(1, int(SHARE * carried))
+    with _server(site, "aged") as aged, _server(site, "fresh") as fresh:
         done: list[Lap] = []
         resident: list[int] = []
         for _ in range(laps):
-            done.append(_drive(server, streams, lap_s, PATIENCE_S))
-            resident.append(server.resident_bytes())
-        check_log(server, {})
-    return judged(carried, streams, done, resident)
+            done.append(_drive(aged, streams, lap_s, PATIENCE_S))
+            resident.append(aged.resident_bytes())
+        for _ in range(ATTEMPTS):
+            compared = [_pair(aged, fresh, streams, pair_s) for _ in range(pairs)]
+            resident.append(aged.resident_bytes())
+            if any(pair.fresh.is_sustained for pair in compared):
+                break
+            streams = max(1, int(SHARE * streams))
+        check_log(aged, {})
+    return judged(carried, done, compared, resident)
 
 
-def judged(carried: int, streams: int, laps: list[Lap], resident: list[int]) -> Figures:
-    """Raise NotSo if anything drifts between the first laps and the last."""
-    third = max(1, len(laps) // 3)
-    first, last = laps[:third], laps[-third:]
-    grown = resident[-1] - resident[third - 1]
+def judged(carried: int, laps: list[Lap], pairs: list[Pair], resident: list[int]) -> Figures:
+    """Raise NotSo if anything drifts.
+
+    laps:     those before the comparison.
+    resident: bytes after each of the laps, and after each comparison.
+    """
+    ages = [pair.aged for pair in pairs]
+    fresh = [pair.fresh for pair in pairs]
+    first = resident[max(1, len(laps) // 3) - 1]
     figures: Figures = {
         "carried_streams": carried,
-        "streams": streams,
+        "streams": laps[0].streams,
         "laps": len(laps),
-        "first_p50_ms": round(median(lap.p50_ms for lap in first), 1),
-        "last_p50_ms": round(median(lap.p50_ms for lap in last), 1),
-        "first_p99_ms": round(median(lap.p99_ms for lap in first), 1),
-        "last_p99_ms": round(median(lap.p99_ms for lap in last), 1),
-        "most_lag_growth_ms": round(max(lap.lag_growth_ms for lap in laps), 1),
-        "final_p99_ms": round(max(lap.final_p99_ms for lap in laps), 1),
-        "refused": sum(lap.refused for lap in laps),
+        "pairs": len(pairs),
+        "streams_of_pairs": pairs[0].aged.streams,
+        "first_p50_ms": round(laps[0].p50_ms, 1),
+        "first_p99_ms": round(laps[0].p99_ms, 1),
+        "final_p99_ms": round(min(lap.final_p99_ms for lap in ages), 1),
+        "refused": sum(lap.refused for lap in (*laps, *ages, *fresh)),
         "resident_mb": round(resident[-1] / 1e6, 1),
-        "grown_mb": round(grown / 1e6, 1),
+        "grown_mb": round((resident[-1] - first) / 1e6, 1),
+        "bound_mb": round(MOST_GROWTH_BYTES / 1e6, 1),
     }
-    require(carried > 0, "not even one stream is carried", figures)
+    for name in ("p50_ms", "p99_ms", "lag_growth_ms"):  # what disturbs a lap only adds to it
+        for whose, of_these in (("aged", ages), ("fresh", fresh)):
+            figures[f"{whose}_{name}"] = round(min(getattr(lap, name) for lap in of_these), 1)
     require(not figures["refused"], "streams were refused", figures)
+    require(any(lap.is_sustained for lap in fresh), "the machine is too busy to tell", figures)
     for rank in ("p50", "p99"):
-        before, after = (float(figures[f"{when}_{rank}_ms"] or 0) for when in ("first", "last"))
-        require(after <= MOST_GROWTH * before + SLACK_MS, f"{rank} drifts", figures)
-    growths = [lap.lag_growth_ms for lap in laps]
-    require(median(growths) < GROWTH_SHARE * CHUNK_S * 1e3, "the lag grows", figures)
-    require(grown < MOST_GROWTH_BYTES, "memory grows", figures)
+        then, now = (float(figures[f"{whose}_{rank}_ms"] or 0) for whose in ("fresh", "aged"))
+        require(now <= MOST_GROWTH * then + SLACK_MS[rank], f"{rank} drifts", figures)
+    growth_ms = float(figures["aged_lag_growth_ms"] or 0)
+    require(growth_ms < GROWTH_SHARE * CHUNK_S * 1e3, "the lag grows", figures)
+    require(resident[-1] - first < MOST_GROWTH_BYTES, "memory grows", figures)
     return figures
+
+
+@contextmanager
+def _server(site: Site, name: str) -> Iterator[RealServer]:
+    """Run a server that has served a few streams already."""
+    arguments = ("--model", MODEL, "--max-streams", MOST_STREAMS)
+    with real_server(*arguments, log=site.folder / f"{name}.log") as server:
+        _drive(server, 8, TRIAL_S / 2, TRIAL_PATIENCE_S)
+        yield server
+
+
+def _pair(aged: RealServer, fresh: RealServer, streams: int, seconds: float) -> Pair:
+    return Pair(
+        _drive(aged, streams, seconds, PATIENCE_S), _drive(fresh, streams, seconds, PATIENCE_S)
+    )
 
 
 def _drive(server: RealServer, streams: int, seconds: float, patience_s: float) -> Lap:
@@ -166,8 +215,9 @@ def _speech() -> NDArray[np.int16]:
 CHECKS: Final = (
     Check(
         "sustained",
-        f"{SHARE:.0%} of the streams that are carried, in laps: latency, lag and memory do not "
-        "drift, no frame is lost",
+        f"{SHARE:.0%} of the streams that are carried, in laps: latency and lag are those of a "
+        f"fresh server, memory grows by less than {MOST_GROWTH_BYTES >> 20} MiB, no frame is "
+        "lost",
         held,
         is_alone=True,
     ),
