@@ -16,9 +16,15 @@ from tests.test_selfcheck import Unnormalised
 from vau.audiofile import Recording, read_pcm, read_recording
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Choice, Failed
+from vau.endpoint import EndReason
 from vau.errors import AudioError, BackendFault, CapabilityMissing, ModelNotFound
 from vau.frontend import Frontend
-from vau.session import EndReason, Push, Session, advance, open_session
+from vau.session import (
+    Push,
+    Session,
+    advance,
+    open_session,
+)
 from vau.transcript import Transcription
 
 SECONDS: Final = (0.5, 0.02, 1.3, 0.7)

@@ -18,10 +18,18 @@ from vau.checkpoint.form import MOST_COUNT, Reader, Writer
 from vau.checkpoint.records import restore_record, save_record
 from vau.checkpoint.whole import resume_session, saved_session
 from vau.decode import DecoderName
+from vau.endpoint import EndReason, Rules
 from vau.errors import ResumeInvalid, ResumeMismatch, VauError
 from vau.frontend import Frontend
 from vau.model import find_model
-from vau.session import Answer, EndReason, Push, Session, advance, close_session, open_session
+from vau.session import (
+    Answer,
+    Push,
+    Session,
+    advance,
+    close_session,
+    open_session,
+)
 
 MODEL: Final = tiny_model(output_delay=3)
 FRONTEND: Final = Frontend(MODEL.frontend)
@@ -29,13 +37,14 @@ ENGINE: Final = muntaniala(MODEL)
 ELSEWHERE: Final = muntaniala(MODEL)
 DECODERS: Final = st.sampled_from(get_args(DecoderName))
 
+RULES: Final = (None, Rules(segment_frames=40), Rules(segment_frames=40, resets=True))
 NOT_SAVED: Final = {
     "Session.slot": "where the state is computed, which differs from server to server",
     "Session.observer": "a listener of this server",
     "Session._scrutiny": "the audio is looked at anew: docs/adr/0015-audio-honesty.md",
     "Session._remarks": "those of the last piece of audio, and told with its answer",
     "PcmReader._rest": "whoever goes on sends the whole sample again",
-    "_Progress.stable_phones": "made from the runs that the decoder knows to be stable",
+    "_Open.stable_phones": "made from the runs that the decoder knows to be stable",
     "Tables.grown_age": "means something only where a hypothesis lives",
     "Tables.endings": "of what is alive only",
     "Tables.ends": "of what runs went on from only that which they chose",
@@ -207,11 +216,17 @@ def differences(ours: object, theirs: object, where: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("decoder", get_args(DecoderName))
 @pytest.mark.parametrize("encoding", ["linear16", "float32"])
+@pytest.mark.parametrize("rules", RULES)
 def test_a_restored_session_has_every_attribute_as_it_was(
-    decoder: DecoderName, encoding: str
+    decoder: DecoderName, encoding: str, rules: Rules | None
 ) -> None:
     """A field that somebody adds is saved, or named above with its reason, or found here."""
-    options = {"decoder": decoder, "interim_results": True, "encoding": encoding}
+    options = {
+        "decoder": decoder,
+        "interim_results": True,
+        "encoding": encoding,
+        "rules": rules,
+    }
     each = session(**options)
     open_session(each, ENGINE)
     loud = audio(60_000)

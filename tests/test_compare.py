@@ -29,7 +29,7 @@ from vau.errors import AudioError, BackendFault
 from vau.evaluation.edits import Edits
 from vau.model import Model
 from vau.registry import GROUP
-from vau.session import Phone
+from vau.segments import Phone
 from vau.transcript import Transcription
 from vau_backends.muntaniala.backend import FACTORY
 

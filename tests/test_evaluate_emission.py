@@ -9,14 +9,13 @@ import pytest
 from tests.audio import noise
 from tests.lively import LIVELY
 from tests.serving import muntaniala
+from vau.endpoint import EndReason
 from vau.evaluation.emission import CHUNK_S, Watch
 from vau.frontend import Frontend
+from vau.segments import Phone, Segment
 from vau.session import (
     Answer,
-    EndReason,
-    Phone,
     Push,
-    Segment,
     Session,
     advance,
     open_session,

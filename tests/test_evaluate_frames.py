@@ -20,7 +20,7 @@ from vau.evaluation.frames import (
     labels_of_frames,
 )
 from vau.evaluation.manifest import Inventory, Stretch, Utterance
-from vau.session import Phone
+from vau.segments import Phone
 
 INVENTORY: Final = Inventory(("SIL", "AA", "B"), frozenset({"SIL"}))
 SILENCES: Final = INVENTORY.silences

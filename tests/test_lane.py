@@ -9,9 +9,10 @@ import pytest
 
 from tests.models import tiny_model
 from vau.backend import Backend, BackendOptions, Result, Work
+from vau.endpoint import EndReason
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault, ConfigInvalid
 from vau.lane import Batching, Lane, Timed
-from vau.session import EndReason, Heard, Round, Session
+from vau.session import Heard, Round, Session
 from vau_backends.muntaniala.backend import FACTORY
 
 MODEL = tiny_model()

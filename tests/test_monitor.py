@@ -13,7 +13,8 @@ from vau.backend import Energy
 from vau.client.recognition import Finished, Request, Started, Update, chunks_of
 from vau.commands.live_audio import Source
 from vau.commands.monitor import Monitor, StablePhones, listen
-from vau.session import EndReason, Phone, Segment
+from vau.endpoint import EndReason
+from vau.segments import Phone, Segment
 from vau.transcript import Engine
 
 ENGINE: Final = Engine(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.models import tiny_model
 from vau.audio import HOP_SAMPLES, frame_count
 from vau.backend import Backend, BackendOptions, Result, Work
+from vau.endpoint import EndReason
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault
 from vau.frontend import Frontend
 from vau.session import (
     Answer,
-    EndReason,
     Heard,
     Push,
     Session,

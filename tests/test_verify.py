@@ -17,8 +17,9 @@ from tests.models import write_tiny_bundle
 from tests.serving import END_UTTERANCE, Heard, hear, muntaniala, serving, streaming
 from vau.commands.verify.claim import claim_of
 from vau.commands.verify.plan import Verdict, VerifyPlan, verify
+from vau.endpoint import EndReason
 from vau.errors import CapabilityMissing, ConfigInvalid, ModelNotFound, VauError
-from vau.session import EndReason, Segment
+from vau.segments import Segment
 from vau.transcript import Engine, Transcription, write
 from vau.v1 import speech_pb2 as pb
 from vau_backends.muntaniala import kernel

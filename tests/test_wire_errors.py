@@ -195,12 +195,16 @@ def test_an_unknown_control_is_refused(
     ("extra", "field"),
     [
         (
-            pb.StreamingConfig(endpointing=pb.Endpointing(end_silence=Duration(seconds=1))),
-            "endpointing",
+            pb.StreamingConfig(endpointing=pb.Endpointing(end_silence=Duration(nanos=1))),
+            "endpointing.end_silence",
         ),
         (
-            pb.StreamingConfig(endpointing=pb.Endpointing(reset_state=True)),
-            "endpointing",
+            pb.StreamingConfig(endpointing=pb.Endpointing(start_timeout=Duration(seconds=-1))),
+            "endpointing.start_timeout",
+        ),
+        (
+            pb.StreamingConfig(endpointing=pb.Endpointing(max_segment=Duration(nanos=10**7))),
+            "endpointing.max_segment",
         ),
         (pb.StreamingConfig(checkpoint_interval=Duration(nanos=1)), "checkpoint_interval"),
         (pb.StreamingConfig(checkpoint_interval=Duration(seconds=601)), "checkpoint_interval"),

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vau.session import EndReason, Phone, Segment
+from vau.endpoint import EndReason
+from vau.segments import Phone, Segment
 from vau.v1 import speech_pb2 as pb
 from vau.wire.results import Results
 

@@ -18,17 +18,17 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel, Recording, read_recording
 from vau.backend import Backend, BackendOptions
 from vau.decode import DecoderName
+from vau.endpoint import EndReason
 from vau.errors import AudioError, CapabilityMissing, VauError
 from vau.frontend import Frontend
 from vau.model import Model, find_model
 from vau.registry import open_backend
+from vau.segments import Segment
 from vau.selfcheck import self_check
 from vau.session import (
     Answer,
-    EndReason,
     Push,
     Round,
-    Segment,
     Session,
     advance,
     close_session,

@@ -299,6 +299,9 @@ def stream(
     chunk_ms: asking.ChunkMs = 100,
     pace: asking.Pace = True,
     resume: asking.Resume = True,
+    end_silence: asking.EndSilence = None,
+    start_timeout: asking.StartTimeout = None,
+    max_segment: asking.MaxSegment = None,
     out: files.Out = None,
     formats: files.Formats = "jsonl",
     logits: files.Logits = False,
@@ -308,6 +311,7 @@ def stream(
     """Stream a file, a pipe or a microphone to a server, live.
 
     Prints each phoneme once it is certain, after its start and end in seconds; silence as ·.
+    With a rule that ends segments, also where speech and segments begin and end.
     """
     from vau.commands import stream as verb
     from vau.transcript import Output
@@ -327,6 +331,7 @@ def stream(
         output=None if out is None else Output(out, formats),
         logits=logits,
         resume=resume,
+        endpointing=verb.endpointing_of(start_timeout, end_silence, max_segment),
         as_json=as_json,
     )
     verb.stream(options, partial(print, flush=True), _warn)

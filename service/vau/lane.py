@@ -23,12 +23,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 from vau.audio import FRAME_BUDGET_S
 from vau.backend import Backend
 from vau.checkpoint.whole import resume_session, saved_session
+from vau.endpoint import EndReason
 from vau.errors import ConfigInvalid, VauError
 from vau.frontend import Frontend
 from vau.model import Model
 from vau.session import (
     Answer,
-    EndReason,
     Observer,
     Push,
     Round,

@@ -8,8 +8,7 @@ and files both go through it, hence the same numbers.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -20,53 +19,17 @@ from vau.audio import HOP_SAMPLES, SAMPLE_BYTES, Encoding, PcmReader
 from vau.backend import Backend, Cost, Result, Slot, Work
 from vau.checkpoint.form import Reader, Writer, damaged
 from vau.checkpoint.records import restore_record, save_record
-from vau.decode import Decoder, DecoderName, Run, decoder_of
+from vau.decode import DecoderName
+from vau.endpoint import EndReason, Rules
 from vau.errors import AudioCorrupt, VauError
 from vau.frontend import Frontend, Piece, Utterance, restored_utterance
 from vau.honesty import Remark, Scrutiny, trailing
 from vau.model import Model
+from vau.segments import MOST_INDEX, Segment, Segmenter, SpeechEvent
 
 EMPTY_DIGEST: Final = bytes(32)
-MOST_INDEX: Final = (1 << 32) - 1
-
-
-class EndReason(Enum):
-    """Why a segment ended."""
-
-    HALF_CLOSE = "half-close"
-    END_UTTERANCE = "end-utterance"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phone:
-    """One phoneme and where in the stream it was heard."""
-
-    symbol: str
-    class_id: int
-    start_sample: int
-    end_sample: int
-    """Exclusive."""
-
-    confidence: float
-    """Mean posterior over the run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """The phones between two finals, as known now."""
-
-    utterance_index: int
-    segment_index: int
-    """Counted over the stream; a later segment with the same index replaces this one."""
-
-    phones: tuple[Phone, ...]
-    stable_count: int
-    """So many leading phones can no longer change."""
-
-    start_sample: int
-    end_sample: int
-    end_reason: EndReason | None
-    """None while it is interim."""
+REASONS: Final = (None, EndReason.HALF_CLOSE, EndReason.END_UTTERANCE)
+"""What may have ended a piece of audio, by the number that stands for it in a saved state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +48,17 @@ class Answer:
 
     logits: NDArray[np.int32] | None
     segments: tuple[Segment, ...]
+    """Finals, and behind them an interim at most."""
+
+    events: tuple[SpeechEvent, ...] = ()
+    ends: EndReason | None = None
+    """Why nothing of this utterance follows; None if something does."""
+
     steps: int
     """Steps that the network took: frames, and those of the output delay."""
+
+    vain_steps: int = 0
+    """The last so many of them: the rules found the utterance to end before them."""
 
     cost: Cost
     received_sample: int
@@ -151,13 +123,21 @@ class _Progress:
 
     index: int
     start_sample: int
-    decoder: Decoder
     frontend: Utterance = field(default_factory=Utterance)
     last_features: NDArray[np.float32] | None = None
     steps: int = 0
     frames: int = 0
-    stable_phones: tuple[Phone, ...] = ()
     ends: EndReason | None = None
+    samples: NDArray[np.int16] = field(default_factory=lambda: np.zeros(0, np.int16))
+    """From the first frame on that is not answered; kept only where rules may end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What came behind the end that the rules put to an utterance."""
+
+    samples: NDArray[np.int16]
+    ends: EndReason | None
 
 
 class Session:
@@ -170,8 +150,12 @@ class Session:
         encoding: Encoding = "linear16",
         interim_results: bool = False,
         decoder: DecoderName = "viterbi",
+        rules: Rules | None = None,
     ) -> None:
-        """Begin at sample 0; ``slot`` is filled in by whoever opens it on a backend."""
+        """Begin at sample 0; ``slot`` is filled in by whoever opens it on a backend.
+
+        rules: when a segment ends before its utterance; None for never.
+        """
         self.slot: Slot | None = None
         self.observer: Observer | None = None
         self._model = model
@@ -179,12 +163,22 @@ class Session:
         self._sample_bytes = SAMPLE_BYTES[encoding]
         self._scrutiny = Scrutiny()
         self._remarks: list[Remark] = []
-        self._interim_results = interim_results
-        self._decoder_name: DecoderName = decoder
-        self._utterance = _Progress(0, 0, decoder_of(model, decoder))
+        self._segmenter = Segmenter(
+            model, decoder=decoder, interim_results=interim_results, rules=rules
+        )
+        self._utterance = _Progress(0, 0)
+        self._rest: _Rest | None = None
         self._frames = self._steps = 0
         self._cost = Cost()
         self._output_digest = self._input_digest = b""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there is audio that another push would answer, even without more of it.
+
+        The rules have ended an utterance before it.
+        """
+        return self._rest is not None
 
     def accept(self, audio: bytes, ends: EndReason | None = None) -> Piece:
         """Take the next bytes; ``ends`` closes the utterance behind them.
@@ -201,9 +195,14 @@ class Session:
             )
         self._remarks = self._scrutiny.hear(samples)
         if ends is EndReason.HALF_CLOSE and self._pcm.rest_bytes:
-            rest = trailing(self._pcm.rest_bytes, self._sample_bytes, self._pcm.samples)
-            self._remarks.append(rest)
+            remark = trailing(self._pcm.rest_bytes, self._sample_bytes, self._pcm.samples)
+            self._remarks.append(remark)
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            samples, ends = np.concatenate([rest.samples, samples]), rest.ends or ends
         self._utterance.ends = ends
+        if self._segmenter.forgets:
+            self._utterance.samples = np.concatenate([self._utterance.samples, samples])
         return Piece(self._utterance.frontend, samples, is_last=ends is not None)
 
     def work(self, features: NDArray[np.float64]) -> Work:
@@ -224,33 +223,48 @@ class Session:
 
     def answer(self, result: Result) -> Answer:
         """Turn the backend's answer to the last work into ours, and close what ended."""
-        utterance = self._utterance
+        utterance, received = self._utterance, self._pcm.samples
         steps = len(result.log_prob)
         silent = min(steps, max(0, self._model.output_delay - utterance.steps))
+        first_frame = utterance.frames
         log_prob = result.log_prob[silent:]
         logits = None if result.logits is None else result.logits[silent:]
-        first_frame = utterance.frames
-        self._count(result, log_prob, logits)
-        utterance.decoder.push(log_prob)
-        received = self._pcm.samples
-        answered = utterance.start_sample + utterance.frames * HOP_SAMPLES
+        told = self._segmenter.push(log_prob, logits, received, utterance.ends)
+        log_prob = log_prob[: told.frames]
+        logits = None if logits is None else logits[: told.frames]
+        self._count(result, silent + told.frames, log_prob, logits)
+        ends = told.segments[-1].end_reason if told.forgets else utterance.ends
+        answered = min(self.answered_sample, received)  # a last frame may be shorter than a hop
+        if not told.forgets and ends is not None:
+            answered = received
         answer = Answer(
             utterance_index=utterance.index,
             first_frame=first_frame,
             first_sample=utterance.start_sample + first_frame * HOP_SAMPLES,
             log_prob=log_prob,
             logits=logits,
-            segments=self._segments(bool(len(log_prob))),
+            segments=told.segments,
+            events=told.events,
+            ends=ends,
             steps=steps,
+            vain_steps=steps - silent - told.frames,
             cost=result.cost,
             received_sample=received,
-            answered_sample=received if utterance.ends else answered,
+            answered_sample=answered,
             remarks=tuple(self._remarks),
         )
-        if utterance.ends is not None:
-            decoder = decoder_of(self._model, self._decoder_name)
-            self._utterance = _Progress(utterance.index + 1, received, decoder)
+        utterance.samples = utterance.samples[told.frames * HOP_SAMPLES :]
+        if ends is not None:
+            self._begin(answered, by_rule=told.forgets)
         return answer
+
+    def _begin(self, start_sample: int, *, by_rule: bool) -> None:
+        """Go on with another utterance, and with what came behind the end of the last."""
+        ended = self._utterance
+        self._utterance = _Progress(ended.index + 1, start_sample)
+        self._segmenter.begin(ended.index + 1, start_sample, by_rule=by_rule)
+        if by_rule:
+            self._rest = _Rest(ended.samples, ended.ends)
 
     @property
     def received_sample(self) -> int:
@@ -283,7 +297,13 @@ class Session:
         out.flag(utterance.last_features is not None)
         if utterance.last_features is not None:
             out.array(utterance.last_features, "<f4")
-        utterance.decoder.save(out)
+        self._segmenter.save(out)
+        if self._segmenter.forgets:
+            rest = self._rest
+            out.flag(rest is not None)
+            if rest is not None:
+                out.count(REASONS.index(rest.ends))
+            out.array(utterance.samples if rest is None else rest.samples, "<i2")
 
     def restore(self, saved: Reader) -> None:
         """Go on from what a session of the same model and options wrote down.
@@ -306,7 +326,23 @@ class Session:
         if saved.flag():
             shape = (1, self._model.frontend.feature_dim)
             utterance.last_features = saved.array("<f4", shape)
-        utterance.decoder.restore(saved)
+        where = (utterance.index, utterance.start_sample, utterance.frames)
+        self._segmenter.restore(saved, *where)
+        if self._segmenter.forgets:
+            self._restore_samples(saved)
+
+    def _restore_samples(self, saved: Reader) -> None:
+        """Take back the samples from the first frame on that is not answered."""
+        is_behind = saved.flag()
+        ends = REASONS[saved.count(most=len(REASONS) - 1)] if is_behind else None
+        count = self._pcm.samples - self.answered_sample
+        if count < 0:
+            raise damaged("frames behind the audio")
+        samples = saved.array("<i2", (count,))
+        if is_behind:
+            self._rest = _Rest(samples, ends)
+        else:
+            self._utterance.samples = samples
 
     def summary(self) -> Summary:
         """Add up the utterances that have ended."""
@@ -321,53 +357,22 @@ class Session:
         )
 
     def _count(
-        self, result: Result, log_prob: NDArray[np.float32], logits: NDArray[np.int32] | None
+        self,
+        result: Result,
+        steps: int,
+        log_prob: NDArray[np.float32],
+        logits: NDArray[np.int32] | None,
     ) -> None:
+        """Add what was answered; ``steps`` of the result belong to the utterance."""
         if logits is not None:
             self._output_digest = _chain(self._output_digest, logits)
         if result.inputs is not None:
-            self._input_digest = _chain(self._input_digest, result.inputs)
-        self._utterance.steps += len(result.log_prob)
+            self._input_digest = _chain(self._input_digest, result.inputs[:steps])
+        self._utterance.steps += steps
         self._utterance.frames += len(log_prob)
         self._steps += len(result.log_prob)
         self._frames += len(log_prob)
         self._cost += result.cost
-
-    def _segments(self, heard_more: bool) -> tuple[Segment, ...]:
-        """Return the final of an utterance that ended, else an interim if one is due."""
-        utterance = self._utterance
-        if utterance.ends is not None:
-            transcript = utterance.decoder.finish()
-        elif self._interim_results and heard_more:
-            transcript = utterance.decoder.transcript()
-        else:
-            return ()
-        received, start = self._pcm.samples, utterance.start_sample
-        known = utterance.stable_phones
-        changed = [self._phone(run, start) for run in transcript.runs[len(known) :]]
-        phones = (*known, *changed)
-        utterance.stable_phones = phones[: transcript.stable_count]
-        end = received if utterance.ends else start + utterance.frames * HOP_SAMPLES
-        segment = Segment(
-            utterance_index=utterance.index,
-            segment_index=utterance.index,
-            phones=phones,
-            stable_count=transcript.stable_count,
-            start_sample=start,
-            end_sample=end,
-            end_reason=utterance.ends,
-        )
-        return (segment,)
-
-    def _phone(self, run: Run, start_sample: int) -> Phone:
-        """Place a run of the utterance that began at ``start_sample`` in the stream."""
-        return Phone(
-            symbol=self._model.phonemes[run.class_id],
-            class_id=run.class_id,
-            start_sample=start_sample + run.start_frame * HOP_SAMPLES,
-            end_sample=min(start_sample + run.end_frame * HOP_SAMPLES, self._pcm.samples),
-            confidence=run.confidence,
-        )
 
 
 def _restored_digest(saved: Reader) -> bytes:
@@ -455,8 +460,7 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
         answer = answers[at] = _answered(pushes[at], result, backend)
         observer = pushes[at].session.observer
         if observer is not None and isinstance(answer, Answer):
-            ends = pushes[at].ends is not None
-            heard.append((observer, Heard(item.features, result, len(answer.log_prob), ends)))
+            heard.append((observer, _heard(item, result, answer)))
     return Round(
         answers=[answer for answer in answers if answer is not None],
         heard=heard,
@@ -466,13 +470,28 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
     )
 
 
+def _heard(work: Work, result: Result, answer: Answer) -> Heard:
+    """Return what an observer is to know: nothing of what was computed in vain."""
+    if answer.vain_steps:
+        kept = slice(len(work.features) - answer.vain_steps)
+        work = Work(work.slot, work.features[kept])
+        result = replace(
+            result,
+            log_prob=result.log_prob[kept],
+            logits=None if result.logits is None else result.logits[kept],
+            inputs=None if result.inputs is None else result.inputs[kept],
+        )
+    return Heard(work.features, result, len(answer.log_prob), answer.ends is not None)
+
+
 def _answered(push: Push, result: Result, backend: Backend) -> Answer | VauError:
     """Close what has ended; the next utterance begins in another slot, in the zero state."""
-    answer = push.session.answer(result)
-    if push.ends is EndReason.END_UTTERANCE:
+    session = push.session
+    answer = session.answer(result)
+    if answer.ends not in {None, EndReason.HALF_CLOSE}:
         try:
-            close_session(push.session, backend)
-            open_session(push.session, backend)
+            close_session(session, backend)
+            open_session(session, backend)
         except VauError as error:
             return error
     return answer

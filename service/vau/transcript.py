@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Energy
 from vau.errors import ConfigInvalid
-from vau.session import Phone, Segment
+from vau.segments import Phone, Segment
 
 SCHEMA: Final = "vau.transcript/1"
 

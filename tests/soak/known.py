@@ -6,9 +6,10 @@ from typing import Final
 from tests.models import write_tiny_bundle
 from tests.serving import muntaniala, speech
 from vau.audio import SAMPLE_RATE_HZ
+from vau.endpoint import EndReason
 from vau.frontend import Frontend
 from vau.model import Model, load_model
-from vau.session import EndReason, Push, Session, advance, close_session, open_session
+from vau.session import Push, Session, advance, close_session, open_session
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 10
 CHUNK_S: Final = CHUNK_SAMPLES / SAMPLE_RATE_HZ

@@ -21,10 +21,12 @@ from vau.backend import Boundary, Energy, Origin
 from vau.batch import Change, Failed
 from vau.client import Client, Resume, posteriors_array
 from vau.client.access import PLAIN, Access
+from vau.client.endpointing import Endpointing, events_of
 from vau.client.retry import patiently
 from vau.decode import DecoderName
+from vau.endpoint import EndReason
 from vau.errors import AudioError, Unreachable
-from vau.session import EndReason, Phone, Segment
+from vau.segments import Phone, Segment, SpeechEvent
 from vau.transcript import Engine, Transcription
 from vau.v1 import speech_pb2 as pb
 
@@ -57,6 +59,9 @@ _BOUNDARIES: Final[dict[int, Boundary]] = {
 _END_REASONS: Final[dict[int, EndReason]] = {
     pb.END_REASON_HALF_CLOSE: EndReason.HALF_CLOSE,
     pb.END_REASON_END_UTTERANCE: EndReason.END_UTTERANCE,
+    pb.END_REASON_SILENCE: EndReason.SILENCE,
+    pb.END_REASON_MAX_SEGMENT: EndReason.MAX_SEGMENT,
+    pb.END_REASON_NO_SPEECH: EndReason.NO_SPEECH,
 }
 
 
@@ -71,6 +76,10 @@ class Request:
     decoder: DecoderName = "viterbi"
     max_lag_s: float | None = None
     """The most audio that may wait at the server; None for what it allows."""
+
+    endpointing: Endpointing | None = None
+    """When a segment ends before the audio does, and whether to hear where speech begins and
+    ends; None for neither."""
 
     def config(self) -> pb.StreamingConfig:
         """Return the first message of a stream."""
@@ -98,6 +107,7 @@ class Request:
                 ),
             ),
             interim_results=self.interim_results,
+            endpointing=None if self.endpointing is None else self.endpointing.message(),
             flow_control=self._flow_control(),
         )
 
@@ -136,6 +146,7 @@ class Update:
     energies: tuple[Energy, ...]
     received_sample: int
     notices: tuple[str, ...]
+    events: tuple[SpeechEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,6 +395,7 @@ def _update(response: pb.StreamingRecognizeResponse) -> Update:
         energies=_energies(response.energy),
         received_sample=response.received_sample,
         notices=tuple(notice.text for notice in response.notices),
+        events=events_of(response.events),
     )
 
 

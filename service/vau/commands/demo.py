@@ -13,7 +13,7 @@ from vau.commands.live_audio import chunk_samples, from_file
 from vau.commands.local_server import check_engines, local_server
 from vau.commands.monitor import Monitor, listen
 from vau.load.page import fetch, page_url
-from vau.session import Phone
+from vau.segments import Phone
 
 SHOWN_METRICS: Final = ("vau_energy_joules_total", "vau_frames_total", "vau_deadline_misses")
 

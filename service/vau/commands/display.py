@@ -22,7 +22,7 @@ from rich.text import Text
 from vau.audio import FRAME_BUDGET_S, HOP_S, SAMPLE_RATE_HZ
 from vau.backend import Boundary, Energy
 from vau.commands.monitor import Monitor
-from vau.session import Phone
+from vau.segments import Phone, Segment, SpeechEvent
 
 SHADES: Final = " ░▒▓█"
 ROWS: Final = 8  # of the posteriorgram
@@ -42,6 +42,16 @@ def phone_line(phone: Phone, *, is_silence: bool) -> str:
     """Return one phoneme and when it began and ended, in seconds."""
     start_s, end_s = phone.start_sample / SAMPLE_RATE_HZ, phone.end_sample / SAMPLE_RATE_HZ
     return f"{start_s:9.2f} {end_s:9.2f}  {SILENCE if is_silence else phone.symbol}"
+
+
+def turn_line(turn: SpeechEvent | Segment) -> str:
+    """Return where speech began or ended, or a segment did and why."""
+    if isinstance(turn, SpeechEvent):
+        what = "speech begins" if turn.begins else "speech ends"
+        return f"{turn.sample / SAMPLE_RATE_HZ:9.2f}            {what}"
+    start_s, end_s = turn.start_sample / SAMPLE_RATE_HZ, turn.end_sample / SAMPLE_RATE_HZ
+    reason = "" if turn.end_reason is None else turn.end_reason.value
+    return f"{start_s:9.2f} {end_s:9.2f}  segment {turn.segment_index} ends: {reason}"
 
 
 def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:

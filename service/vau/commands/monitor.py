@@ -12,7 +12,7 @@ from vau.backend import Cost, Energy
 from vau.client import Client, Resume
 from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
 from vau.commands.live_audio import Source
-from vau.session import Phone, Segment
+from vau.segments import Phone, Segment, SpeechEvent
 from vau.transcript import Transcription
 
 
@@ -44,6 +44,9 @@ class Monitor:
 
     on_notice: Callable[[str], None] | None = None
     """Hears what the server finds worth a remark."""
+
+    on_turn: Callable[[SpeechEvent | Segment], None] | None = None
+    """Hears where speech begins and ends, and of each segment once it is final."""
 
     started: Started | None = None
     finished: Finished | None = None
@@ -127,6 +130,17 @@ class Monitor:
             self.phones.append(phone)
             if self.on_phone is not None:
                 self.on_phone(phone)
+        if self.on_turn is not None:
+            self._tell_turns(update, self.on_turn)
+
+    def _tell_turns(
+        self, update: Update, tell: Callable[[SpeechEvent | Segment], None]
+    ) -> None:
+        for event in update.events:
+            tell(event)
+        for segment in update.segments:
+            if segment.end_reason is not None:
+                tell(segment)
 
 
 def listen(

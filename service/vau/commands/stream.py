@@ -10,14 +10,23 @@ from pathlib import Path
 from vau.audiofile import Channel
 from vau.client import Client, Resume
 from vau.client.access import PLAIN, Access
+from vau.client.endpointing import Endpointing
 from vau.client.recognition import Request
-from vau.commands.display import phone_line, summary_lines
+from vau.commands.display import phone_line, summary_lines, turn_line
 from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
 from vau.commands.monitor import Monitor, listen
 from vau.decode import DecoderName
 from vau.errors import ConfigInvalid
-from vau.session import Phone
-from vau.transcript import Output, Transcription, phone_object, summary, to_json, write
+from vau.segments import Phone, Segment, SpeechEvent
+from vau.transcript import (
+    Output,
+    Transcription,
+    phone_object,
+    segment_line,
+    summary,
+    to_json,
+    write,
+)
 
 STDIN = "-"
 
@@ -50,11 +59,27 @@ class StreamOptions:
     resume: bool = True
     """Go on after the connection or the server was lost."""
 
+    endpointing: Endpointing | None = None
+    """When silence ends a segment; None if only the end of the audio does."""
+
     as_json: bool = False
 
     def __post_init__(self) -> None:
         if self.mic == bool(self.file):
             raise ConfigInvalid("file: give one of a file, - for stdin, --mic", field="file")
+
+
+def endpointing_of(
+    start_timeout_s: float | None, end_silence_s: float | None, max_segment_s: float | None
+) -> Endpointing | None:
+    """Return the rules of which at least one is given; 0 asks for the events alone."""
+    spans = (start_timeout_s, end_silence_s, max_segment_s)
+    if all(span is None for span in spans):
+        return None
+    start_s, silence_s, segment_s = (span or 0.0 for span in spans)
+    return Endpointing(
+        start_timeout_s=start_s, end_silence_s=silence_s, max_segment_s=segment_s
+    )
 
 
 def stream(
@@ -77,10 +102,13 @@ def stream(
         interim_results=True,
         posteriors="logits" if options.logits else "log",
         decoder=options.decoder,
+        endpointing=options.endpointing,
     )
     monitor = Monitor(
         on_phone=lambda phone: tell(_phone_line(monitor, phone, options)), on_notice=warn
     )
+    if options.endpointing is not None:
+        monitor.on_turn = lambda turn: tell(_turn_line(turn, options))
     keep = output is not None and "npz" in output.formats
     try:
         with Client(options.server, access=options.access) as client:
@@ -124,6 +152,15 @@ def _phone_line(monitor: Monitor, phone: Phone, options: StreamOptions) -> str:
     if options.as_json:
         return to_json({"type": "phone", **phone_object(phone)})
     return phone_line(phone, is_silence=monitor.is_silence(phone))
+
+
+def _turn_line(turn: SpeechEvent | Segment, options: StreamOptions) -> str:
+    if not options.as_json:
+        return turn_line(turn)
+    if isinstance(turn, Segment):
+        return to_json(segment_line(turn))
+    kind = "speech_begin" if turn.begins else "speech_end"
+    return to_json({"type": kind, "sample": turn.sample})
 
 
 def _tell_end(

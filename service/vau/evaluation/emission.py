@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.session import Phone, Segment
+from vau.segments import Phone, Segment
 
 CHUNK_S: Final = 0.1
 

@@ -11,7 +11,7 @@ from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.errors import ConfigInvalid
 from vau.evaluation.edits import align
 from vau.evaluation.manifest import LABELS, Inventory, Stretch, Utterance
-from vau.session import Phone
+from vau.segments import Phone
 
 BINS: Final = 15
 NEAR_MS: Final = 20.0

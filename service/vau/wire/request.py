@@ -11,11 +11,13 @@ from typing import Final, Protocol
 from vau.audio import SAMPLE_RATE_HZ, Encoding
 from vau.config import ServerConfig
 from vau.decode import DecoderName
+from vau.endpoint import Rules
 from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire import resumption
+from vau.wire.endpointing import rules_of
 from vau.wire.lanes import Lanes, meant
 
 CHANNELS: Final = 1
@@ -96,6 +98,9 @@ class Stream:
     refuses: bool
     """Whether more than that ends the stream, instead of slowing its client down."""
 
+    rules: Rules | None
+    """When a segment ends before its utterance; None for never."""
+
     shadows: tuple[str, ...]
     """The ids of those that the client names."""
 
@@ -113,8 +118,6 @@ def stream_of(
     config: pb.StreamingConfig, lanes: Lanes, shadows: Shadows, limits: ServerConfig
 ) -> Stream:
     """Check the config of a live stream."""
-    if _has_rules(config.endpointing):
-        raise _not_offered("config.endpointing")
     max_lag_s = _max_lag_s(config.flow_control, limits)
     recognition = recognition_of(
         config.recognition, lanes, path="config.recognition", files=False
@@ -126,6 +129,7 @@ def stream_of(
         shadows=shadows.named(named, recognition.lane.model.name),
         interim_results=config.interim_results,
         max_lag_s=max_lag_s,
+        rules=rules_of(config, recognition.lane.model),
         checkpoint_interval_s=resumption.interval_s(
             config, recognition.lane.backend.info, limits
         ),
@@ -286,12 +290,6 @@ def _max_lag_s(flow: pb.FlowControl, limits: ServerConfig) -> float:
             accepted=f"0..{limits.max_lag_s:g}",
         )
     return lag_s or limits.max_lag_s
-
-
-def _has_rules(endpointing: pb.Endpointing) -> bool:
-    """Tell whether any rule is switched on."""
-    spans = (endpointing.start_timeout, endpointing.end_silence, endpointing.max_segment)
-    return endpointing.reset_state or any(span.ToNanoseconds() for span in spans)
 
 
 def _not_offered(path: str) -> ConfigInvalid:

@@ -6,14 +6,29 @@ from then on: a message of a hundred phones costs what the few new ones do.
 
 from typing import Final
 
-from vau.session import EndReason, Phone, Segment
+from vau.endpoint import EndReason
+from vau.segments import Phone, Segment, SpeechEvent
 from vau.v1 import speech_pb2 as pb
 
 END_REASONS: Final = {
     None: pb.END_REASON_UNSPECIFIED,
     EndReason.HALF_CLOSE: pb.END_REASON_HALF_CLOSE,
     EndReason.END_UTTERANCE: pb.END_REASON_END_UTTERANCE,
+    EndReason.SILENCE: pb.END_REASON_SILENCE,
+    EndReason.MAX_SEGMENT: pb.END_REASON_MAX_SEGMENT,
+    EndReason.NO_SPEECH: pb.END_REASON_NO_SPEECH,
 }
+
+
+EVENTS: Final = {
+    True: pb.SpeechEvent.KIND_SPEECH_BEGIN,
+    False: pb.SpeechEvent.KIND_SPEECH_END,
+}
+
+
+def event_of(event: SpeechEvent) -> pb.SpeechEvent:
+    """Return a beginning or an end of speech."""
+    return pb.SpeechEvent(kind=EVENTS[event.begins], sample=event.sample)
 
 
 class Results:

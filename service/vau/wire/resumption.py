@@ -76,6 +76,8 @@ def _leaves(message: Message, path: str) -> Iterator[tuple[str, str]]:
         if name in FREE:
             continue
         if field.type == FieldDescriptor.TYPE_MESSAGE and not field.is_repeated:
+            if not value.ListFields():
+                yield name, "empty"  # which is not the same as absent
             yield from _leaves(value, name)
         elif (enum := field.enum_type) is not None and not field.is_repeated:
             yield name, enum.values_by_number[value].name

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ, PcmReader
 from vau.audiofile import format_of, header, read_pcm
+from vau.endpoint import EndReason
 from vau.errors import AudioMismatch, AudioTooLong
 from vau.honesty import Remark, trailing
-from vau.session import EndReason, Session
+from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import finished_of, notice_of, posteriors_of, timing_of
 from vau.wire.call import Call
@@ -66,7 +67,9 @@ async def _answer(
     lane, output = wanted.lane, wanted.output
     pcm = samples.tobytes()
     due_s = perf_counter() + PATIENCE_S
-    timed = await push(lane, session, pcm, samples.itemsize, EndReason.HALF_CLOSE, due_s=due_s)
+    (timed,) = await push(
+        lane, session, pcm, samples.itemsize, EndReason.HALF_CLOSE, due_s=due_s
+    )
     host.metrics.of(call.backend_id).heard(len(samples))
     timing = timing_of(timed.times, timed.answer.cost)
     response = pb.RecognizeResponse(

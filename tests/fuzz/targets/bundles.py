@@ -16,10 +16,17 @@ from tests.fuzz.target import Target, resident_bytes
 from tests.models import write_tiny_bundle
 from tests.serving import speech
 from vau.backend import BackendOptions
+from vau.endpoint import EndReason
 from vau.errors import VauError
 from vau.frontend import Frontend
 from vau.model import load_model
-from vau.session import EndReason, Push, Session, advance, close_session, open_session
+from vau.session import (
+    Push,
+    Session,
+    advance,
+    close_session,
+    open_session,
+)
 from vau_backends.float.backend import FACTORY as FLOAT
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 

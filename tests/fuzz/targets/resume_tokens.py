@@ -15,10 +15,10 @@ from tests.serving import muntaniala, speech
 from vau.checkpoint.seal import LEAST_KEY_BYTES, Sealer, Terms
 from vau.checkpoint.whole import resume_session, saved_session
 from vau.decode import DecoderName
+from vau.endpoint import EndReason
 from vau.errors import VauError
 from vau.frontend import Frontend
 from vau.session import (
-    EndReason,
     Push,
     Session,
     advance,

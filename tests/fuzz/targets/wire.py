@@ -19,8 +19,14 @@ from tests.models import tiny_model, write_tiny_bundle
 from tests.real_server import real_server
 from tests.serving import FULL, hear, muntaniala, speech, streaming
 from vau.client import Client
+from vau.endpoint import EndReason
 from vau.frontend import Frontend
-from vau.session import EndReason, Push, Session, advance, open_session
+from vau.session import (
+    Push,
+    Session,
+    advance,
+    open_session,
+)
 from vau.v1 import speech_pb2 as pb
 
 SERVICE: Final = "/vau.v1.SpeechRecognition/"

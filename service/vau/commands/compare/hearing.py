@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from vau.backend import Backend, Cost
 from vau.comparison import Posteriors
 from vau.decode import DecoderName
+from vau.endpoint import EndReason
 from vau.frontend import Frontend
 from vau.frontend.config import Rows
 from vau.model import Model
+from vau.segments import Phone
 from vau.session import (
     Answer,
-    EndReason,
-    Phone,
     Session,
     Summary,
     close_session,

@@ -44,3 +44,20 @@ LoadServer = Annotated[
         metavar="HOST:PORT",
     ),
 ]
+EndSilence = Annotated[
+    float | None,
+    flag(
+        "--end-silence",
+        "End a segment after so much silence, seconds; 0 only shows where speech is.",
+        min=0.0,
+        metavar="S",
+    ),
+]
+StartTimeout = Annotated[
+    float | None,
+    flag("--start-timeout", "End a segment so long without speech.", min=0.0, metavar="S"),
+]
+MaxSegment = Annotated[
+    float | None,
+    flag("--max-segment", "End a segment that is so long.", min=0.0, metavar="S"),
+]

@@ -28,11 +28,18 @@ from vau.commands.verify.difference import (
     other_model,
     other_output,
 )
+from vau.endpoint import EndReason
 from vau.errors import CapabilityMissing, ConfigInvalid, ModelNotFound, VauError
 from vau.frontend import Frontend
 from vau.model import Model, find_model
 from vau.registry import open_backend
-from vau.session import EndReason, Push, Session, Summary, advance, open_session
+from vau.session import (
+    Push,
+    Session,
+    Summary,
+    advance,
+    open_session,
+)
 
 ALL_TIERS: Final = "all"
 PIECE_SAMPLES: Final = SAMPLE_RATE_HZ // 2  # bounds memory; changes no bit

@@ -4,14 +4,14 @@ from time import perf_counter
 from typing import Final
 
 from vau.audio import FRAME_BUDGET_S, SAMPLE_BYTES, SAMPLE_RATE_HZ
+from vau.endpoint import EndReason
 from vau.errors import Draining, IdleTimeout, StreamLagging, StreamTooLong
 from vau.lane import Timed
-from vau.session import EndReason
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import energy_of, finished_of, notice_of, posteriors_of
 from vau.wire.call import Context
 from vau.wire.pieces import push
-from vau.wire.results import Results
+from vau.wire.results import Results, event_of
 from vau.wire.stream import notices
 from vau.wire.stream.inbox import Audio, End, Order
 from vau.wire.stream.latency import Latency
@@ -43,67 +43,71 @@ class Answerer:
         try:
             while True:
                 turn = await self._inbox.turn()
-                response = pb.StreamingRecognizeResponse()
                 if turn is None:
-                    await self._say_what_is_due(response, context)
+                    await self._say_what_is_due(context)
                 elif isinstance(turn, End):
-                    await self._finish(response, turn, context)
+                    await self._finish(turn, context)
                     return
                 elif isinstance(turn, Order):
                     if self._checkpoints.is_urgent:
-                        await self._say_what_is_due(pb.StreamingRecognizeResponse(), context)
-                    await self._obey(response, turn)
-                    await self._write(response, context)
+                        await self._say_what_is_due(context)
+                    await self._obey(turn, context)
                 else:
-                    await self._hear(response, turn, context)
+                    await self._hear(turn, context)
         except PARTING:
             await self._part(context)
             raise
 
-    async def _hear(
-        self,
-        response: pb.StreamingRecognizeResponse,
-        messages: tuple[Audio, ...],
-        context: Context,
-    ) -> None:
+    async def _hear(self, messages: tuple[Audio, ...], context: Context) -> None:
         """Answer audio: all of it at once, and every message by a response."""
         self._latency.heard(messages[0].read_s)
         for message in messages:
             self._position.mark(message.end_sample, message.mark)
             self._live.toll.heard(message)
-        await self._advance(response, messages, messages[-1].read_s)
+        response = await self._advance(context, messages, messages[-1].read_s)
         await self._write(response, context)
         for _ in messages[1:]:
             await self._write(pb.StreamingRecognizeResponse(), context)
 
-    async def _obey(self, response: pb.StreamingRecognizeResponse, order: Order) -> None:
+    async def _obey(self, order: Order, context: Context) -> None:
         """Carry out a control. What a flush could hurry along is never held back here."""
-        control = order.control
+        control, response = order.control, pb.StreamingRecognizeResponse()
         if control.kind == pb.Control.KIND_END_UTTERANCE:
-            await self._advance(response, (), order.read_s, EndReason.END_UTTERANCE)
+            response = await self._advance(context, (), order.read_s, EndReason.END_UTTERANCE)
         self._position.mark(self._position.computed, order.mark)
         response.controls.add(
             kind=control.kind, control_id=control.control_id, sample=self._position.computed
         )
+        await self._write(response, context)
 
     async def _advance(
         self,
-        response: pb.StreamingRecognizeResponse,
+        context: Context,
         messages: tuple[Audio, ...],
         read_s: float,
         ends: EndReason | None = None,
-    ) -> None:
-        """Put into ``response`` whatever the next audio completes.
+    ) -> pb.StreamingRecognizeResponse:
+        """Return a response with whatever the next audio completes.
 
+        Of several utterances those before the last have one of their own, which is written.
         read_s: when the last of what is answered was read.
         """
         audio = b"".join(message.data for message in messages)
         sample_bytes = SAMPLE_BYTES[self._wanted.raw_encoding]
         due_s = (messages[0].read_s if messages else read_s) + FRAME_BUDGET_S
         saves = bool(messages) and self._checkpoints.is_due(messages[-1].end_sample)
-        timed = await push(
+        *before, last = await push(
             self._lane, self._session, audio, sample_bytes, ends, due_s=due_s, saves=saves
         )
+        for timed in before:
+            await self._write(self._answer(timed, messages, read_s), context)
+        return self._answer(last, messages, read_s)
+
+    def _answer(
+        self, timed: Timed, messages: tuple[Audio, ...], read_s: float
+    ) -> pb.StreamingRecognizeResponse:
+        """Return a response with the answer to some messages, or what ended them."""
+        response = pb.StreamingRecognizeResponse()
         self._count(timed)
         self._fill(response, timed)
         is_first = not self._live.toll.frames
@@ -114,6 +118,7 @@ class Answerer:
             response.timing.CopyFrom(timing)
         if timed.state is not None:
             self._checkpoints.put(response, timed.state, self._latency.totals)
+        return response
 
     def _count(self, timed: Timed) -> None:
         """Take note how far the stream has come."""
@@ -135,26 +140,24 @@ class Answerer:
             self._live.call.span.event("notice", code=remark.kind.value)
         for segment in answer.segments:
             self._results.write(segment, response.results.add())
+        response.events.extend(map(event_of, answer.events))
         if output.energy and answer.steps:
             response.energy.extend(
                 energy_of(energy, answer.first_frame, len(answer.log_prob))
                 for energy in answer.cost.energies
             )
 
-    async def _finish(
-        self, response: pb.StreamingRecognizeResponse, end: End, context: Context
-    ) -> None:
+    async def _finish(self, end: End, context: Context) -> None:
         """Send the last response."""
-        await self._advance(response, (), end.read_s, EndReason.HALF_CLOSE)
+        response = await self._advance(context, (), end.read_s, EndReason.HALF_CLOSE)
         self._meters.final_after_end.observe(perf_counter() - end.read_s)
         summary = self._session.summary()
         response.finished.CopyFrom(finished_of(summary, self._latency.totals))
         await self._write(response, context)
 
-    async def _say_what_is_due(
-        self, response: pb.StreamingRecognizeResponse, context: Context
-    ) -> None:
+    async def _say_what_is_due(self, context: Context) -> None:
         """Send what cannot wait for the next answer: notices, and a checkpoint."""
+        response = pb.StreamingRecognizeResponse()
         response.notices.extend(self._live.life.take_notices())
         if self._checkpoints.is_urgent:
             state = await self._lane.save(self._session)
@@ -165,8 +168,7 @@ class Answerer:
     async def _part(self, context: Context) -> None:
         """Say how far the stream has come, before it is ended."""
         self._checkpoints.ask()
-        response = pb.StreamingRecognizeResponse()
-        await self._say_what_is_due(response, context)
+        await self._say_what_is_due(context)
 
     async def _write(self, response: pb.StreamingRecognizeResponse, context: Context) -> None:
         self._watch_lag()

@@ -81,6 +81,7 @@ async def _serve(
         encoding=recognition.raw_encoding,
         interim_results=wanted.interim_results and recognition.output.phonemes,
         decoder=recognition.decoder_name,
+        rules=wanted.rules,
     )
     session.observer = ears = host.shadows.ears(shadows, call.backend_id, lane.model.name)
     if beginning is not None and ears is not None:

@@ -12,7 +12,7 @@ from vau.commands.compare.plots.colours import colour_of
 from vau.commands.compare.plots.window import Window
 from vau.commands.compare.result import Comparison
 from vau.evaluation.edits import align
-from vau.session import Phone
+from vau.segments import Phone
 
 SAME, EDITED, SAID = "#dddddd", "#ffcc66", "#ffffff"
 """Behind a phone that the reference has too, behind one that it has not, and behind labels."""
