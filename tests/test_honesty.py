@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.damage import DAMAGES, Damage, dithered, rounded, with_noise
+from tests.damage import DAMAGES, Damage, dithered, rounded, upsampled_from, with_noise
 from tests.voice import voice
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import read_recording
@@ -180,6 +180,14 @@ def test_the_limit_of_a_band_is_named() -> None:
     (remark,) = remarks(damage.apply(voice(3.0), np.random.default_rng(0)))
     assert remark.kind is Kind.BAND_LIMITED
     assert 3700 <= int(remark.facts["hertz"]) <= 4100
+
+
+@pytest.mark.parametrize(("rate_hz", "told"), [(11_025, [Kind.BAND_LIMITED]), (12_000, [])])
+def test_a_band_is_told_up_to_half_of_11_025_khz_however_loud_its_edge(
+    rate_hz: int, told: list[Kind]
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 1000, 2 * SECOND)
+    assert kinds(upsampled_from(rate_hz)(noise, np.random.default_rng(0))) == told
 
 
 def test_sound_that_only_begins_after_a_minute_of_rustling_is_looked_at() -> None:

@@ -24,8 +24,9 @@ BAND_BINS: Final = 4
 EMPTY: Final = 2.0
 """Power of a bin in squared steps of 16 bits: rounding has 1/12, with its usual dither 1/4."""
 
-LOWEST_HZ, HIGHEST_HZ = 2000, 5550
-"""Where the cliff is looked for: up to half of 11.025 kHz. Above, lossy coders have theirs."""
+LOWEST_HZ, HIGHEST_HZ = 2000, 5650
+"""Where the cliff is looked for: up to half of 11.025 kHz, and the two bins by which our window
+spreads it. Above, lossy coders have theirs."""
 
 CLIFF: Final = 100.0
 """So many times the power stands at the cliff's edge than at its foot."""
