@@ -140,6 +140,7 @@ class Host:
             accepted_formats=accepted_formats(),
             models=[model_info(model) for model in models.values()],
             draining=self.gate.is_draining,
+            auth_required=self.door.wants_tokens,
             started=started,
         )
 

@@ -145,7 +145,11 @@ def recognition_of(
     """Check what to recognise; ``files`` tells whether WAV and FLAC are welcome."""
     _check_format(config.audio_format, f"{path}.audio_format", files=files)
     if config.fallback_backends:
-        raise _not_offered(f"{path}.fallback_backends")
+        raise ConfigInvalid(
+            f"{path}.fallback_backends: no stream of this server moves to another backend by "
+            "itself; leave it out, and resume a lost stream on another with its checkpoint",
+            field=f"{path}.fallback_backends",
+        )
     check_known(config.decoder, pb.Decoder, f"{path}.decoder")
     lane = lanes.find(backend=config.backend, model=config.model, path=path)
     output = config.output if config.HasField("output") else pb.OutputConfig(phonemes=True)
@@ -290,7 +294,3 @@ def _max_lag_s(flow: pb.FlowControl, limits: ServerConfig) -> float:
             accepted=f"0..{limits.max_lag_s:g}",
         )
     return lag_s or limits.max_lag_s
-
-
-def _not_offered(path: str) -> ConfigInvalid:
-    return ConfigInvalid(f"{path}: this server does not offer it; leave it out", field=path)
