@@ -137,10 +137,13 @@ class CostModel:
 
 def _scaled(energies: Iterable[Energy], share: float) -> tuple[Energy, ...]:
     return tuple(
-        replace(
-            energy,
+        Energy(  # not ``replace``, which takes four times as long
             joules=share * energy.joules,
+            origin=energy.origin,
+            boundary=energy.boundary,
+            method=energy.method,
             parts=tuple((name, share * joules) for name, joules in energy.parts),
+            extrapolated=energy.extrapolated,
         )
         for energy in energies
     )

@@ -13,7 +13,9 @@ from vau.shadow.messages import Connection, Stretch, Stretches
 # those who are. Live streams send every 100 ms or more often: in twice that all of them gather,
 # and share one pass over the weights, which spares the caches of whoever answers.
 GATHER_S: Final = 0.2
-MESSAGE_STRETCHES: Final = 32  # joined and sent in one go: some hundred microseconds at most
+# Few enough for the buffers of a socket and of malloc to hold: beyond 100 kB either asks the
+# system for pages each time, which costs more than the message.
+MESSAGE_STRETCHES: Final = 8
 
 
 def feed(pipe: Connection, backlog: Backlog) -> None:

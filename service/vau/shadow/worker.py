@@ -1,7 +1,7 @@
 """A shadow at work: it runs what it is given, compares, and adds up. No process, no pipe."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -9,7 +9,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.backend import Backend, Cost, Result, Slot, Work, promise_equal_bits
+from vau.backend import (
+    Backend,
+    Boundary,
+    Cost,
+    Origin,
+    Result,
+    Slot,
+    Work,
+    promise_equal_bits,
+)
 from vau.comparison import Posteriors, diverge
 from vau.errors import BackendBusy
 from vau.shadow.messages import (
@@ -106,12 +115,15 @@ class Worker:
             if turn.utterance.slot is not None
         ]
         results = self._backend.run(work) if work else []
+        compared: dict[int, list[_Pair]] = {}
         for turn, result in zip(turns, results, strict=True):
-            self._counts_of(turn.utterance).compare(turn, result)
+            compared.setdefault(turn.utterance.primary, []).append((turn, result))
+        for primary, pairs in compared.items():
+            self._counts_of(primary).compare(pairs)
+        for turn in turns:
             self._end(turn)
 
-    def _counts_of(self, utterance: _Utterance) -> "_Counts":
-        primary = utterance.primary
+    def _counts_of(self, primary: int) -> "_Counts":
         if primary not in self._counts:
             self._counts[primary] = _Counts(self._promises_bits[primary])
         return self._counts[primary]
@@ -148,14 +160,14 @@ class Worker:
             ):
                 return True
             utterance.is_lost = True
-            self._counts_of(utterance).without_slot.append(key)
+            self._counts_of(utterance.primary).without_slot.append(key)
         return False
 
     def _is_shed(self, turn: _Turn) -> bool:
         """Count the frames of an utterance that has no slot; return whether it has none."""
         if turn.utterance.slot is not None:
             return False
-        self._counts_of(turn.utterance).shed(turn)
+        self._counts_of(turn.utterance.primary).shed(turn)
         self._end(turn)
         return True
 
@@ -167,6 +179,10 @@ class Worker:
                 self._backend.release(turn.utterance.slot)
 
 
+_Pair = tuple[_Turn, Result]
+"""What a primary said of the steps of a turn, and what we say."""
+
+
 @dataclass(slots=True)
 class _Counts:
     """What the frames of one primary came to since the last report."""
@@ -175,7 +191,8 @@ class _Counts:
     divergences: list[NDArray[np.float64]] = field(default_factory=list)
     disagreements: int = 0
     mismatches: int = 0
-    cost: Cost = field(default_factory=Cost)
+    joules: dict[tuple[Origin, Boundary], float] = field(default_factory=dict)
+    cycles: tuple[Origin, int] | None = None
     shed_frames: int = 0
     without_slot: list[int] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)
@@ -185,29 +202,28 @@ class _Counts:
         self.shed_frames += turn.frames
         self.done.append(turn.done)
 
-    def compare(self, turn: _Turn, ours: Result) -> None:
-        """Count the frames of a turn, and what they cost us.
+    def compare(self, pairs: Sequence[_Pair]) -> None:
+        """Count the frames of some turns, one at least, and what they cost us.
 
-        Steps that answer no frame come first in an utterance, so the frames are the last ones.
+        They are compared in one go: array by array that takes a fifth of the time.
         """
-        frames = slice(len(ours.log_prob) - turn.frames, None)
         found = diverge(
-            _posteriors(turn.joined, frames),
-            _posteriors(ours, frames),
+            _posteriors([(turn.joined, turn.frames) for turn, _ours in pairs]),
+            _posteriors([(ours, turn.frames) for turn, ours in pairs]),
             same_arithmetic=self.promises_bits,
         )
         self.divergences.append(found.total_variation)
         self.disagreements += int(found.is_other_best.sum())
         if self.promises_bits:
             self.mismatches += int(found.is_different.sum())
-        self.cost += ours.cost
-        self.done.append(turn.done)
+        for turn, ours in pairs:
+            self._spend(ours.cost)
+            self.done.append(turn.done)
 
     def tally(self, primary: int) -> Tally:
         """Return what it all came to."""
         divergences = np.concatenate([np.empty(0), *self.divergences])
         at = np.searchsorted(DIVERGENCE_EDGES, divergences)  # an edge belongs to what it ends
-        cost = self.cost
         return Tally(
             primary=primary,
             frames=len(divergences),
@@ -218,13 +234,28 @@ class _Counts:
             mismatches=self.mismatches if self.promises_bits else None,
             divergences=tuple(np.bincount(at, minlength=len(DIVERGENCE_EDGES) + 1).tolist()),
             divergence_sum=float(divergences.sum()),
-            energies=tuple(
-                (energy.origin, energy.boundary, energy.joules) for energy in cost.energies
-            ),
-            cycles=None if cost.cycles is None else (cost.device_origin, cost.cycles),
+            energies=tuple((*key, joules) for key, joules in self.joules.items()),
+            cycles=self.cycles,
         )
 
+    def _spend(self, cost: Cost) -> None:
+        for energy in cost.energies:
+            key = (energy.origin, energy.boundary)
+            self.joules[key] = self.joules.get(key, 0.0) + energy.joules
+        if cost.cycles is not None:
+            before = self.cycles[1] if self.cycles else 0
+            self.cycles = (cost.device_origin, before + cost.cycles)
 
-def _posteriors(said: Stretches | Result, frames: slice) -> Posteriors:
-    logits = None if said.logits is None else said.logits[frames]
-    return Posteriors(said.log_prob[frames], logits)
+
+def _posteriors(said: Sequence[tuple[Stretches | Result, int]]) -> Posteriors:
+    """Join what one side said, of each the last so many steps: those that answered a frame.
+
+    Steps that answer none come first in an utterance.
+    """
+    log_prob = [each.log_prob[len(each.log_prob) - frames :] for each, frames in said]
+    logits = [
+        each.logits[len(each.logits) - frames :]
+        for each, frames in said
+        if each.logits is not None
+    ]
+    return Posteriors(np.concatenate(log_prob), np.concatenate(logits) if logits else None)
