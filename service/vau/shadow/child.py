@@ -21,7 +21,7 @@ from vau.model import find_model
 from vau.processes import ENDING
 from vau.registry import open_backend
 from vau.selfcheck import self_check
-from vau.shadow.messages import Connection, GaveUp, Opened, Order, Stretches
+from vau.shadow.messages import Connection, GaveUp, Opened, Order, Stretches, hear
 from vau.shadow.worker import Worker
 
 LOWEST_NICENESS: Final = 19
@@ -119,7 +119,7 @@ def _listen(pipe: Connection, told: Told) -> None:
     """Pass on what the server says. When it is gone, so are we, even in the middle of a run."""
     try:
         while True:
-            told.put(pipe.recv())
+            told.put(hear(pipe))
     except (EOFError, OSError):
         os._exit(0)
 

@@ -3,6 +3,7 @@
 Both ends are ours and the same code, so the pipe carries pickles; no one else can write there.
 """
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -192,3 +193,29 @@ Message = Opened | GaveUp | Report
 
 Connection = Any
 """``multiprocessing.connection.Connection``: what goes through it is typed here."""
+
+OUT_OF_BAND: Final = 5  # the protocol of pickles whose arrays need not be copied into them
+
+
+def tell(pipe: Connection, told: Stretches | None) -> None:
+    """Tell a shadow's process something.
+
+    The arrays go straight from where they are: whoever copies hundreds of kilobytes holds the
+    interpreter meanwhile, and those who answer clients wait for it.
+    """
+    arrays: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(told, OUT_OF_BAND, buffer_callback=arrays.append)
+    pipe.send((len(arrays), pickled))
+    for array in arrays:
+        pipe.send_bytes(array.raw())
+
+
+def hear(pipe: Connection) -> Stretches | None:
+    """Return what ``tell`` told at the other end; wait for it. Its arrays cannot be written.
+
+    Raises EOFError or OSError if nobody is there any more.
+    """
+    count, pickled = pipe.recv()
+    arrays = [pipe.recv_bytes() for _ in range(count)]
+    told: Stretches | None = pickle.loads(pickled, buffers=arrays)  # noqa: S301 - see above: it is ours
+    return told
