@@ -14,6 +14,7 @@ from vau.commands.bench.compared_report import report
 from vau.commands.bench.compared_text import text
 from vau.commands.bench.plan import Bench, BenchPlan, MeasuredEngine, SideRun
 from vau.commands.bench.verdict import is_enough
+from vau.load.cores import Cores
 from vau.load.figures import CpuSeconds, LoadRun
 from vau.load.page import Scrape
 from vau.load.ratios import Ratios, median_interval
@@ -79,6 +80,7 @@ def bench(measured: tuple[Pair, ...], *, shadow_page: Scrape | None = None) -> B
         engine=MeasuredEngine(model="m", backend="b", tier="", version="0"),
         capacity=None,
         streams=1,
+        cores=Cores(server=1, generator=0),
         runs=side_runs(measured),
         shadow_page=shadow_page or page(1000),
     )

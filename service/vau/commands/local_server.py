@@ -117,7 +117,7 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            process_group=0,  # Ctrl-C reaches us alone, and we stop it
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop it
         )
     except OSError as cause:
         raise Unreachable(f"a server on this machine did not start: {cause}") from cause

@@ -1,8 +1,9 @@
 """What shadows cost the clients of a server, under the load of many paced streams.
 
-The load is half of the most streams that this machine sustains, client and server on it
-together, unless it is given. The two servers, with shadows and without, take turns: short
-runs, each beside its pair, so that what else the machine does meets both alike.
+Both servers have one core, with their shadows on it, and the load another. The load is half of
+the most streams that are sustained so, unless it is given. The two servers, with shadows and
+without, take turns: short runs, each beside its pair, so that what else the machine does meets
+both alike.
 """
 
 from dataclasses import dataclass, replace
@@ -10,10 +11,11 @@ from dataclasses import dataclass, replace
 from vau.audiofile import read_recording
 from vau.commands.bench.bencher import WARM_UP_RUN_S, Bencher, Tell, ask, run_text
 from vau.commands.bench.plan import HALF, Bench, BenchPlan, Capacity, Side, SideRun
-from vau.commands.bench.sides import LoadedServer, sides_of
+from vau.commands.bench.sides import LoadedServer, quiet_generator, sides_of
 from vau.commands.bench.verdict import is_enough
 from vau.errors import ConfigInvalid
 from vau.load.capacity import RESOLUTION
+from vau.load.cores import Cores
 from vau.load.page import Scrape
 
 
@@ -25,7 +27,8 @@ def bench(plan: BenchPlan, tell: Tell) -> Bench:
     and what else it answers with. Servers of ours are stopped in any case.
     """
     speech = read_recording(plan.file).samples
-    with sides_of(plan) as sides:
+    cores = Cores.of_this_process()
+    with quiet_generator(cores), sides_of(plan, cores) as sides:
         engine, most = ask(plan, sides["off"].address)
         tell(f"measuring {' and '.join(each.address for each in sides.values())}")
         bencher = Bencher(plan, speech)
@@ -40,6 +43,7 @@ def bench(plan: BenchPlan, tell: Tell) -> Bench:
             engine=engine,
             capacity=capacity,
             streams=streams,
+            cores=cores,
             runs=runs,
             shadow_page=Scrape.of(metrics) if metrics else None,
         )

@@ -4,7 +4,7 @@ from math import floor
 from typing import Any
 
 from vau.commands.bench.figures import brief, capacity_figures, finite, side
-from vau.commands.bench.host import host
+from vau.commands.bench.host import host, pinned
 from vau.commands.bench.plan import Bench
 from vau.commands.bench.verdict import Judgement, judgement_of
 from vau.load.shadows import ShadowFigures
@@ -16,6 +16,7 @@ def report(bench: Bench) -> dict[str, Any]:
         "streams": bench.streams,
         "half_of": bench.capacity.streams if bench.capacity else None,
         "chunk_ms": bench.plan.chunk_ms,
+        "pinned": pinned(bench.cores),
         "off": side(bench.of("off")),
         "on": side(bench.of("on")),
         **_judged(judgement_of(bench)),

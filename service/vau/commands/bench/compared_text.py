@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from vau.commands.bench.words import COLUMNS, Figures, energies, remarks, row
+from vau.commands.bench.words import COLUMNS, Figures, cores_text, energies, remarks, row
 
 
 def text(figures: Figures) -> str:
@@ -12,6 +12,7 @@ def text(figures: Figures) -> str:
     lines = [
         f"engine    {figures['model']} on {figures['backend']}{tier}",
         f"load      {_load(figures)}",
+        f"cores     {cores_text(figures['pinned'])}",
         "ms       " + "".join(f"{name.removesuffix('_ms'):>9}" for name in COLUMNS),
     ]
     for name, side in sides.items():
@@ -34,7 +35,7 @@ def _load(figures: Figures) -> str:
     if figures["capacity"] is None:
         return f"{figures['streams']} streams; {how}"
     least = "at least " * figures["capacity"]["is_a_bound"]
-    whole = f"half of {least}{figures['half_of']} that client and server sustain here together"
+    whole = f"half of {least}{figures['half_of']} that the server sustains so"
     return f"{figures['streams']} streams, {whole}; {how}"
 
 

@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from vau.load.cores import Cores
+
 LIBRARIES: Final = ("grpcio", "numpy")
 
 
@@ -20,6 +22,18 @@ def host(server_version: str) -> dict[str, Any]:
             "python": platform.python_version(),
             **{library: version(library) for library in LIBRARIES},
         },
+    }
+
+
+def pinned(cores: Cores | None) -> dict[str, Any] | None:
+    """Return where both sides were kept; None of a server that ran already."""
+    if cores is None:
+        return None
+    return {
+        "server": cores.server,
+        "generator": cores.generator,
+        "apart": cores.are_apart,
+        "threads_of_one_core": cores.share_a_physical_core,
     }
 
 

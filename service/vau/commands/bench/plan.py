@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from vau.client.access import PLAIN, Access
 from vau.errors import ConfigInvalid
+from vau.load.cores import Cores
 from vau.load.figures import LoadRun
 from vau.load.page import Scrape
 
@@ -143,6 +144,9 @@ class Bench:
     """None if the number of streams was given."""
 
     streams: int
+    cores: Cores
+    """Where both servers computed, and where the load was made."""
+
     runs: tuple[SideRun, ...]
     """In the order in which they ran: pairs, each with both sides if there are shadows."""
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from vau.commands.bench.figures import brief, capacity_figures, rounded, side
 from vau.commands.bench.findings import Carried, Findings, Memory
 from vau.commands.bench.goals import KB_PER_MB, allowed_mb, judged
-from vau.commands.bench.host import host
+from vau.commands.bench.host import host, pinned
 from vau.commands.bench.serve import FEW_STREAMS, LIMITS
 from vau.load.figures import LoadRun, Percentiles, Seconds
 from vau.load.frames import FrameFaults
@@ -33,7 +33,7 @@ def report(found: Findings) -> dict[str, Any]:
         "chunk_ms": found.plan.chunk_ms,
         "limits": {"p50_ms": LIMITS.p50_ms, "p99_ms": LIMITS.p99_ms},
         "latency": side([found.run]),
-        "pinned": _pinned(found),
+        "pinned": pinned(found.cores),
         "origin": "measured",
         "model": found.engine.model,
         "backend": found.engine.backend,
@@ -170,15 +170,3 @@ def _memory(memory: Memory) -> dict[str, Any]:
 
 def _mb(kib: int) -> float:
     return round(kib * KIB_TO_KB / KB_PER_MB, 1)
-
-
-def _pinned(found: Findings) -> dict[str, Any] | None:
-    """Return where both sides were kept; None of a server that ran already."""
-    if found.cores is None:
-        return None
-    return {
-        "server": found.cores.server,
-        "generator": found.cores.generator,
-        "apart": found.cores.are_apart,
-        "threads_of_one_core": found.cores.share_a_physical_core,
-    }

@@ -5,9 +5,7 @@ keep to the limits, in short runs; a long run confirms them, or else fewer. At t
 then come and go, and a server that has room for no more refuses others.
 """
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -20,11 +18,12 @@ from vau.commands.bench.sides import (
     LoadedServer,
     await_idle,
     peer_of,
+    quiet_generator,
     server_of,
 )
 from vau.commands.local_server import check_engines
 from vau.errors import ConfigInvalid, Unreachable
-from vau.load.cores import Cores, on_core
+from vau.load.cores import Cores
 from vau.load.figures import LoadRun
 from vau.load.limits import Limits
 from vau.load.memory import resident_kb, watched_memory
@@ -54,7 +53,7 @@ def bench(plan: BenchPlan, tell: Tell) -> Findings:
     cores = None if plan.server else Cores.of_this_process()
     if cores is not None:
         check_engines(plan.model, plan.backend)
-    with _quiet_generator(cores):
+    with quiet_generator(cores):
         with server_of(plan, cores, plan.streams or MOST_STREAMS) as server:
             engine, most = ask(plan, server.address)
             tell(_where(server, cores))
@@ -129,22 +128,6 @@ def confirmed(run: Callable[[int], LoadRun], streams: int) -> tuple[LoadRun, ...
         if not is_second:
             streams -= max(1, streams // STEP)
     return tuple(runs)
-
-
-@contextmanager
-def _quiet_generator(cores: Cores | None) -> Iterator[None]:
-    """Keep the load to its core, and this process from pausing while it makes it.
-
-    A collection of all that was noted would take tens of milliseconds, which would be the
-    server's in every figure; nothing that is noted is part of a cycle.
-    """
-    with ExitStack() as stack:
-        if cores is not None:
-            stack.enter_context(on_core(cores.generator))
-        if gc.isenabled():
-            gc.disable()
-            stack.callback(gc.enable)
-        yield
 
 
 def _few(bencher: Bencher, server: LoadedServer, most: int, tell: Tell) -> LoadRun | None:

@@ -1,5 +1,6 @@
 """The servers that a bench puts under load, and whose processor time a run took."""
 
+import gc
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,6 +40,22 @@ class LoadedServer:
 
 
 @contextmanager
+def quiet_generator(cores: Cores | None) -> Iterator[None]:
+    """Keep the load to its core, and this process from pausing while it makes it.
+
+    A collection of all that was noted would take tens of milliseconds, which would be the
+    server's in every figure; nothing that is noted is part of a cycle.
+    """
+    with ExitStack() as stack:
+        if cores is not None:
+            stack.enter_context(on_core(cores.generator))
+        if gc.isenabled():
+            gc.disable()
+            stack.callback(gc.enable)
+        yield
+
+
+@contextmanager
 def server_of(
     plan: BenchPlan, cores: Cores | None, most_streams: int
 ) -> Iterator[LoadedServer]:
@@ -72,8 +89,8 @@ def peer_of(command: str, cores: Cores) -> Iterator[tuple[LoadedServer, dict[str
 
 
 @contextmanager
-def sides_of(plan: BenchPlan) -> Iterator[dict[Side, LoadedServer]]:
-    """Start a server without shadows and one with them, and stop both behind the block.
+def sides_of(plan: BenchPlan, cores: Cores) -> Iterator[dict[Side, LoadedServer]]:
+    """Start a server without shadows and one with them, on one core; stop both at the end.
 
     Raises ModelError or BackendError if nothing could serve, Unreachable if a server of ours
     does not start.
@@ -83,8 +100,9 @@ def sides_of(plan: BenchPlan) -> Iterator[dict[Side, LoadedServer]]:
     arguments = ("--model", plan.model, "--backend", plan.backend, "--max-streams", most)
     shadows = [word for name in plan.shadows for word in ("--shadow", name)]
     with ExitStack() as stack:
-        off = stack.enter_context(local_server(*arguments))
-        on = stack.enter_context(local_server(*arguments, *shadows))
+        with on_core(cores.server):  # what is started there stays there, its shadows too
+            off = stack.enter_context(local_server(*arguments))
+            on = stack.enter_context(local_server(*arguments, *shadows))
         yield {"off": LoadedServer(off.grpc, off), "on": LoadedServer(on.grpc, on)}
 
 

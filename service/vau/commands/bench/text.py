@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from vau.commands.bench.serve import FEW_STREAMS
-from vau.commands.bench.words import COLUMNS, Figures, energies, milliseconds, remarks, row
+from vau.commands.bench.words import (
+    COLUMNS,
+    Figures,
+    cores_text,
+    energies,
+    milliseconds,
+    remarks,
+    row,
+)
 
 
 def text(figures: Figures) -> str:
@@ -13,7 +21,7 @@ def text(figures: Figures) -> str:
     lines = [
         f"engine    {figures['model']} on {figures['backend']}{tier}",
         f"load      {_load(figures)}",
-        f"cores     {_cores(figures['pinned'])}",
+        f"cores     {cores_text(figures['pinned'])}",
         "ms       " + "".join(f"{name.removesuffix('_ms'):>9}" for name in COLUMNS),
         row("chunks", latency),
         row("finals", figures["turnover"]["finals"]),
@@ -40,15 +48,6 @@ def _load(figures: Figures) -> str:
         return f"{figures['streams']} streams, {kept} {within}; {how}"
     most = "the most" if figures["keeps_to_limits"] else "NOT EVEN THESE"
     return f"{figures['streams']} streams, {most} within {within}; {how}"
-
-
-def _cores(cores: Figures | None) -> str:
-    if cores is None:
-        return "a server that ran already: where it computes is not known here"
-    if not cores["apart"]:
-        return f"THERE IS ONLY ONE, {cores['server']}: server and load share it"
-    threads = ", threads of one physical core" * cores["threads_of_one_core"]
-    return f"server on {cores['server']}, load on {cores['generator']}{threads}"
 
 
 def _few(figures: Figures) -> Iterator[str]:

@@ -21,6 +21,16 @@ def milliseconds(value: float | None) -> str:
     return f"{'never':>9}" if value is None else f"{value:9.1f}"
 
 
+def cores_text(cores: Figures | None) -> str:
+    """Say where both sides were kept."""
+    if cores is None:
+        return "a server that ran already: where it computes is not known here"
+    if not cores["apart"]:
+        return f"THERE IS ONLY ONE, {cores['server']}: server and load share it"
+    threads = ", threads of one physical core" * cores["threads_of_one_core"]
+    return f"server on {cores['server']}, load on {cores['generator']}{threads}"
+
+
 def energies(spent: list[dict[str, Any]]) -> list[str]:
     """Return a phrase for each energy, with what it rests on."""
     found = [
