@@ -383,7 +383,7 @@ def test_a_stream_outlives_its_connection_by_the_grace() -> None:
         seen: list[grpc.ChannelConnectivity] = []
         server.client._channel.subscribe(seen.append)  # noqa: SLF001 - to see it go
         talk = Talk(server.client)
-        eventually(lambda: seen[-1] is grpc.ChannelConnectivity.IDLE)
+        eventually(lambda: seen[-1:] == [grpc.ChannelConnectivity.IDLE])
         assert talk.say(SECOND).answered_sample
         assert talk.half_close()[-1].finished.samples == 16_000
 
