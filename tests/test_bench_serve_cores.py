@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
-import numpy as np
+import pytest
 
 from tests.commands import started
 from vau.load.cores import Cores, on_core, siblings
@@ -38,29 +39,65 @@ def test_a_core_is_a_sibling_of_itself() -> None:
     assert siblings(NOBODY) == {NOBODY}
 
 
-def test_memory_is_what_a_process_has_in_use() -> None:
-    before_kb = resident_kb(os.getpid())
+class Taker:
+    """A process that takes 64 MiB when told to, and gives them back. It does nothing else."""
+
+    TAKES = """
+held = None
+while True:
+    input()
+    held = None if held else b"1" * (64 << 20)
+    print(flush=True)
+"""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.pid = process.pid
+        self._process = process
+
+    def take_or_give_back(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._process.stdout.readline()
+
+
+@pytest.fixture
+def taker() -> Iterator[Taker]:
+    with subprocess.Popen(
+        [sys.executable, "-c", Taker.TAKES],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        taker = Taker(process)
+        for _ in range(2):  # once for nothing: now it has all that it needs for itself
+            taker.take_or_give_back()
+        yield taker
+        process.kill()
+
+
+def test_memory_is_what_a_process_has_in_use(taker: Taker) -> None:
+    before_kb = resident_kb(taker.pid)
+    taker.take_or_give_back()
+    after_kb = resident_kb(taker.pid)
     assert before_kb is not None
-    held = np.ones(4 << 20)  # 32 MiB, touched
-    after_kb = resident_kb(os.getpid())
     assert after_kb is not None
-    assert after_kb - before_kb > 30 << 10
-    assert held.all()
+    assert 60 << 10 < after_kb - before_kb < 80 << 10
 
 
 def test_nobody_has_no_memory() -> None:
     assert resident_kb(NOBODY) is None
 
 
-def test_a_watch_keeps_the_most_it_saw() -> None:
-    watch = MemoryWatch(os.getpid())
+def test_a_watch_keeps_the_most_it_saw(taker: Taker) -> None:
+    watch = MemoryWatch(taker.pid)
     first_kb = watch.most_kb
-    held = np.ones(4 << 20)
+    taker.take_or_give_back()
     watch.look()
     most_kb = watch.most_kb
-    assert most_kb - first_kb > 30 << 10
-    assert held.all()
-    del held
+    assert most_kb - first_kb > 60 << 10
+    taker.take_or_give_back()
     watch.look()
     assert watch.most_kb == most_kb
 

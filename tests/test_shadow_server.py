@@ -40,6 +40,7 @@ from vau.config import ServerConfig
 from vau.errors import BackendFault, BackendNotFound, CapabilityMissing, ConfigInvalid
 from vau.model import Model, load_model
 from vau.shadow import process as process_module
+from vau.shadow.priority import come_forward
 from vau.shadow.process import Limits
 from vau.v1 import speech_pb2 as pb
 
@@ -637,6 +638,24 @@ def test_a_shadow_runs_only_when_nobody_else_wants_to(process: Process) -> None:
 def test_a_shadow_leaves_half_of_the_cores_to_others(process: Process) -> None:
     cores = sorted(os.sched_getaffinity(process.server.pid))
     assert os.sched_getaffinity(process.shadow) == set(cores[len(cores) // 2 :])
+
+
+def test_a_process_that_is_to_end_runs_like_any_other(process: Process) -> None:
+    come_forward(process.shadow)
+    threads = [int(each.name) for each in Path(f"/proc/{process.shadow}/task").iterdir()]
+    assert threads
+    for thread in threads:
+        assert os.sched_getaffinity(thread) == os.sched_getaffinity(0)
+    if os.geteuid() == 0:  # others may lower themselves, and not always rise again
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {ours}
+
+
+def test_nobody_comes_forward_for_a_process_that_is_no_more() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    come_forward(child.pid)
 
 
 @pytest.mark.parametrize("held", [False, True], ids=["idle", "in the middle of a run"])

@@ -10,6 +10,7 @@ from vau.errors import BackendFault
 from vau.processes import ENDING
 from vau.shadow import child
 from vau.shadow.messages import Connection, Order
+from vau.shadow.priority import come_forward
 
 LAST_WORDS_S: Final = 2.0  # for a process whose pipe has ended to end as well
 
@@ -47,3 +48,9 @@ def spawn(pipe: Connection, order: Order) -> BaseProcess:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return process
+
+
+def kill(process: BaseProcess) -> None:
+    """Kill a process, if it is not dead yet, in such a way that it soon is."""
+    come_forward(process.pid or 0)
+    process.kill()

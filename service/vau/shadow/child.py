@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import perf_counter
@@ -22,9 +21,9 @@ from vau.processes import ENDING
 from vau.registry import open_backend
 from vau.selfcheck import self_check
 from vau.shadow.messages import Connection, GaveUp, Opened, Order, Stretches, hear
+from vau.shadow.priority import stand_back
 from vau.shadow.worker import Worker
 
-LOWEST_NICENESS: Final = 19
 FAILED: Final = 1
 REPORT_S: Final = 0.1  # while there is more to do; each report takes the server's time
 
@@ -72,22 +71,6 @@ def _serve(pipe: Connection, backend: Backend, order: Order) -> None:
     told: Told = SimpleQueue()
     Thread(target=_listen, args=(pipe, told), daemon=True).start()
     work(pipe, told, Worker(backend, order.primaries))
-
-
-def stand_back() -> None:
-    """Run only when nobody else wants the processor; threads that begin later do too.
-
-    Half of the cores stay out of reach. To be taken off a core takes until the system notices
-    that another wants it, so whoever answers clients must find cores where nobody has to be.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    ours = cores[len(cores) // 2 :]
-    for thread in [int(entry.name) for entry in Path("/proc/self/task").iterdir()]:
-        with suppress(OSError):  # it has ended, or the system does not allow it
-            os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
-        with suppress(OSError):
-            os.sched_setaffinity(thread, ours)
-            os.setpriority(os.PRIO_PROCESS, thread, LOWEST_NICENESS)
 
 
 def _take_signals() -> None:

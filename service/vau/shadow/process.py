@@ -18,10 +18,11 @@ from vau.backend import BackendInfo, Health, State
 from vau.errors import BackendFault, VauError
 from vau.logs import facts
 from vau.shadow.backlog import LIMIT_STEPS, Backlog
-from vau.shadow.birth_and_death import death_of, spawn
+from vau.shadow.birth_and_death import death_of, kill, spawn
 from vau.shadow.feeder import feed
 from vau.shadow.messages import Connection, GaveUp, Message, Opened, Order
 from vau.shadow.meters import ShadowMeters, ShadowMetrics
+from vau.shadow.priority import come_forward
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,7 @@ class Shadow:
         self.let_die()
         backlog = self._backlog
         if backlog is not None:
+            come_forward(self.pid)
             backlog.close()  # which the feeder passes on; the listener counts what is left
 
     def close(self, patience_s: float = END_S) -> None:
@@ -128,7 +130,7 @@ class Shadow:
         if self._backlog is not None:
             self._thread.join(patience_s)
         if self._process is not None and self._thread.is_alive():
-            self._process.kill()
+            kill(self._process)
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -174,11 +176,11 @@ class Shadow:
             self._process = process
             atexit.register(process.kill)  # or Python would wait for one that ignores SIGTERM
             if self._is_last.is_set():  # who closed us did not see it yet
-                process.kill()
+                kill(process)
             try:
                 return self._hear(pipe, process)
             finally:
-                process.kill()
+                kill(process)
                 process.join()
                 atexit.unregister(process.kill)
 
@@ -202,7 +204,7 @@ class Shadow:
             return self._count(pipe, meters, backlog) or death_of(process, self.name)
         finally:
             self._end(backlog)
-            process.kill()  # or the feeder might wait for it
+            kill(process)  # or the feeder might wait for it
             feeder.join()
 
     def _begin(self, info: BackendInfo, backlog: Backlog) -> ShadowMeters:
