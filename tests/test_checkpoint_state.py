@@ -244,7 +244,7 @@ def test_a_restored_session_has_every_attribute_as_it_was(
 def test_the_comparison_above_sees_a_field_that_is_forgotten() -> None:
     each, again = session(), session()
     again._utterance.steps += 1  # noqa: SLF001 - as if it had not been saved
-    assert list(differences(each, again)) == ["_Progress.steps"]
+    assert list(differences(each, again)) == ["Progress.steps"]
 
 
 # --- what no session wrote ---------------------------------------------------------------

@@ -1,0 +1,22 @@
+"""One stream or file: PCM in, Work out; Results in, Answers out. Pure: no asyncio, no I/O.
+
+A session is a sequence of utterances; each is a stretch between two resets of the
+recurrent state and has its own slot, front-end state and decoder. ``advance`` takes the
+next audio of many sessions through front end, backend and decoder together. Live streams
+and files both go through it, hence the same numbers.
+
+``stream`` is the session itself, of which ``progress`` is the present utterance and ``totals``
+the sums; ``answer`` is what it gives away, ``round`` what takes many sessions further at once.
+"""
+
+from vau.session.answer import Answer as Answer
+from vau.session.answer import Heard as Heard
+from vau.session.answer import Observer as Observer
+from vau.session.round import Push as Push
+from vau.session.round import Round as Round
+from vau.session.round import advance as advance
+from vau.session.round import close_session as close_session
+from vau.session.round import open_session as open_session
+from vau.session.stream import Session as Session
+from vau.session.totals import EMPTY_DIGEST as EMPTY_DIGEST
+from vau.session.totals import Summary as Summary
