@@ -322,16 +322,16 @@ class Talk:
     """A stream that stays open until the test ends it."""
 
     def __init__(self, client: Client, config: pb.StreamingConfig | None = None) -> None:
-        self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[bytes | pb.Control | None] = queue.SimpleQueue()
         self.responses = client.stream(config or streaming(), self._sent())
         self.started = next(self.responses).started
 
-    def _sent(self) -> Iterator[bytes]:
-        while (audio := self._requests.get()) is not None:
-            yield audio
+    def _sent(self) -> Iterator[bytes | pb.Control]:
+        while (request := self._requests.get()) is not None:
+            yield request
 
-    def send(self, audio: bytes) -> None:
-        self._requests.put(audio)
+    def send(self, request: bytes | pb.Control) -> None:
+        self._requests.put(request)
 
     def say(self, audio: bytes) -> pb.StreamingRecognizeResponse:
         self.send(audio)

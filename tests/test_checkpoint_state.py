@@ -41,6 +41,8 @@ RULES: Final = (None, Rules(segment_frames=40), Rules(segment_frames=40, resets=
 NOT_SAVED: Final = {
     "Session.slot": "where the state is computed, which differs from server to server",
     "Session.observer": "a listener of this server",
+    "Session.failure": "whoever has no slot is not saved",
+    "Session.way": "what is asked of a backend, and lies behind a saved state",
     "Session._scrutiny": "the audio is looked at anew: docs/adr/0015-audio-honesty.md",
     "Session._remarks": "those of the last piece of audio, and told with its answer",
     "PcmReader._rest": "whoever goes on sends the whole sample again",

@@ -57,6 +57,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_batch_size": ("histogram", "backend", "1.0 2.0 4.0 8.0 16.0 32.0 64.0 128.0"),
     "vau_resumes": ("counter", "outcome", ""),
     "vau_checkpoints": ("counter", "backend", ""),
+    "vau_backend_changes": ("counter", "backend to reason", ""),
     "vau_streams_active": ("gauge", "backend", ""),
     "vau_stream_slots": ("gauge", "backend", ""),
     "vau_streams": ("counter", "backend code reason", ""),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.models import tiny_model
 from vau.audio import HOP_SAMPLES, frame_count
 from vau.backend import Backend, BackendOptions, Result, Work
+from vau.checkpoint.whole import saved_session
 from vau.endpoint import EndReason
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault
 from vau.frontend import Frontend
@@ -159,7 +160,8 @@ def test_the_digests_are_the_chains_that_are_documented() -> None:
     open_session(session, engine)
     piece = session.accept(audio(2000), CLOSE)
     (features,) = FRONTEND.advance([piece])
-    (result,) = engine.run([session.work(features)])
+    session.take(features)
+    (result,) = engine.run([session.work()])
     seen.append(result)
     session.answer(result)
     outputs = inputs = bytes(32)
@@ -286,7 +288,9 @@ def test_float_audio_gives_the_bits_of_the_integers_that_it_holds() -> None:
     assert joined([answer]) == joined(tell([(audio(2000), CLOSE)])[0])
 
 
-def test_who_gets_no_slot_for_the_next_utterance_fails_alone() -> None:
+def test_who_gets_no_slot_for_the_next_utterance_hears_of_the_last_and_then_fails_alone() -> (
+    None
+):
     engine = backend()
     greedy, modest = Session(MODEL), Session(MODEL)
     for session in (greedy, modest):
@@ -302,7 +306,16 @@ def test_who_gets_no_slot_for_the_next_utterance_fails_alone() -> None:
             raise BackendBusy("all slots are taken")
 
     pushes = [Push(greedy, audio(2000), END), Push(modest, audio(2000), CLOSE)]
-    failed, answer = advance(FRONTEND, Full(), pushes).answers  # type: ignore[arg-type]
+    ended, answer = advance(FRONTEND, Full(), pushes).answers  # type: ignore[arg-type]
+    assert isinstance(ended, Answer)
+    assert isinstance(answer, Answer)
+    assert joined([ended]) == joined(tell([(audio(2000), END)])[0])
+    with pytest.raises(BackendBusy):
+        saved_session(greedy, engine)
+    other = Session(MODEL)
+    open_session(other, engine)
+    pushes = [Push(greedy, audio(2000)), Push(other, audio(2000), CLOSE)]
+    failed, answer = advance(FRONTEND, engine, pushes).answers
     assert isinstance(failed, BackendBusy)
     assert isinstance(answer, Answer)
 

@@ -217,10 +217,6 @@ def test_an_unknown_control_is_refused(
             pb.StreamingConfig(flow_control=pb.FlowControl(max_lag=Duration(seconds=-1))),
             "flow_control.max_lag",
         ),
-        (
-            pb.StreamingConfig(recognition=pb.RecognitionConfig(fallback_backends=["any"])),
-            "recognition.fallback_backends",
-        ),
     ],
     ids=brief,
 )

@@ -260,8 +260,8 @@ def test_a_recording_of_just_the_limit_is_taken(served: Served) -> None:
     assert served.client.recognize(recognition(), bytes(2 * 32_000)).finished.samples == 32_000
 
 
-def test_what_a_call_does_not_do_is_refused_by_its_own_path(served: Served) -> None:
-    config = pb.RecognitionConfig(audio_format=LINEAR16, fallback_backends=["any"])
+def test_what_a_call_does_not_know_is_refused_by_its_own_path(served: Served) -> None:
+    config = pb.RecognitionConfig(audio_format=LINEAR16, decoder=9)  # type: ignore[arg-type]
     with pytest.raises(ConfigInvalid) as refused:
         served.client.recognize(config, AUDIO)
-    assert refused.value.field == "config.fallback_backends"
+    assert refused.value.field == "config.decoder"

@@ -232,10 +232,22 @@ def what_to_recognise(run: Run) -> None:
         config.recognition.decoder = pb.Decoder.Value(f"DECODER_{name}")  # type: ignore[assignment]
         assert run.stream(config, AUDIO)[0].started.resolved.decoder == meant
         run.proved.update({f"DECODER_{name}", "RecognitionConfig.decoder"})
-    config = streaming()
+    fallbacks(run)
+
+
+def fallbacks(run: Run) -> None:
+    """Let a backend be ill, and a stream that wants it begin on the other."""
+    run.failing.present = Health(State.FAULT, "a test says so")
+    eventually(lambda: state_of_float(run) == pb.BackendInfo.STATE_FAULT)
+    config = streaming(pb.OutputConfig(phonemes=True), backend="float")
     config.recognition.fallback_backends.append("any")
-    path = "config.recognition.fallback_backends"
-    run.refuses(config, "ConfigInvalid", path, "RecognitionConfig.fallback_backends")
+    begun = run.stream(config, AUDIO)
+    assert begun[0].started.backend.kind == "muntaniala"
+    assert len(begun[0].started.resolved.fallback_backends) == 1
+    assert [each.code for response in begun for each in response.notices] == ["BACKEND_CHANGED"]
+    run.proves("RecognitionConfig.fallback_backends")
+    run.failing.present = Health(State.READY)
+    eventually(lambda: state_of_float(run) == pb.BackendInfo.STATE_READY)
 
 
 def outputs(run: Run) -> None:
@@ -361,7 +373,6 @@ UNSAID: Final = {
     "ListBackendsResponse.shadows": "this server has none: tests/test_shadow_server.py",
     "ModelInfo.DECODING_CTC": "no model here is trained so",
     "ORIGIN_MEASURED": NO_BOARD,
-    "RecognitionConfig.fallback_backends": "refused, so never resolved",
     "SessionStarted.resume_portable": "this server has no key file: tests/test_wire_resume.py",
     "SessionStarted.shadow_backends": "this server has none: tests/test_shadow_server.py",
 }

@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeVar
 
 from vau.audio import FRAME_BUDGET_S
-from vau.backend import Backend
+from vau.backend import Backend, Slot
 from vau.checkpoint.whole import resume_session, saved_session
 from vau.endpoint import EndReason
 from vau.errors import ConfigInvalid, VauError
@@ -34,7 +34,7 @@ from vau.session import (
     Round,
     Session,
     advance,
-    close_session,
+    move_session,
     open_session,
 )
 
@@ -156,7 +156,7 @@ class Lane:
 
     async def open(self, session: Session) -> None:
         """Give ``session`` a slot. Raises BackendBusy if none is free."""
-        await self._call(lambda: self._enter(session))
+        await self._call(lambda: self._enter(session, open_session))
 
     async def push(
         self,
@@ -173,11 +173,32 @@ class Lane:
                budget of a frame from now.
         saves: whether the state behind the answer is wanted with it.
         """
-        if due_s is None:
-            due_s = perf_counter() + FRAME_BUDGET_S
-        future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
-        self._put(_PushJob(Push(session, audio, ends), due_s, future, saves))
-        return await future
+        return await self._pushed(Push(session, audio, ends), due_s, saves=saves)
+
+    async def catch_up(self, session: Session, due_s: float | None = None) -> Timed:
+        """Take the next of what a session owes that was taken over, as ``Session.way`` has it.
+
+        Returns at last what ``push`` would have, and before that, for what has been answered
+        elsewhere, answers without a frame.
+        """
+        return await self._pushed(Push(session, is_new=False), due_s)
+
+    async def take_over(self, session: Session) -> None:
+        """Give a session a slot that another lane has ``let_go``, where its trail begins.
+
+        The backends owe each other equal states. Raises BackendBusy if no slot is free,
+        BadSnapshot if this one does not take the state, BackendFault if it fails.
+        """
+        await self._call(lambda: self._enter(session, move_session))
+
+    def let_go(self, session: Session) -> None:
+        """Take the slot of a session back that is to go on elsewhere.
+
+        Only for one of which nothing is running here. Its observer is told that it has left.
+        """
+        slot, session.slot = session.slot, None
+        observer, session.observer = session.observer, None
+        self._put(_CallJob(lambda: self._let_go(session, slot, observer)))
 
     async def save(self, session: Session) -> bytes:
         """Return the state of ``session`` as it is now, for ``resume`` here or elsewhere."""
@@ -189,7 +210,7 @@ class Lane:
         Raises ResumeError for a state that does not belong here, BackendBusy if no slot is
         free.
         """
-        await self._call(lambda: self._enter(session, state))
+        await self._call(lambda: self._enter(session, partial(_resume, state)))
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
@@ -217,25 +238,34 @@ class Lane:
         self._jobs.put(_Sign.END)
         await asyncio.to_thread(self._thread.join)
 
-    def _enter(self, session: Session, state: bytes | None = None) -> None:
+    def _enter(self, session: Session, enter: Callable[[Session, Backend], None]) -> None:
         try:
-            if state is None:
-                open_session(session, self.backend)
-            else:
-                resume_session(session, self.backend, state)
+            enter(session, self.backend)
         finally:
             if session.slot is not None:
                 self._sessions.add(session)
 
     def _leave(self, session: Session) -> None:
         """Take the slot back for good, and let the observer go."""
+        slot, session.slot = session.slot, None
+        observer, session.observer = session.observer, None
+        self._let_go(session, slot, observer)
+
+    def _let_go(self, session: Session, slot: Slot | None, observer: Observer | None) -> None:
         self._sessions.discard(session)
         try:
-            close_session(session, self.backend)
+            if slot is not None:
+                self.backend.release(slot)
         finally:
-            if session.observer is not None:
-                _dismiss(session.observer)
-                session.observer = None
+            if observer is not None:
+                _dismiss(observer)
+
+    async def _pushed(self, push: Push, due_s: float | None, *, saves: bool = False) -> Timed:
+        if due_s is None:
+            due_s = perf_counter() + FRAME_BUDGET_S
+        future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
+        self._put(_PushJob(push, due_s, future, saves))
+        return await future
 
     async def _call(self, call: Callable[[], None]) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -335,6 +365,10 @@ class Lane:
         except Exception as failure:  # noqa: BLE001 - as above
             return outcome._replace(error=failure)
         return outcome._replace(answer=replace(outcome.answer, state=state))
+
+
+def _resume(state: bytes, session: Session, backend: Backend) -> None:
+    resume_session(session, backend, state)
 
 
 def _outcome(

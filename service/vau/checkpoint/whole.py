@@ -13,8 +13,10 @@ MOST_SLOT_BYTES: Final = 1 << 24
 def saved_session(session: Session, backend: Backend) -> bytes:
     """Return all that the rest of ``session`` depends on, its slot included.
 
-    Raises ValueError for a session without a slot.
+    Raises why the session has no slot, if that is known, and ValueError if it never had one.
     """
+    if session.failure is not None:
+        raise session.failure
     if session.slot is None:
         raise ValueError("the session has no slot: open it first")
     out = Writer()
@@ -42,3 +44,5 @@ def resume_session(session: Session, backend: Backend, state: bytes) -> None:
         raise ResumeMismatch(
             f"resume_token: {cause}", field="config.resume_token", differs="backend"
         ) from cause
+    if session.way.trail is not None:
+        session.way.trail.begin(snapshot)

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from vau.backend import Cost
 from vau.metrics.families import ALL_COMPONENTS, SharingFamilies, WorkFamilies
 from vau.metrics.histogram import Cells, Histogram
-from vau.session import Answer
+from vau.session import Answer, Repetition
 
 
 class CostMeters:
@@ -21,14 +21,14 @@ class CostMeters:
         self._counters: dict[tuple[Counter, tuple[str, ...]], Counter] = {}
         self._cells: dict[tuple[Histogram, tuple[str, ...]], Cells] = {}
 
-    def count(self, answers: Sequence[Answer]) -> None:
-        """Count what the answers of a round cost."""
+    def count(self, done: Sequence[Answer | Repetition]) -> None:
+        """Count what a round cost, what was taken again in it included."""
         sums: defaultdict[Counter, float] = defaultdict(float)
-        for answer in answers:
-            self._add(sums, answer.cost)
-            self._add_apart(sums, answer.cost.apart)
-            if answer.steps:
-                self._observe(answer.cost, answer.steps)
+        for each in done:
+            self._add(sums, each.cost)
+            self._add_apart(sums, each.cost.apart)
+            if each.steps:
+                self._observe(each.cost, each.steps)
         for counter, amount in sums.items():
             counter.inc(amount)
 

@@ -18,7 +18,7 @@ from vau.metrics.families import (
     WorkFamilies,
 )
 from vau.metrics.resume import ResumeMeters
-from vau.session import Answer, Round
+from vau.session import Answer, Repetition, Round
 
 
 class Metrics:
@@ -45,6 +45,11 @@ class Metrics:
         self._suspicious = Counter(
             "vau_audio_suspicious", "Notices of doubtful audio.", ("kind",), registry=registry
         )
+        self._changes = make.counter(
+            "vau_backend_changes",
+            "Streams that a fallback took over from this backend, by what that failed with.",
+            *("to", "reason"),
+        )
         self._lines_lost = Counter(
             "vau_log_lines_lost",
             "Lines of the log that could not be written.",
@@ -62,6 +67,10 @@ class Metrics:
     def remarked(self, remark: Remark) -> None:
         """Count a remark on the audio of some stream."""
         self._suspicious.labels(remark.kind.name.lower()).inc()
+
+    def changed(self, left: str, taken: str, reason: str) -> None:
+        """Count a stream that left one backend for another."""
+        self._changes.labels(left, taken, reason).inc()
 
     def log_lines_lost(self, reason: str, lines: int) -> None:
         """Count lines that are missing in the log."""
@@ -98,12 +107,15 @@ class BackendMeters:
     def on_round(self, done: Round) -> None:
         """Count the work of one round: what a lane calls on its thread."""
         answers = [answer for answer in done.answers if isinstance(answer, Answer)]
+        repeated = [answer.repeated for answer in answers if answer.repeated.steps]
+        computed: list[Answer | Repetition] = [*answers, *repeated]
         self._batch_size.observe(len(done.answers))
         self._frames.inc(sum(len(answer.log_prob) for answer in answers))
-        self._costs.count(answers)
+        self._costs.count(computed)
+        for each in computed:
+            if each.steps:
+                self._chunk_frames.observe(each.steps)
         for answer in answers:
-            if answer.steps:
-                self._chunk_frames.observe(answer.steps)
             for remark in answer.remarks:
                 self._metrics.remarked(remark)
 

@@ -7,6 +7,7 @@ and files both go through it, hence the same numbers.
 
 ``stream`` is the session itself, of which ``progress`` is the present utterance and ``totals``
 the sums; ``answer`` is what it gives away, ``round`` what takes many sessions further at once.
+``way`` is what a session asks of its backend, and ``trail`` what another one needs to go on.
 """
 
 from vau.session.answer import Answer as Answer
@@ -16,7 +17,11 @@ from vau.session.round import Push as Push
 from vau.session.round import Round as Round
 from vau.session.round import advance as advance
 from vau.session.round import close_session as close_session
+from vau.session.round import move_session as move_session
 from vau.session.round import open_session as open_session
 from vau.session.stream import Session as Session
 from vau.session.totals import EMPTY_DIGEST as EMPTY_DIGEST
 from vau.session.totals import Summary as Summary
+from vau.session.trail import Trail as Trail
+from vau.session.way import NOTHING_REPEATED as NOTHING_REPEATED
+from vau.session.way import Repetition as Repetition

@@ -10,6 +10,7 @@ from vau.backend import Cost, Result
 from vau.endpoint import EndReason
 from vau.honesty import Remark
 from vau.segments import Segment, SpeechEvent
+from vau.session.way import NOTHING_REPEATED, Repetition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,9 @@ class Answer:
     """The last so many of them: the rules found the utterance to end before them."""
 
     cost: Cost
+    repeated: Repetition = NOTHING_REPEATED
+    """What was taken again, by a backend that took over from another: no frame is in that."""
+
     received_sample: int
     """Samples taken so far."""
 
@@ -49,6 +53,11 @@ class Answer:
 
     remarks: tuple[Remark, ...] = ()
     """What that audio, as it came, is worth telling of."""
+
+    @property
+    def spent(self) -> Cost:
+        """The cost with that of what was taken again."""
+        return self.repeated.cost + self.cost if self.repeated.steps else self.cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,14 @@ from vau.session.stream import Session
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """The next audio of one session."""
+    """The next audio of one session, or nothing new."""
 
     session: Session
     audio: bytes = b""
     ends: EndReason | None = None
+    is_new: bool = True
+    """False for what the session has asked for already, and another backend did not answer; or
+    for the next steps to be taken again before that, see ``Session.way``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,23 @@ def close_session(session: Session, backend: Backend) -> None:
         session.slot = None
 
 
+def move_session(session: Session, backend: Backend) -> None:
+    """Give ``session`` a slot of another backend, where its trail begins.
+
+    What its old backend failed at is then pushed again, see ``Push.is_new``. Nothing is asked
+    of the old one: its slot is for the caller to give back.
+
+    Raises BackendBusy if no slot is free, BadSnapshot if this backend takes no state of that
+    one; ValueError for a session whose trail is not whole.
+    """
+    session.way.begin_again(gives_states=backend.info.state_export)
+    session.failure = None
+    session.slot = backend.open()
+    state = None if session.way.trail is None else session.way.trail.state
+    if state is not None:
+        backend.restore(session.slot, state)
+
+
 def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Round:
     """Take the next audio of several sessions through front end, backend and decoder.
 
@@ -56,37 +76,70 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
     their states are lost.
     """
     started_s = perf_counter()
-    answers: list[Answer | VauError | None] = [None] * len(pushes)
-    pieces: dict[int, Piece] = {}
-    for at, push in enumerate(pushes):
-        try:
-            pieces[at] = push.session.accept(push.audio, push.ends)
-        except VauError as error:
-            answers[at] = error
+    answers: dict[int, Answer | VauError] = {}
+    pieces = _accepted(pushes, answers)
     features = frontend.advance(list(pieces.values()))
-    work = [pushes[at].session.work(rows) for at, rows in zip(pieces, features, strict=True)]
+    for at, rows in zip(pieces, features, strict=True):
+        pushes[at].session.take(rows)
     featured_s = perf_counter()
+    work = _work(backend, pushes, answers)
+    results: list[Result] = []
     try:
-        results = backend.run(work)
+        results = backend.run(list(work.values()))
     except VauError as error:
-        for at in pieces:
-            answers[at] = error
-        results, work = [], []
-        pieces = {}
+        answers |= dict.fromkeys(work, error)
+        work = {}
     computed_s = perf_counter()
     heard: list[tuple[Observer, Heard]] = []
-    for at, item, result in zip(pieces, work, results, strict=True):
+    for (at, item), result in zip(work.items(), results, strict=True):
         answer = answers[at] = _answered(pushes[at], result, backend)
         observer = pushes[at].session.observer
         if observer is not None and isinstance(answer, Answer):
             heard.append((observer, _heard(item, result, answer)))
     return Round(
-        answers=[answer for answer in answers if answer is not None],
+        answers=[answers[at] for at in range(len(pushes))],
         heard=heard,
         feature_s=featured_s - started_s,
         compute_s=computed_s - featured_s,
         post_s=perf_counter() - computed_s,
     )
+
+
+def _accepted(
+    pushes: Sequence[Push], answers: dict[int, Answer | VauError]
+) -> dict[int, Piece]:
+    """Return the new audio, by the place of its push; what is wrong with it is the answer."""
+    pieces: dict[int, Piece] = {}
+    for at, push in enumerate(pushes):
+        if push.is_new:
+            try:
+                pieces[at] = push.session.accept(push.audio, push.ends)
+            except VauError as error:
+                answers[at] = error
+    return pieces
+
+
+def _work(
+    backend: Backend, pushes: Sequence[Push], answers: dict[int, Answer | VauError]
+) -> dict[int, Work]:
+    """Return what the backend is to do, by the place of its push.
+
+    A trail that has become long begins anew here, and not behind an answer, so that a backend
+    that fails to give its state costs none.
+    """
+    work: dict[int, Work] = {}
+    for at, push in enumerate(pushes):
+        if at in answers:
+            continue
+        session, way = push.session, push.session.way
+        try:
+            work[at] = session.work()
+            if way.trail is not None and way.trail.is_due and not way.repeats:
+                way.trail.begin(backend.snapshot(work[at].slot))
+        except VauError as error:
+            answers[at] = error
+            work.pop(at, None)
+    return work
 
 
 def _heard(work: Work, result: Result, answer: Answer) -> Heard:
@@ -103,14 +156,16 @@ def _heard(work: Work, result: Result, answer: Answer) -> Heard:
     return Heard(work.features, result, len(answer.log_prob), answer.ends is not None)
 
 
-def _answered(push: Push, result: Result, backend: Backend) -> Answer | VauError:
+def _answered(push: Push, result: Result, backend: Backend) -> Answer:
     """Close what has ended; the next utterance begins in another slot, in the zero state."""
     session = push.session
+    if session.way.repeats:
+        return session.repeat(result)
     answer = session.answer(result)
     if answer.ends not in {None, EndReason.HALF_CLOSE}:
         try:
             close_session(session, backend)
             open_session(session, backend)
         except VauError as error:
-            return error
+            session.slot, session.failure = None, error
     return answer

@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import HOP_SAMPLES, SAMPLE_BYTES, Encoding, PcmReader
-from vau.backend import Result, Slot, Work
+from vau.backend import Cost, Result, Slot, Work
 from vau.checkpoint.form import Reader, Writer, damaged
 from vau.decode import DecoderName
 from vau.endpoint import EndReason, Rules
-from vau.errors import AudioCorrupt
+from vau.errors import AudioCorrupt, VauError
 from vau.frontend import Piece
 from vau.honesty import Remark, Scrutiny, trailing
 from vau.model import Model
@@ -16,6 +16,7 @@ from vau.segments import Segmenter
 from vau.session.answer import Answer, Observer
 from vau.session.progress import REASONS, Progress, Rest
 from vau.session.totals import Summary, Totals
+from vau.session.way import Way
 
 
 class Session:
@@ -35,7 +36,12 @@ class Session:
         rules: when a segment ends before its utterance; None for never.
         """
         self.slot: Slot | None = None
+        self.failure: VauError | None = None
+        """Why there is no slot for the present utterance, if there is none: what was said
+        before it counts, and the next push fails."""
+
         self.observer: Observer | None = None
+        self.way = Way()
         self._model = model
         self._pcm = PcmReader(encoding)
         self._sample_bytes = SAMPLE_BYTES[encoding]
@@ -81,13 +87,11 @@ class Session:
             self._utterance.samples = np.concatenate([self._utterance.samples, samples])
         return Piece(self._utterance.frontend, samples, is_last=ends is not None)
 
-    def work(self, features: NDArray[np.float64]) -> Work:
-        """Return the steps that follow from the features of the last piece.
+    def take(self, features: NDArray[np.float64]) -> None:
+        """Let the steps that follow from the features of the last piece be the next.
 
         At the end of an utterance its last feature repeats, once per frame of output delay.
         """
-        if self.slot is None:
-            raise ValueError("the session has no slot: open it first")
         steps = features.astype(np.float32)
         utterance = self._utterance
         if len(steps):
@@ -95,7 +99,15 @@ class Session:
         if utterance.ends is not None and utterance.last_features is not None:
             repeats = [utterance.last_features] * self._model.output_delay
             steps = np.concatenate([steps, *repeats])
-        return Work(self.slot, steps)
+        self.way.pending = steps
+
+    def work(self) -> Work:
+        """Return the next steps. Raises why there is no slot, if that is known."""
+        if self.failure is not None:
+            raise self.failure
+        if self.slot is None:
+            raise ValueError("the session has no slot: open it first")
+        return Work(self.slot, self.way.next_steps())
 
     def answer(self, result: Result) -> Answer:
         """Turn the backend's answer to the last work into ours, and close what ended."""
@@ -108,8 +120,9 @@ class Session:
         told = self._segmenter.push(log_prob, logits, received, utterance.ends)
         log_prob = log_prob[: told.frames]
         logits = None if logits is None else logits[: told.frames]
-        self._count(result, silent + told.frames, log_prob, logits)
         ends = told.segments[-1].end_reason if told.forgets else utterance.ends
+        self.way.settle(ends=ends is not None)
+        self._count(result, silent + told.frames, log_prob, logits)
         answered = min(self.answered_sample, received)  # a last frame may be shorter than a hop
         if not told.forgets and ends is not None:
             answered = received
@@ -134,6 +147,26 @@ class Session:
             self._begin(answered, by_rule=told.forgets)
         return answer
 
+    def repeat(self, result: Result) -> Answer:
+        """Take note that steps were taken again: there is nothing new to hear in that."""
+        repeated = self.way.repeat(result.cost)
+        self._totals.steps += repeated.steps
+        self._totals.cost += repeated.cost
+        utterance_index, first_frame = self.next_frame
+        return Answer(
+            utterance_index=utterance_index,
+            first_frame=first_frame,
+            first_sample=self.answered_sample,
+            log_prob=result.log_prob[:0],
+            logits=None if result.logits is None else result.logits[:0],
+            segments=(),
+            steps=0,
+            cost=Cost(),
+            repeated=repeated,
+            received_sample=self.received_sample,
+            answered_sample=self.answered_sample,
+        )
+
     def _begin(self, start_sample: int, *, by_rule: bool) -> None:
         """Go on with another utterance, and with what came behind the end of the last."""
         ended = self._utterance
@@ -151,6 +184,11 @@ class Session:
     def answered_sample(self) -> int:
         """Every frame that starts before this sample has been answered."""
         return self._utterance.answered_sample
+
+    @property
+    def next_frame(self) -> tuple[int, int]:
+        """The utterance, and the frame within it, that is to be answered next."""
+        return self._utterance.index, self._utterance.frames
 
     def save(self, out: Writer) -> None:
         """Write down all that the rest of the stream depends on, but the state of the slot.

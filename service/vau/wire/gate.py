@@ -80,7 +80,8 @@ class Gate:
         the block when the time to leave has come.
         """
         self.check_open()
-        self._check_room(lane)
+        if (refusal := self.refusal(lane)) is not None:
+            raise refusal
         admitted = Pass(lane)
         self._inside.add(admitted)
         self._count(admitted.backend_id)
@@ -90,6 +91,17 @@ class Gate:
         finally:
             self._inside.remove(admitted)
             self._count(admitted.backend_id)
+
+    def move(self, admitted: Pass, lane: Lane) -> None:
+        """Let a stream that is inside have a slot of another lane instead of its own.
+
+        Raises SlotsExhausted, and changes nothing, if there is none.
+        """
+        if (refusal := self._fullness(lane)) is not None:
+            raise refusal
+        left, admitted.lane = admitted.backend_id, lane
+        self._count(left)
+        self._count(admitted.backend_id)
 
     def follow(self, admitted: Pass, leave: Callable[[float], None]) -> None:
         """Let a stream hear through ``leave`` when it is to be gone, from now on."""
@@ -132,22 +144,26 @@ class Gate:
         """Wait until nobody is inside."""
         await self._empty.wait()
 
-    def _check_room(self, lane: Lane) -> None:
-        on_lane = sum(other.lane is lane for other in self._inside)
-        slots = lane.backend.info.slot_count
+    def refusal(self, lane: Lane) -> SlotsExhausted | None:
+        """Return why another stream would find no slot on ``lane``; None if it would."""
         if len(self._inside) >= self.max_streams:
-            raise SlotsExhausted(
+            return SlotsExhausted(
                 f"all {self.max_streams} streams of this server are taken; try again soon",
                 limit=self.max_streams,
             )
-        if on_lane >= slots:
-            name = lane.backend.info.id
-            raise SlotsExhausted(
-                f"all {slots} slots of backend {name} with {lane.model.name} are taken; "
-                "try again soon, or another backend",
-                limit=slots,
-                backend=name,
-            )
+        return self._fullness(lane)
+
+    def _fullness(self, lane: Lane) -> SlotsExhausted | None:
+        slots = lane.backend.info.slot_count
+        if sum(other.lane is lane for other in self._inside) < slots:
+            return None
+        name = lane.backend.info.id
+        return SlotsExhausted(
+            f"all {slots} slots of backend {name} with {lane.model.name} are taken; "
+            "try again soon, or another backend",
+            limit=slots,
+            backend=name,
+        )
 
     def _count(self, backend_id: str) -> None:
         self._metrics.of(backend_id).streams_active.set(self.slots_in_use(backend_id))

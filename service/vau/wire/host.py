@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from vau.backend import BackendInfo, Health, State
 from vau.checkpoint.seal import Sealer
 from vau.config import ServerConfig, version
+from vau.lane import Lane
 from vau.metrics import Metrics
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
@@ -55,15 +56,16 @@ class Host:
         self,
         session_id: str,
         recognition: Recognition,
+        lane: Lane,
         shadows: Sequence[str],
         next_sample: int = 0,
     ) -> pb.SessionStarted:
         """Describe a stream that was let in.
 
+        lane:        that it is on, which may be one of its fallbacks.
         shadows:     the ids of those that hear it.
         next_sample: the first one that is still to come.
         """
-        lane = recognition.lane
         return pb.SessionStarted(
             session_id=session_id,
             resolved=resolved(recognition),

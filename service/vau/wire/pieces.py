@@ -10,9 +10,10 @@ import numpy as np
 from vau.audio import HOP_SAMPLES
 from vau.backend import Cost
 from vau.endpoint import EndReason
-from vau.lane import Lane, StageTimes, Timed
+from vau.lane import StageTimes, Timed
 from vau.segments import Segment
-from vau.session import Answer, Session
+from vau.session import Answer, Repetition
+from vau.wire.carrier import Carrier
 
 # A round lasts as long as its longest piece takes. This is long enough to be mostly
 # computing, and short enough for the live streams that share the round.
@@ -20,8 +21,7 @@ PIECE_SAMPLES: Final = 20 * HOP_SAMPLES
 
 
 async def push(
-    lane: Lane,
-    session: Session,
+    carrier: Carrier,
     audio: bytes,
     sample_bytes: int,
     ends: EndReason | None = None,
@@ -32,7 +32,7 @@ async def push(
     """Answer audio of any length; the answers have the bits of such that was not cut.
 
     sample_bytes: of one sample in ``audio``.
-    due_s, saves: as for ``Lane.push``.
+    due_s, saves: as for ``Carrier.push``.
     Returns an answer for each utterance that the audio belongs to: one, unless the rules of
             the session end it.
     """
@@ -42,9 +42,9 @@ async def push(
         is_last = first + size >= len(audio)
         piece = audio[first : first + size]
         now_ends = ends if is_last else None
-        done.append(await lane.push(session, piece, now_ends, due_s, saves=saves and is_last))
-        while session.is_behind:
-            done.append(await lane.push(session, b"", None, due_s))
+        done.append(await carrier.push(piece, now_ends, due_s=due_s, saves=saves and is_last))
+        while carrier.session.is_behind:
+            done.append(await carrier.push(due_s=due_s))
     if len(done) == 1:
         return done
     groups = groupby(done, key=lambda each: each.answer.utterance_index)
@@ -68,6 +68,7 @@ def _joined(parts: list[Timed]) -> Timed:
         vain_steps=sum(answer.vain_steps for answer in answers),
         remarks=tuple(remark for answer in answers for remark in answer.remarks),
         cost=reduce(Cost.__add__, [answer.cost for answer in answers]),
+        repeated=reduce(Repetition.__add__, [answer.repeated for answer in answers]),
         received_sample=answers[-1].received_sample,
         answered_sample=answers[-1].answered_sample,
     )

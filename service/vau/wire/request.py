@@ -18,6 +18,7 @@ from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire import resumption
 from vau.wire.endpointing import rules_of
+from vau.wire.fallbacks import Needs, fallbacks_of
 from vau.wire.lanes import Lanes, meant
 
 CHANNELS: Final = 1
@@ -65,6 +66,9 @@ class Recognition:
     """What to recognise, with what, and what to send back."""
 
     lane: Lane
+    fallbacks: tuple[Lane, ...] = ()
+    """Those that may stand in for it, the best first."""
+
     encoding: pb.AudioFormat.Encoding
     rate_hz: int
     channels: int
@@ -74,6 +78,11 @@ class Recognition:
     """VITERBI or GREEDY."""
 
     output: Output
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """All that may serve it, the best first."""
+        return (self.lane, *self.fallbacks)
 
     @property
     def raw_encoding(self) -> Encoding:
@@ -120,7 +129,11 @@ def stream_of(
     """Check the config of a live stream."""
     max_lag_s = _max_lag_s(config.flow_control, limits)
     recognition = recognition_of(
-        config.recognition, lanes, path="config.recognition", files=False
+        config.recognition,
+        lanes,
+        path="config.recognition",
+        files=False,
+        wants_states=bool(config.checkpoint_interval.ToNanoseconds() or config.resume_token),
     )
     infos = [shadow.info for shadow in shadows.all]
     named = [meant(name, infos) for name in config.shadow_backends]
@@ -140,26 +153,34 @@ def stream_of(
 
 
 def recognition_of(
-    config: pb.RecognitionConfig, lanes: Lanes, *, path: str, files: bool
+    config: pb.RecognitionConfig,
+    lanes: Lanes,
+    *,
+    path: str,
+    files: bool,
+    wants_states: bool = False,
 ) -> Recognition:
-    """Check what to recognise; ``files`` tells whether WAV and FLAC are welcome."""
+    """Check what to recognise.
+
+    files:        whether WAV and FLAC are welcome.
+    wants_states: whether there are to be checkpoints, or a beginning from one.
+    """
     _check_format(config.audio_format, f"{path}.audio_format", files=files)
-    if config.fallback_backends:
-        raise ConfigInvalid(
-            f"{path}.fallback_backends: no stream of this server moves to another backend by "
-            "itself; leave it out, and resume a lost stream on another with its checkpoint",
-            field=f"{path}.fallback_backends",
-        )
     check_known(config.decoder, pb.Decoder, f"{path}.decoder")
     lane = lanes.find(backend=config.backend, model=config.model, path=path)
     output = config.output if config.HasField("output") else pb.OutputConfig(phonemes=True)
+    checked = _output_of(output, lane, f"{path}.output")
+    needs = Needs(
+        logits=checked.encoding == pb.POSTERIOR_ENCODING_RAW_INT32, states=wants_states
+    )
     return Recognition(
         lane=lane,
+        fallbacks=fallbacks_of(config.fallback_backends, lanes, lane, needs, path),
         encoding=config.audio_format.encoding,
         rate_hz=config.audio_format.sample_rate_hertz,
         channels=config.audio_format.channel_count,
         decoder=config.decoder or pb.DECODER_VITERBI,
-        output=_output_of(output, lane, f"{path}.output"),
+        output=checked,
     )
 
 
@@ -174,6 +195,7 @@ def resolved(recognition: Recognition) -> pb.RecognitionConfig:
         ),
         model=recognition.lane.model.name,
         backend=recognition.lane.backend.info.id,
+        fallback_backends=[lane.backend.info.id for lane in recognition.fallbacks],
         decoder=recognition.decoder,
         output=pb.OutputConfig(
             phonemes=output.phonemes,

@@ -17,6 +17,7 @@ from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import finished_of, notice_of, posteriors_of, timing_of
 from vau.wire.call import Call
+from vau.wire.carrier import Carrier, Route, carried
 from vau.wire.host import Host
 from vau.wire.pieces import push
 from vau.wire.request import (
@@ -37,45 +38,42 @@ async def recognize(
     """Serve one call of Recognize. It holds a slot, like a stream."""
     host.gate.check_open()
     wanted = recognition_of(request.config, host.lanes, path="config", files=True)
-    lane = wanted.lane
-    call.backend_id = lane.backend.info.id
-    async with host.gate.admit(lane):
+    async with carried(host, call, Route(wanted.lane, wanted.lanes)) as carrier:
         limit_s = host.config.max_unary_audio_s
         samples, rest = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
         call.samples = len(samples)
         host.door.heard(call.visitor, len(samples) / SAMPLE_RATE_HZ)
-        shadows = host.shadows.chosen((), lane.model.name)
-        session = Session(lane.model, decoder=wanted.decoder_name)
-        session.observer = host.shadows.ears(shadows, call.backend_id, lane.model.name)
+        model = wanted.lane.model
+        shadows = host.shadows.chosen((), model.name)
         try:
-            await lane.open(session)
-            response = await _answer(host, call, wanted, session, samples)
+            await carrier.open(Session(model, decoder=wanted.decoder_name), shadows)
+            response = await _answer(host, call, wanted, carrier, samples)
             for remark in rest:
                 host.metrics.remarked(remark)
                 response.notices.append(notice_of(remark))
-            started = host.session_started(call.session_id, wanted, shadows)
+            response.notices.extend(carrier.take_notices())
+            lane = carrier.lane
+            started = host.session_started(call.session_id, wanted, lane, shadows)
             response.started.CopyFrom(started)
             return response
         finally:
-            lane.close(session)
+            carrier.close()
 
 
 async def _answer(
-    host: Host, call: Call, wanted: Recognition, session: Session, samples: NDArray[np.int16]
+    host: Host, call: Call, wanted: Recognition, carrier: Carrier, samples: NDArray[np.int16]
 ) -> pb.RecognizeResponse:
     """Push the samples through the lane."""
-    lane, output = wanted.lane, wanted.output
-    pcm = samples.tobytes()
+    output, pcm = wanted.output, samples.tobytes()
     due_s = perf_counter() + PATIENCE_S
-    (timed,) = await push(
-        lane, session, pcm, samples.itemsize, EndReason.HALF_CLOSE, due_s=due_s
-    )
+    (timed,) = await push(carrier, pcm, samples.itemsize, EndReason.HALF_CLOSE, due_s=due_s)
+    fraction_bits = carrier.lane.backend.info.logit_fraction_bits
     host.metrics.of(call.backend_id).heard(len(samples))
-    timing = timing_of(timed.times, timed.answer.cost)
+    timing = timing_of(timed.times, timed.answer.spent)
     response = pb.RecognizeResponse(
-        posteriors=posteriors_of(timed.answer, output, lane.backend.info.logit_fraction_bits),
+        posteriors=posteriors_of(timed.answer, output, fraction_bits),
         notices=map(notice_of, timed.answer.remarks),
-        finished=finished_of(session.summary(), timing),
+        finished=finished_of(carrier.session.summary(), timing),
     )
     results = Results(phonemes=output.phonemes)
     for segment in timed.answer.segments:

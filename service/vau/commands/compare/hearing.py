@@ -69,7 +69,8 @@ class _Stream:
     calls_device_s: float | None = None
 
     def take(self, rows: Rows) -> None:
-        work = self.session.work(rows)
+        self.session.take(rows)
+        work = self.session.work()
         began_s = perf_counter()
         (result,) = self.backend.run([work])
         self.host_s += perf_counter() - began_s

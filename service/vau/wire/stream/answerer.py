@@ -27,13 +27,10 @@ class Answerer:
     def __init__(self, live: Live) -> None:
         """Begin where its position is."""
         self._live = live
-        self._session, self._inbox, self._position = live.session, live.inbox, live.position
+        self._carrier, self._inbox, self._position = live.carrier, live.inbox, live.position
         self._wanted = live.wanted.recognition
-        self._lane = self._wanted.lane
-        self._meters = live.host.metrics.of(live.call.backend_id)
-        self._latency = Latency(
-            self._meters, self._lane.model.look_ahead_frames, live.totals, live.toll
-        )
+        look_ahead_frames = self._wanted.lane.model.look_ahead_frames
+        self._latency = Latency(live.meters, look_ahead_frames, live.totals, live.toll)
         self._checkpoints = live.checkpoints
         self._results = Results(phonemes=self._wanted.output.phonemes)
         self._is_lagging = False
@@ -41,6 +38,7 @@ class Answerer:
     async def run(self, context: Context) -> None:
         """Answer until the client has closed its half. Raises what ends the stream earlier."""
         try:
+            await self._say_what_is_due(context)
             while True:
                 turn = await self._inbox.turn()
                 if turn is None:
@@ -97,7 +95,7 @@ class Answerer:
         due_s = (messages[0].read_s if messages else read_s) + FRAME_BUDGET_S
         saves = bool(messages) and self._checkpoints.is_due(messages[-1].end_sample)
         *before, last = await push(
-            self._lane, self._session, audio, sample_bytes, ends, due_s=due_s, saves=saves
+            self._carrier, audio, sample_bytes, ends, due_s=due_s, saves=saves
         )
         for timed in before:
             await self._write(self._answer(timed, messages, read_s), context)
@@ -126,12 +124,12 @@ class Answerer:
         samples = answer.received_sample - position.computed
         position.computed, position.answered = answer.received_sample, answer.answered_sample
         self._live.call.samples = position.computed
-        self._meters.heard(samples)
+        self._live.meters().heard(samples)
         self._inbox.free(samples)
 
     def _fill(self, response: pb.StreamingRecognizeResponse, timed: Timed) -> None:
         answer, output = timed.answer, self._wanted.output
-        fraction_bits = self._lane.backend.info.logit_fraction_bits
+        fraction_bits = self._carrier.lane.backend.info.logit_fraction_bits
         posteriors = posteriors_of(answer, output, fraction_bits)
         if posteriors is not None:
             response.posteriors.CopyFrom(posteriors)
@@ -141,27 +139,27 @@ class Answerer:
         for segment in answer.segments:
             self._results.write(segment, response.results.add())
         response.events.extend(map(event_of, answer.events))
-        if output.energy and answer.steps:
+        if output.energy and (answer.steps or answer.repeated.steps):
             response.energy.extend(
                 energy_of(energy, answer.first_frame, len(answer.log_prob))
-                for energy in answer.cost.energies
+                for energy in answer.spent.energies
             )
 
     async def _finish(self, end: End, context: Context) -> None:
         """Send the last response."""
         response = await self._advance(context, (), end.read_s, EndReason.HALF_CLOSE)
-        self._meters.final_after_end.observe(perf_counter() - end.read_s)
-        summary = self._session.summary()
+        self._live.meters().final_after_end.observe(perf_counter() - end.read_s)
+        summary = self._carrier.session.summary()
         response.finished.CopyFrom(finished_of(summary, self._latency.totals))
         await self._write(response, context)
 
     async def _say_what_is_due(self, context: Context) -> None:
         """Send what cannot wait for the next answer: notices, and a checkpoint."""
         response = pb.StreamingRecognizeResponse()
-        response.notices.extend(self._live.life.take_notices())
         if self._checkpoints.is_urgent:
-            state = await self._lane.save(self._session)
+            state = await self._carrier.save()
             self._checkpoints.put(response, state, self._latency.totals)
+        response.notices.extend(self._notices())
         if response.ListFields():
             await self._write(response, context)
 
@@ -172,14 +170,18 @@ class Answerer:
 
     async def _write(self, response: pb.StreamingRecognizeResponse, context: Context) -> None:
         self._watch_lag()
-        response.notices.extend(self._live.life.take_notices())
+        response.notices.extend(self._notices())
         self._position.stamp(response)
-        self._meters.lag.observe(self._position.lag / SAMPLE_RATE_HZ)
+        self._live.meters().lag.observe(self._position.lag / SAMPLE_RATE_HZ)
         self._live.life.writes()
         began_s = perf_counter()
         await context.write(response)
         self._live.toll.wrote(perf_counter() - began_s, self._position.lag)
         self._live.life.written()
+
+    def _notices(self) -> list[pb.Notice]:
+        """Return what there is to say beside an answer, once."""
+        return [*self._carrier.take_notices(), *self._live.life.take_notices()]
 
     def _watch_lag(self) -> None:
         """Say it when half of what may wait does; again only after nothing did."""

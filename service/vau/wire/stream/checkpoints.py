@@ -13,8 +13,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from vau.audio import SAMPLE_RATE_HZ
 from vau.checkpoint.form import Reader, Writer
 from vau.checkpoint.seal import Terms
+from vau.errors import ResumeMismatch
+from vau.lane import Lane
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
+from vau.wire.carrier import Route
 from vau.wire.host import Host
 from vau.wire.request import Stream
 from vau.wire.stream.position import Position
@@ -35,6 +38,8 @@ class Beginning:
     """For ``Lane.resume``."""
 
     totals: pb.Timing
+    route: Route
+    """Where it can go on."""
 
 
 class Checkpoints:
@@ -42,18 +47,12 @@ class Checkpoints:
 
     def __init__(self, host: Host, call: Call, wanted: Stream, position: Position) -> None:
         """Send none yet."""
-        lane = wanted.recognition.lane
-        self._host = host
+        self._host, self._call = host, call
+        self._recognition, self._settings = wanted.recognition, wanted.settings
         self._position = position
         self._token = wanted.resume_token
         self._interval_samples = round(wanted.checkpoint_interval_s * SAMPLE_RATE_HZ)
-        self._meters = host.metrics.of(call.backend_id)
-        self._terms = Terms(
-            owner=call.owner,
-            model_digest=lane.model.digest,
-            arithmetic_id=lane.backend.info.arithmetic_id,
-            settings=wanted.settings,
-        )
+        self._terms = self._terms_on(wanted.recognition.lane)
         self._is_asked = False
         self._stale_s = self._host.clock.time() + FRESH * host.config.resume_ttl_s
 
@@ -64,13 +63,45 @@ class Checkpoints:
         """
         if not self._token:
             return None
-        saved = Reader(self._host.sealer.open(self._token, self._terms))
+        route, state = self._opened()
+        saved = Reader(state)
         totals = pb.Timing()
         for field in pb.Timing.DESCRIPTOR.fields:
             setattr(totals, field.name, saved.count(most=MOST_NUMBER[field.type]))
         session = saved.octets(most=saved.left)
         saved.check_end()
-        return Beginning(session, totals)
+        return Beginning(session, totals, route)
+
+    def _opened(self) -> tuple[Route, bytes]:
+        """Return where the stream of the token can go on, and what is in it.
+
+        Perhaps it began on a fallback that computes otherwise, and can only go on there.
+        """
+        lanes, mismatches = self._recognition.lanes, list[ResumeMismatch]()
+        for arithmetic_id in dict.fromkeys(lane.backend.info.arithmetic_id for lane in lanes):
+            able = [lane for lane in lanes if lane.backend.info.arithmetic_id == arithmetic_id]
+            try:
+                state = self._host.sealer.open(self._token, self._terms_on(able[0]))
+            except ResumeMismatch as error:
+                if error.facts.get("differs") != "arithmetic_id":
+                    raise
+                mismatches.append(error)
+            else:
+                why = mismatches[0] if mismatches else None
+                return Route(self._recognition.lane, tuple(able), why), state
+        raise mismatches[0]
+
+    def on(self, lane: Lane) -> None:
+        """Take note of the lane that the stream is on: whatever follows it computes alike."""
+        self._terms = self._terms_on(lane)
+
+    def _terms_on(self, lane: Lane) -> Terms:
+        return Terms(
+            owner=self._call.owner,
+            model_digest=lane.model.digest,
+            arithmetic_id=lane.backend.info.arithmetic_id,
+            settings=self._settings,
+        )
 
     def ask(self) -> None:
         """Let the next response that can hold one have a checkpoint, due or not."""
@@ -101,6 +132,6 @@ class Checkpoints:
         response.checkpoint.token = token.data
         response.checkpoint.next_sample = self._position.computed
         response.checkpoint.expires.FromNanoseconds(token.expires_ns)
-        self._meters.checkpoints.inc()
+        self._host.metrics.of(self._call.backend_id).checkpoints.inc()
         self._is_asked = False
         self._stale_s = self._host.clock.time() + FRESH * self._host.config.resume_ttl_s

@@ -1,5 +1,6 @@
 """How long the frames of a stream took, and in sum."""
 
+from collections.abc import Callable
 from time import perf_counter
 
 from vau.audio import FRAME_BUDGET_S, HOP_SAMPLES, answerable_frames
@@ -15,9 +16,17 @@ class Latency:
     """The clock of one stream's answers. A frame's time runs from when its last sample came."""
 
     def __init__(
-        self, meters: BackendMeters, look_ahead_frames: int, totals: pb.Timing, toll: Toll
+        self,
+        meters: Callable[[], BackendMeters],
+        look_ahead_frames: int,
+        totals: pb.Timing,
+        toll: Toll,
     ) -> None:
-        """Begin before the first answer of this call; ``totals`` are those of the stream."""
+        """Begin before the first answer of this call.
+
+        meters: returns those of the backend that the stream is on.
+        totals: of the whole stream.
+        """
         self.totals = totals
         self._toll = toll
         self._meters = meters
@@ -36,7 +45,7 @@ class Latency:
         messages: those that it answers.
         ended_s:  when what flushed the rest of the utterance was read, if something did.
         """
-        timing = timing_of(timed.times, timed.answer.cost)
+        timing = timing_of(timed.times, timed.answer.spent)
         now_s = perf_counter()
         for frames, came_s in self._completed(timed, messages, ended_s):
             latency_s = now_s - came_s
@@ -44,10 +53,10 @@ class Latency:
                 timing.frame_latency_max_ns, round(latency_s * S_TO_NS)
             )
             timing.deadline_misses += frames if latency_s > FRAME_BUDGET_S else 0
-            self._meters.answered(frames, timed.times, latency_s)
+            self._meters().answered(frames, timed.times, latency_s)
             self._toll.took(frames, timed.times, latency_s)
             if self._first_audio_s is not None and not self._has_answered:
-                self._meters.first_answer.observe(now_s - self._first_audio_s)
+                self._meters().first_answer.observe(now_s - self._first_audio_s)
                 self._has_answered = True
         add_timing(self.totals, timing)
         return timing

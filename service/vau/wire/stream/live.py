@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from vau.session import Session
+from vau.metrics import BackendMeters
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
+from vau.wire.carrier import Carrier
 from vau.wire.host import Host
 from vau.wire.request import Stream
 from vau.wire.stream.checkpoints import Checkpoints
@@ -21,7 +22,7 @@ class Live:
     host: Host
     call: Call
     wanted: Stream
-    session: Session
+    carrier: Carrier
     position: Position
     totals: pb.Timing
     """All times so far, of the calls before this one too."""
@@ -30,3 +31,7 @@ class Live:
     inbox: Inbox
     life: Life
     toll: Toll
+
+    def meters(self) -> BackendMeters:
+        """Return the meters of the backend that the stream is on."""
+        return self.host.metrics.of(self.call.backend_id)

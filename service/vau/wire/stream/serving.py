@@ -18,11 +18,11 @@ from vau.logs import facts
 from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call, Context
-from vau.wire.gate import Pass
+from vau.wire.carrier import Carrier, Route, carried
 from vau.wire.host import Host
 from vau.wire.request import Stream, stream_of
 from vau.wire.stream.answerer import PARTING, Answerer
-from vau.wire.stream.checkpoints import Checkpoints
+from vau.wire.stream.checkpoints import Beginning, Checkpoints
 from vau.wire.stream.inbox import Inbox
 from vau.wire.stream.life import Life
 from vau.wire.stream.live import Live
@@ -40,19 +40,25 @@ async def stream(host: Host, context: Context, call: Call) -> None:
     """Serve one call of StreamingRecognize."""
     host.gate.check_open()
     wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
-    call.backend_id = wanted.recognition.lane.backend.info.id
+    recognition = wanted.recognition
+    call.backend_id = recognition.lane.backend.info.id
     position = Position()
     checkpoints = Checkpoints(host, call, wanted, position)
     try:
-        async with host.gate.admit(wanted.recognition.lane) as admitted:
+        beginning = checkpoints.beginning()
+        route = Route(recognition.lane, recognition.lanes)
+        if beginning is not None:
+            route = beginning.route
+        async with carried(host, call, route) as carrier:
             await _serve(
                 host,
                 context,
                 call,
                 wanted=wanted,
-                admitted=admitted,
+                carrier=carrier,
                 position=position,
                 checkpoints=checkpoints,
+                beginning=beginning,
             )
     except ResumeError as error:
         host.metrics.resumes.refused(error)
@@ -68,57 +74,55 @@ async def _serve(
     call: Call,
     *,
     wanted: Stream,
-    admitted: Pass,
+    carrier: Carrier,
     position: Position,
     checkpoints: Checkpoints,
+    beginning: Beginning | None,
 ) -> None:
-    """Open a session on the lane, and hold it until the stream ends."""
-    recognition, lane = wanted.recognition, wanted.recognition.lane
-    beginning = checkpoints.beginning()
-    shadows = host.shadows.chosen(wanted.shadows, lane.model.name)
+    """Open a session on a lane, and hold it until the stream ends."""
+    recognition, model = wanted.recognition, wanted.recognition.lane.model
+    shadows = host.shadows.chosen(wanted.shadows, model.name)
     session = Session(
-        lane.model,
+        model,
         encoding=recognition.raw_encoding,
         interim_results=wanted.interim_results and recognition.output.phonemes,
         decoder=recognition.decoder_name,
         rules=wanted.rules,
     )
-    session.observer = ears = host.shadows.ears(shadows, call.backend_id, lane.model.name)
-    if beginning is not None and ears is not None:
-        ears.late()
     try:
-        if beginning is None:
-            await lane.open(session)
-        else:
-            await lane.resume(session, beginning.session)
+        await carrier.open(session, shadows, None if beginning is None else beginning.session)
+        checkpoints.on(carrier.lane)
+        if beginning is not None:
             position.begin(session.received_sample, session.answered_sample)
             host.metrics.resumes.resumed()
-        started = host.session_started(call.session_id, recognition, shadows, position.received)
+        started = host.session_started(
+            call.session_id, recognition, carrier.lane, shadows, position.received
+        )
         await context.write(pb.StreamingRecognizeResponse(started=started))
         call.span.event("started", sample=position.received)
-        logger.debug("started", extra=facts(model=lane.model.name, sample=position.received))
+        logger.debug("started", extra=facts(model=model.name, sample=position.received))
         inbox = Inbox(round(wanted.max_lag_s * SAMPLE_RATE_HZ), refuses=wanted.refuses)
         live = Live(
             host=host,
             call=call,
             wanted=wanted,
-            session=session,
+            carrier=carrier,
             position=position,
             totals=pb.Timing() if beginning is None else beginning.totals,
             checkpoints=checkpoints,
             inbox=inbox,
-            life=Life(host.config, host.clock, inbox, admitted.leash),
+            life=Life(host.config, host.clock, inbox, carrier.admitted.leash),
             toll=Toll(),
         )
-        await _converse(live, context, admitted)
+        await _converse(live, context)
     finally:
-        lane.close(session)  # behind any push that a cancel left running
+        carrier.close()  # behind any push that a cancel left running
 
 
-async def _converse(live: Live, context: Context, admitted: Pass) -> None:
+async def _converse(live: Live, context: Context) -> None:
     """Read and answer until the client closes its half, or something ends the stream."""
     with live.life:
-        live.host.gate.follow(admitted, partial(_leave, live))
+        live.host.gate.follow(live.carrier.admitted, partial(_leave, live))
         reading = asyncio.create_task(Reader(live).run(context))
         try:
             await Answerer(live).run(context)

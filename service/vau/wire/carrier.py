@@ -1,0 +1,290 @@
+"""A stream on its lane, and on another when that one fails.
+
+A client may name backends that may take over. At the start of a stream that is whichever is
+ready and has room, the best first. Later it is one that owes the same bits: it gets the state
+of a second ago, takes the steps since then again, and answers what the other one failed at. So
+nothing is said twice and nothing is missing, and what was said is never revised. Whoever was
+left may be taken again, but not twice for one answer.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, TypeVar
+
+from vau import errors
+from vau.endpoint import EndReason
+from vau.errors import BackendError, BadSnapshot, SlotsExhausted, VauError
+from vau.lane import Lane, Timed
+from vau.session import NOTHING_REPEATED, Session, Trail
+from vau.v1 import speech_pb2 as pb
+from vau.wire.call import Call
+from vau.wire.changes import Change
+from vau.wire.gate import Pass
+from vau.wire.host import USABLE, Host
+
+T = TypeVar("T")
+
+CANNOT: Final = (BackendError, BadSnapshot, SlotsExhausted)
+"""With what a backend says that it cannot take over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a stream may be served."""
+
+    wanted: Lane
+    """The one that its client would rather have."""
+
+    lanes: tuple[Lane, ...]
+    """Those it may be on, the best first; one at least."""
+
+    why: VauError | None = None
+    """The wanted one is not the first of them, because of this."""
+
+
+@asynccontextmanager
+async def carried(host: Host, call: Call, route: Route) -> AsyncIterator["Carrier"]:
+    """Let a stream in, to the first lane of its route that is ready and has room.
+
+    Raises what ``Gate.admit`` does for the first of them, if none is.
+    """
+    ready = [lane for lane in route.lanes if _refusal(host, lane) is None]
+    lane = ready[0] if ready else route.lanes[0]
+    if lane is not route.lanes[0] and route.why is None:
+        route = replace(route, why=_refusal(host, route.lanes[0]))
+    async with host.gate.admit(lane) as admitted:
+        yield Carrier(host, call, route, admitted)
+
+
+def _refusal(host: Host, lane: Lane) -> VauError | None:
+    """Return why a stream should not begin on ``lane`` if it may begin elsewhere."""
+    text = _ailment(host, lane)
+    if text:
+        name = lane.backend.info.id
+        return BackendError(f"backend {name} is not ready: {text}", backend=name)
+    return host.gate.refusal(lane)
+
+
+def _ailment(host: Host, lane: Lane) -> str:
+    """Say why a backend is not to be used, as last seen; nothing if it is."""
+    health = host.health[lane.backend.info.id]
+    return "" if health.state in USABLE else health.text or health.state.value
+
+
+class Carrier:
+    """Takes the audio of one session through the lane that serves it."""
+
+    def __init__(self, host: Host, call: Call, route: Route, admitted: Pass) -> None:
+        """Begin where ``admitted`` is, which is on the route."""
+        self._host, self._call, self._route = host, call, route
+        self.admitted = admitted
+        self._shadows: tuple[str, ...] = ()
+        self._session: Session | None = None
+        self._repeats = 0
+        self._repeated = NOTHING_REPEATED
+        self._notices: list[pb.Notice] = []
+        call.backend_id = self.lane.backend.info.id
+
+    @property
+    def lane(self) -> Lane:
+        """Where the session is."""
+        return self.admitted.lane
+
+    @property
+    def session(self) -> Session:
+        """What is carried. Raises ValueError before it has been opened."""
+        if self._session is None:
+            raise ValueError("nothing is carried yet: open a session")
+        return self._session
+
+    async def open(
+        self, session: Session, shadows: Sequence[str], state: bytes | None = None
+    ) -> None:
+        """Give ``session`` a slot, and the state of one that was saved if there is one.
+
+        shadows: the ids of those that are to hear it.
+        Raises   what ``Lane.open`` or ``Lane.resume`` does, if no lane of the route takes it.
+        """
+        self._session, self._shadows = session, tuple(shadows)
+
+        async def enter(lane: Lane) -> None:
+            if state is None:
+                await lane.open(session)
+            else:
+                await lane.resume(session, state)
+
+        why = self._route.why
+        self._set_out(is_late=state is not None)
+        try:
+            await enter(self.lane)
+        except BackendError as error:
+            why = why or error
+            others = [lane for lane in self._route.lanes if lane is not self.lane]
+            await self._elsewhere(error, others, enter, is_late=state is not None)
+        if why is not None and self.lane is not self._route.wanted:
+            self._repeats = 0
+            self._tell(self._place(self._route.wanted, why))
+
+    async def push(
+        self,
+        audio: bytes = b"",
+        ends: EndReason | None = None,
+        *,
+        due_s: float | None = None,
+        saves: bool = False,
+    ) -> Timed:
+        """Answer the next audio as ``Lane.push`` does, on another lane if it must be."""
+        session = self.session
+        apart = saves and session.way.trail is not None  # or a failure would cost the answer
+        try:
+            timed = await self.lane.push(session, audio, ends, due_s, saves=saves and not apart)
+        except BackendError as error:
+            timed = await self._moved(error, partial(self._answered, due_s))
+        if apart:
+            timed = replace(timed, state=await self.save())
+        return self._with_repeated(timed)
+
+    async def save(self) -> bytes:
+        """Return the state of the session as it is now."""
+        try:
+            return await self.lane.save(self.session)
+        except BackendError as error:
+            return await self._moved(error, self._saved)
+
+    def close(self) -> None:
+        """Give the slot back, behind anything that is still running."""
+        if self._session is not None:
+            self.lane.close(self._session)
+
+    def take_notices(self) -> list[pb.Notice]:
+        """Return what there is to say of changes, once."""
+        taken, self._notices = self._notices, []
+        return taken
+
+    async def _answered(self, due_s: float | None, lane: Lane) -> Timed:
+        """Let ``lane`` answer what another one has failed at."""
+        await self._take_over(lane, due_s)
+        return await lane.catch_up(self.session, due_s)
+
+    async def _saved(self, lane: Lane) -> bytes:
+        """Let ``lane`` come to where another one was that had answered everything."""
+        await self._take_over(lane, None)
+        return await lane.save(self.session)
+
+    async def _take_over(self, lane: Lane, due_s: float | None) -> None:
+        """Bring the session to where its last answer left it."""
+        await lane.take_over(self.session)
+        self._repeats = self.session.way.steps_to_repeat
+        while self.session.way.repeats:
+            timed = await lane.catch_up(self.session, due_s)
+            self._repeated += timed.answer.repeated
+
+    def _with_repeated(self, timed: Timed) -> Timed:
+        """Let an answer bring what was taken again since the last one."""
+        if not self._repeated.steps:
+            return timed
+        repeated, self._repeated = self._repeated, NOTHING_REPEATED
+        return replace(timed, answer=replace(timed.answer, repeated=repeated))
+
+    async def _moved(self, error: BackendError, enter: Callable[[Lane], Awaitable[T]]) -> T:
+        """Let another lane do what this one failed at, and say so."""
+        change = self._place(self.lane, error)
+        others, refusals = [], []
+        for lane in self._route.lanes:
+            if lane is not self.lane:
+                text = self._unfitness(lane)
+                others += [] if text else [lane]
+                refusals += [f"{lane.backend.info.id} {text}"] if text else []
+        done = await self._elsewhere(error, others, enter, refusals, is_late=True)
+        self._tell(change)
+        return done
+
+    async def _elsewhere(
+        self,
+        error: BackendError,
+        others: Sequence[Lane],
+        enter: Callable[[Lane], Awaitable[T]],
+        refusals: Sequence[str] = (),
+        *,
+        is_late: bool,
+    ) -> T:
+        """Enter the first of ``others`` that can be entered. Raises ``error`` if none can."""
+        refusals = list(refusals)
+        for lane in others:
+            left = self.lane
+            try:
+                self._host.gate.move(self.admitted, lane)
+                left.let_go(self.session)
+                self._set_out(is_late=is_late)
+                return await enter(lane)
+            except CANNOT as failure:
+                refusals.append(f"{lane.backend.info.id}: {failure}")
+        raise _with_words(error, refusals) if refusals else error
+
+    def _set_out(self, *, is_late: bool) -> None:
+        """Prepare the session for its lane.
+
+        is_late: the beginning of the utterance was heard by nobody who hears it now.
+        """
+        session, info = self.session, self.lane.backend.info
+        if session.way.trail is None and self._has_successors():
+            session.way.trail = Trail(gives_states=info.state_export)
+        ears = self._host.shadows.ears(self._shadows, info.id, self.lane.model.name)
+        if ears is not None and is_late:
+            ears.late()
+        session.observer = ears
+        self._call.backend_id = info.id
+
+    def _has_successors(self) -> bool:
+        """Whether some lane of the route could take over from the present one."""
+        arithmetic_id = self.lane.backend.info.arithmetic_id
+        others = [lane for lane in self._route.lanes if lane is not self.lane]
+        return any(lane.backend.info.arithmetic_id == arithmetic_id for lane in others)
+
+    def _unfitness(self, lane: Lane) -> str:
+        """Say why ``lane`` cannot go on in the middle of the stream; nothing if it can."""
+        here, there, trail = self.lane.backend.info, lane.backend.info, self.session.way.trail
+        if trail is None or there.arithmetic_id != here.arithmetic_id:
+            return f"computes otherwise ({there.arithmetic_id}, not {here.arithmetic_id})"
+        if not trail.is_whole:
+            return f"would need a state that {here.id} does not give away"
+        if trail.state is not None and not there.state_export:
+            return "takes no state of another"
+        text = _ailment(self._host, lane)
+        return f"is not ready: {text}" if text else ""
+
+    def _place(self, left: Lane, why: VauError) -> Change:
+        """Return the change from ``left`` to where the stream will be, before it goes on."""
+        utterance_index, frame = self.session.next_frame
+        return Change(
+            left=left,
+            taken=self.lane,
+            why=why,
+            utterance_index=utterance_index,
+            frame=frame,
+            sample=self.session.answered_sample,
+        )
+
+    def _tell(self, change: Change) -> None:
+        """Say to everybody that the stream is on another lane now."""
+        change = replace(change, taken=self.lane, repeated_steps=self._repeats)
+        self._notices.append(change.notice())
+        self._host.metrics.changed(change.left_id, change.taken_id, change.reason)
+        self._call.span.event("backend changed", **change.facts())
+        change.log()
+
+
+def _with_words(error: VauError, refusals: Sequence[str]) -> VauError:
+    """Return ``error`` with what the fallbacks said, as the nearest class that is ours.
+
+    That of a plug-in may want other arguments.
+    """
+    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    told: VauError = kind(
+        f"{error}; no fallback could take over: {'; '.join(refusals)}",
+        field=error.field,
+        **error.facts,
+    )
+    return told
