@@ -26,6 +26,7 @@ from vau.registry import PlugIn
 TYPED_ONLY: Final = {
     ("stream", "--model"),
     ("stream", "--backend"),
+    ("stream", "--fallback-backend"),
     ("bench serve", "--shadow"),
     ("token", "--max-streams"),
 }

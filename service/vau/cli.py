@@ -294,6 +294,7 @@ def stream(
     _list_devices: ListDevices = False,
     model: engines.ServedModel = "",
     backend: engines.ServedBackend = "",
+    fallback_backend: engines.FallbackBackends = [],  # noqa: B006
     channel: files.Channel = "mix",
     decoder: engines.Decoder = "viterbi",
     chunk_ms: asking.ChunkMs = 100,
@@ -324,6 +325,7 @@ def stream(
         device=device,
         model=model,
         backend=backend,
+        fallback_backends=tuple(fallback_backend),
         channel=channel,
         decoder=decoder,
         chunk_ms=chunk_ms,

@@ -71,6 +71,9 @@ class Request:
 
     model: str = ""
     backend: str = ""
+    fallback_backends: tuple[str, ...] = ()
+    """Those that may take over, the best first: ids, ``same-kind`` or ``any``."""
+
     interim_results: bool = False
     posteriors: Wanted = "none"
     decoder: DecoderName = "viterbi"
@@ -93,6 +96,7 @@ class Request:
                 ),
                 model=self.model,
                 backend=self.backend,
+                fallback_backends=self.fallback_backends,
                 decoder=_DECODERS[self.decoder],
                 output=pb.OutputConfig(
                     phonemes=True,

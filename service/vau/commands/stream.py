@@ -50,6 +50,9 @@ class StreamOptions:
     backend: str = ""
     """Of the server's; empty takes its first."""
 
+    fallback_backends: tuple[str, ...] = ()
+    """Of the server's, which may take over; or ``same-kind``, or ``any``."""
+
     channel: Channel = "mix"
     decoder: DecoderName = "viterbi"
     chunk_ms: int = 100
@@ -99,6 +102,7 @@ def stream(
     request = Request(
         model=options.model,
         backend=options.backend,
+        fallback_backends=options.fallback_backends,
         interim_results=True,
         posteriors="logits" if options.logits else "log",
         decoder=options.decoder,

@@ -74,6 +74,16 @@ ServedBackend = Annotated[
         elsewhere=False,
     ),
 ]
+FallbackBackends = Annotated[
+    list[str],
+    flag(
+        "--fallback-backend",
+        "One that may take over when that fails; same-kind and any are all such. Repeatable.",
+        metavar="ID",
+        show_default=False,
+        elsewhere=False,
+    ),
+]
 ReplayedModel = Annotated[
     str,
     flag(
