@@ -29,6 +29,7 @@ from vau.frontend import Frontend
 from vau.model import Model
 from vau.session import (
     Answer,
+    Claim,
     Observer,
     Push,
     Round,
@@ -166,22 +167,28 @@ class Lane:
         due_s: float | None = None,
         *,
         saves: bool = False,
+        claim: Claim | None = None,
     ) -> Timed:
         """Answer the next audio of ``session``. Raises what it fails with, a VauError.
 
         due_s: when the answer is due, by the clock of ``perf_counter``; if nobody says, one
                budget of a frame from now.
         saves: whether the state behind the answer is wanted with it.
+        claim: by which the session can be taken away; whoever does that cancels this.
         """
-        return await self._pushed(Push(session, audio, ends), due_s, saves=saves)
+        push = Push(session, audio, ends, claim=claim or Claim())
+        return await self._pushed(push, due_s, saves=saves)
 
-    async def catch_up(self, session: Session, due_s: float | None = None) -> Timed:
+    async def catch_up(
+        self, session: Session, due_s: float | None = None, claim: Claim | None = None
+    ) -> Timed:
         """Take the next of what a session owes that was taken over, as ``Session.way`` has it.
 
         Returns at last what ``push`` would have, and before that, for what has been answered
         elsewhere, answers without a frame.
         """
-        return await self._pushed(Push(session, is_new=False), due_s)
+        push = Push(session, is_new=False, claim=claim or Claim())
+        return await self._pushed(push, due_s)
 
     async def take_over(self, session: Session) -> None:
         """Give a session a slot that another lane has ``let_go``, where its trail begins.
@@ -194,7 +201,8 @@ class Lane:
     def let_go(self, session: Session) -> None:
         """Take the slot of a session back that is to go on elsewhere.
 
-        Only for one of which nothing is running here. Its observer is told that it has left.
+        Only for one of which nothing is running here, or that was taken away. Its observer is
+        told that it has left.
         """
         slot, session.slot = session.slot, None
         observer, session.observer = session.observer, None

@@ -9,6 +9,7 @@ from vau.endpoint import EndReason
 from vau.errors import VauError
 from vau.frontend import Frontend, Piece
 from vau.session.answer import Answer, Heard, Observer
+from vau.session.claim import Claim
 from vau.session.stream import Session
 
 
@@ -22,6 +23,8 @@ class Push:
     is_new: bool = True
     """False for what the session has asked for already, and another backend did not answer; or
     for the next steps to be taken again before that, see ``Session.way``."""
+
+    claim: Claim = field(default_factory=Claim)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,9 @@ def _accepted(
     """Return the new audio, by the place of its push; what is wrong with it is the answer."""
     pieces: dict[int, Piece] = {}
     for at, push in enumerate(pushes):
-        if push.is_new:
+        if not push.claim.hold():
+            answers[at] = _taken()
+        elif push.is_new:
             try:
                 pieces[at] = push.session.accept(push.audio, push.ends)
             except VauError as error:
@@ -122,24 +127,40 @@ def _accepted(
 def _work(
     backend: Backend, pushes: Sequence[Push], answers: dict[int, Answer | VauError]
 ) -> dict[int, Work]:
-    """Return what the backend is to do, by the place of its push.
-
-    A trail that has become long begins anew here, and not behind an answer, so that a backend
-    that fails to give its state costs none.
-    """
+    """Return what the backend is to do, by the place of its push, and lend it the sessions."""
     work: dict[int, Work] = {}
     for at, push in enumerate(pushes):
-        if at in answers:
-            continue
-        session, way = push.session, push.session.way
-        try:
-            work[at] = session.work()
-            if way.trail is not None and way.trail.is_due and not way.repeats:
-                way.trail.begin(backend.snapshot(work[at].slot))
-        except VauError as error:
-            answers[at] = error
-            work.pop(at, None)
+        if at not in answers:
+            try:
+                work[at] = push.session.work()
+                _renew_trail(push, backend)
+            except VauError as error:
+                answers[at] = error
+                work.pop(at, None)
+    for at in work:
+        pushes[at].claim.lend()
     return work
+
+
+def _renew_trail(push: Push, backend: Backend) -> None:
+    """Let a trail that has become long begin anew.
+
+    Here, and not behind an answer, so that a backend that fails to give its state costs none.
+    """
+    session, way = push.session, push.session.way
+    if way.trail is None or not way.trail.is_due or way.repeats or session.slot is None:
+        return
+    slot = session.slot
+    push.claim.lend()
+    state = backend.snapshot(slot)
+    if not push.claim.hold():
+        raise _taken()
+    way.trail.begin(state)
+
+
+def _taken() -> VauError:
+    """Return the answer to a push whose session goes on elsewhere: nobody will hear it."""
+    return VauError("another lane has taken the session over")
 
 
 def _heard(work: Work, result: Result, answer: Answer) -> Heard:
@@ -156,9 +177,11 @@ def _heard(work: Work, result: Result, answer: Answer) -> Heard:
     return Heard(work.features, result, len(answer.log_prob), answer.ends is not None)
 
 
-def _answered(push: Push, result: Result, backend: Backend) -> Answer:
+def _answered(push: Push, result: Result, backend: Backend) -> Answer | VauError:
     """Close what has ended; the next utterance begins in another slot, in the zero state."""
     session = push.session
+    if not push.claim.hold():
+        return _taken()
     if session.way.repeats:
         return session.repeat(result)
     answer = session.answer(result)

@@ -7,41 +7,28 @@ nothing is said twice and nothing is missing, and what was said is never revised
 left may be taken again, but not twice for one answer.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
-from vau import errors
+from vau.backend import State
 from vau.endpoint import EndReason
-from vau.errors import BackendError, BadSnapshot, SlotsExhausted, VauError
+from vau.errors import BackendError, BackendFault, VauError
 from vau.lane import Lane, Timed
-from vau.session import NOTHING_REPEATED, Session, Trail
+from vau.session import NOTHING_REPEATED, Claim, Session, Trail
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
 from vau.wire.changes import Change
 from vau.wire.gate import Pass
-from vau.wire.host import USABLE, Host
+from vau.wire.host import Host
+from vau.wire.route import CANNOT, Route, ailment, ready, unfitness, with_words
 
 T = TypeVar("T")
 
-CANNOT: Final = (BackendError, BadSnapshot, SlotsExhausted)
-"""With what a backend says that it cannot take over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a stream may be served."""
-
-    wanted: Lane
-    """The one that its client would rather have."""
-
-    lanes: tuple[Lane, ...]
-    """Those it may be on, the best first; one at least."""
-
-    why: VauError | None = None
-    """The wanted one is not the first of them, because of this."""
+LOOK_S: Final = 1.0  # after so long without an answer it is looked whether a backend is stuck
 
 
 @asynccontextmanager
@@ -50,27 +37,9 @@ async def carried(host: Host, call: Call, route: Route) -> AsyncIterator["Carrie
 
     Raises what ``Gate.admit`` does for the first of them, if none is.
     """
-    ready = [lane for lane in route.lanes if _refusal(host, lane) is None]
-    lane = ready[0] if ready else route.lanes[0]
-    if lane is not route.lanes[0] and route.why is None:
-        route = replace(route, why=_refusal(host, route.lanes[0]))
+    lane, route = ready(host, route)
     async with host.gate.admit(lane) as admitted:
         yield Carrier(host, call, route, admitted)
-
-
-def _refusal(host: Host, lane: Lane) -> VauError | None:
-    """Return why a stream should not begin on ``lane`` if it may begin elsewhere."""
-    text = _ailment(host, lane)
-    if text:
-        name = lane.backend.info.id
-        return BackendError(f"backend {name} is not ready: {text}", backend=name)
-    return host.gate.refusal(lane)
-
-
-def _ailment(host: Host, lane: Lane) -> str:
-    """Say why a backend is not to be used, as last seen; nothing if it is."""
-    health = host.health[lane.backend.info.id]
-    return "" if health.state in USABLE else health.text or health.state.value
 
 
 class Carrier:
@@ -121,7 +90,7 @@ class Carrier:
             await enter(self.lane)
         except BackendError as error:
             why = why or error
-            others = [lane for lane in self._route.lanes if lane is not self.lane]
+            others = self._route.others(self.lane)
             await self._elsewhere(error, others, enter, is_late=state is not None)
         if why is not None and self.lane is not self._route.wanted:
             self._repeats = 0
@@ -136,12 +105,18 @@ class Carrier:
         saves: bool = False,
     ) -> Timed:
         """Answer the next audio as ``Lane.push`` does, on another lane if it must be."""
-        session = self.session
-        apart = saves and session.way.trail is not None  # or a failure would cost the answer
+        apart = saves and self.session.way.trail is not None  # or a failure costs the answer
+
+        async def push(lane: Lane, claim: Claim) -> Timed:
+            saves_here = saves and not apart
+            return await lane.push(
+                self.session, audio, ends, due_s, saves=saves_here, claim=claim
+            )
+
         try:
-            timed = await self.lane.push(session, audio, ends, due_s, saves=saves and not apart)
+            timed = await self._watched(self.lane, push)
         except BackendError as error:
-            timed = await self._moved(error, partial(self._answered, due_s))
+            timed = await self._moved(error, partial(self._answered, push, due_s))
         if apart:
             timed = replace(timed, state=await self.save())
         return self._with_repeated(timed)
@@ -149,7 +124,7 @@ class Carrier:
     async def save(self) -> bytes:
         """Return the state of the session as it is now."""
         try:
-            return await self.lane.save(self.session)
+            return await self._watched(self.lane, self._save)
         except BackendError as error:
             return await self._moved(error, self._saved)
 
@@ -163,23 +138,53 @@ class Carrier:
         taken, self._notices = self._notices, []
         return taken
 
-    async def _answered(self, due_s: float | None, lane: Lane) -> Timed:
-        """Let ``lane`` answer what another one has failed at."""
+    async def _save(self, lane: Lane, _claim: Claim) -> bytes:
+        """Return the state; this only reads the session, so nobody need take it away first."""
+        return await lane.save(self.session)
+
+    async def _answered(
+        self, push: Callable[[Lane, Claim], Awaitable[Timed]], due_s: float | None, lane: Lane
+    ) -> Timed:
+        """Let ``lane`` answer what another one has failed at, or has not even begun."""
         await self._take_over(lane, due_s)
-        return await lane.catch_up(self.session, due_s)
+        if self.session.way.pending is None:
+            return await self._watched(lane, push)
+        return await self._caught_up(lane, due_s)
 
     async def _saved(self, lane: Lane) -> bytes:
         """Let ``lane`` come to where another one was that had answered everything."""
         await self._take_over(lane, None)
-        return await lane.save(self.session)
+        return await self._watched(lane, self._save)
 
     async def _take_over(self, lane: Lane, due_s: float | None) -> None:
         """Bring the session to where its last answer left it."""
         await lane.take_over(self.session)
         self._repeats = self.session.way.steps_to_repeat
         while self.session.way.repeats:
-            timed = await lane.catch_up(self.session, due_s)
+            timed = await self._caught_up(lane, due_s)
             self._repeated += timed.answer.repeated
+
+    async def _caught_up(self, lane: Lane, due_s: float | None) -> Timed:
+        async def push(lane: Lane, claim: Claim) -> Timed:
+            return await lane.catch_up(self.session, due_s, claim)
+
+        return await self._watched(lane, push)
+
+    async def _watched(self, lane: Lane, work: Callable[[Lane, Claim], Awaitable[T]]) -> T:
+        """Let ``lane`` do some work. Raises BackendFault if it is stuck, and may be left."""
+        claim = Claim()
+        if self.session.way.trail is None:
+            return await work(lane, claim)
+        task = asyncio.ensure_future(work(lane, claim))
+        name = lane.backend.info.id
+        try:
+            while not (await asyncio.wait({task}, timeout=LOOK_S))[0]:
+                health = self._host.health[name]
+                if health.state is State.FAULT and claim.take():
+                    raise BackendFault(f"backend {name}: {health.text}", backend=name)
+            return task.result()
+        finally:
+            task.cancel()
 
     def _with_repeated(self, timed: Timed) -> Timed:
         """Let an answer bring what was taken again since the last one."""
@@ -191,12 +196,15 @@ class Carrier:
     async def _moved(self, error: BackendError, enter: Callable[[Lane], Awaitable[T]]) -> T:
         """Let another lane do what this one failed at, and say so."""
         change = self._place(self.lane, error)
+        here, trail = self.lane.backend.info, self.session.way.trail
         others, refusals = [], []
-        for lane in self._route.lanes:
-            if lane is not self.lane:
-                text = self._unfitness(lane)
-                others += [] if text else [lane]
-                refusals += [f"{lane.backend.info.id} {text}"] if text else []
+        for lane in self._route.others(self.lane):
+            if text := unfitness(lane.backend.info, here, trail):
+                refusals.append(f"{lane.backend.info.id} {text}")
+            elif text := ailment(self._host, lane):
+                refusals.append(f"{lane.backend.info.id} is not ready: {text}")
+            else:
+                others.append(lane)
         done = await self._elsewhere(error, others, enter, refusals, is_late=True)
         self._tell(change)
         return done
@@ -221,7 +229,7 @@ class Carrier:
                 return await enter(lane)
             except CANNOT as failure:
                 refusals.append(f"{lane.backend.info.id}: {failure}")
-        raise _with_words(error, refusals) if refusals else error
+        raise with_words(error, refusals) if refusals else error
 
     def _set_out(self, *, is_late: bool) -> None:
         """Prepare the session for its lane.
@@ -240,20 +248,8 @@ class Carrier:
     def _has_successors(self) -> bool:
         """Whether some lane of the route could take over from the present one."""
         arithmetic_id = self.lane.backend.info.arithmetic_id
-        others = [lane for lane in self._route.lanes if lane is not self.lane]
+        others = self._route.others(self.lane)
         return any(lane.backend.info.arithmetic_id == arithmetic_id for lane in others)
-
-    def _unfitness(self, lane: Lane) -> str:
-        """Say why ``lane`` cannot go on in the middle of the stream; nothing if it can."""
-        here, there, trail = self.lane.backend.info, lane.backend.info, self.session.way.trail
-        if trail is None or there.arithmetic_id != here.arithmetic_id:
-            return f"computes otherwise ({there.arithmetic_id}, not {here.arithmetic_id})"
-        if not trail.is_whole:
-            return f"would need a state that {here.id} does not give away"
-        if trail.state is not None and not there.state_export:
-            return "takes no state of another"
-        text = _ailment(self._host, lane)
-        return f"is not ready: {text}" if text else ""
 
     def _place(self, left: Lane, why: VauError) -> Change:
         """Return the change from ``left`` to where the stream will be, before it goes on."""
@@ -274,17 +270,3 @@ class Carrier:
         self._host.metrics.changed(change.left_id, change.taken_id, change.reason)
         self._call.span.event("backend changed", **change.facts())
         change.log()
-
-
-def _with_words(error: VauError, refusals: Sequence[str]) -> VauError:
-    """Return ``error`` with what the fallbacks said, as the nearest class that is ours.
-
-    That of a plug-in may want other arguments.
-    """
-    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    told: VauError = kind(
-        f"{error}; no fallback could take over: {'; '.join(refusals)}",
-        field=error.field,
-        **error.facts,
-    )
-    return told

@@ -17,7 +17,7 @@ from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import finished_of, notice_of, posteriors_of, timing_of
 from vau.wire.call import Call
-from vau.wire.carrier import Carrier, Route, carried
+from vau.wire.carrier import Carrier, carried
 from vau.wire.host import Host
 from vau.wire.pieces import push
 from vau.wire.request import (
@@ -27,6 +27,7 @@ from vau.wire.request import (
     recognition_of,
 )
 from vau.wire.results import Results
+from vau.wire.route import Route
 
 FORMAT: Final = "config.audio_format"
 PATIENCE_S: Final = 1.0  # who sends a whole recording lets those go first who speak

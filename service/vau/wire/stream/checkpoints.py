@@ -17,9 +17,9 @@ from vau.errors import ResumeMismatch
 from vau.lane import Lane
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
-from vau.wire.carrier import Route
 from vau.wire.host import Host
 from vau.wire.request import Stream
+from vau.wire.route import Route
 from vau.wire.stream.position import Position
 
 FRESH: Final = 0.5  # of a token's time may pass before a stream without audio gets another

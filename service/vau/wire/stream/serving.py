@@ -18,9 +18,10 @@ from vau.logs import facts
 from vau.session import Session
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call, Context
-from vau.wire.carrier import Carrier, Route, carried
+from vau.wire.carrier import Carrier, carried
 from vau.wire.host import Host
 from vau.wire.request import Stream, stream_of
+from vau.wire.route import Route
 from vau.wire.stream.answerer import PARTING, Answerer
 from vau.wire.stream.checkpoints import Beginning, Checkpoints
 from vau.wire.stream.inbox import Inbox

@@ -1,0 +1,168 @@
+"""A backend that never answers: streams that named another leave it, nobody else suffers."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.flaky import ONE, TWIN, Flaky, flaky, pool
+from tests.serving import (
+    MODEL,
+    PATIENCE_S,
+    Served,
+    Talk,
+    eventually,
+    hear,
+    muntaniala,
+    speech,
+    streaming,
+)
+from tests.test_fallback import notices, wanted, way
+from vau.endpoint import EndReason
+from vau.lane import Lane
+from vau.session import Claim, Session, Trail
+
+AUDIO: Final = speech(24_000, seed=6)
+CLOSE: Final = EndReason.HALF_CLOSE
+
+
+async def kept(lane: Lane) -> Session:
+    session = Session(MODEL)
+    session.way.trail = Trail(gives_states=True)
+    await lane.open(session)
+    return session
+
+
+def test_what_a_stuck_backend_says_at_last_is_heard_by_those_alone_who_stayed() -> None:
+    first, second = flaky(ONE), flaky(TWIN)
+
+    async def scenario() -> tuple[bytes, bytes, bytes]:
+        here, there = Lane(MODEL, first), Lane(MODEL, second)  # type: ignore[arg-type]
+        leaving, staying = await kept(here), await kept(here)
+        claim = Claim()
+        first.entered.clear()
+        first.may_run.clear()
+        blocked = asyncio.create_task(here.push(leaving, AUDIO[:8000], claim=claim))
+        await asyncio.to_thread(first.entered.wait, PATIENCE_S)
+        beside = asyncio.create_task(here.push(staying, AUDIO[:8000]))
+        assert claim.take()
+        blocked.cancel()
+        here.let_go(leaving)
+        await there.take_over(leaving)
+        while leaving.way.repeats:
+            await there.catch_up(leaving)
+        moved = await there.catch_up(leaving)
+        first.may_run.set()
+        stayed = await beside
+        await here.ask(lambda _: None)  # what was stuck has ended, too
+        last = await there.push(leaving, AUDIO[8000:16_000], CLOSE)
+        assert (await here.push(staying, b"", CLOSE)).answer.segments
+        for lane in (here, there):
+            await lane.shutdown()
+        assert moved.answer.logits is not None
+        assert stayed.answer.logits is not None
+        assert last.answer.logits is not None
+        digest = leaving.summary().output_digest
+        return moved.answer.logits.tobytes(), stayed.answer.logits.tobytes(), digest
+
+    moved, stayed, digest = asyncio.run(scenario())
+    assert moved == stayed
+    assert digest == uncut_digest(AUDIO[:8000], AUDIO[8000:16_000])
+
+
+def uncut_digest(*chunks: bytes) -> bytes:
+    async def scenario() -> bytes:
+        lane = Lane(MODEL, muntaniala())
+        session = await kept(lane)
+        for chunk in chunks[:-1]:
+            await lane.push(session, chunk)
+        await lane.push(session, chunks[-1], CLOSE)
+        await lane.shutdown()
+        return session.summary().output_digest
+
+    return asyncio.run(scenario())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["hold", "lend", "take"]), max_size=12))
+def test_a_session_is_held_or_taken_and_what_was_taken_is_never_held_again(
+    calls: list[str],
+) -> None:
+    claim, is_held, is_taken = Claim(), False, False
+    for call in calls:
+        if call == "hold":
+            assert claim.hold() == (not is_taken)
+            is_held = not is_taken
+        elif call == "lend":
+            claim.lend()
+            is_held = False
+        else:
+            is_taken = is_taken or not is_held
+            assert claim.take() == is_taken
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Served, Flaky, Flaky]]:
+    """A server that is soon out of patience with a backend."""
+    monkeypatch.setattr("vau.wire.health.STUCK_S", 0.3)
+    monkeypatch.setattr("vau.wire.health.WATCH_S", 0.05)
+    monkeypatch.setattr("vau.wire.carrier.LOOK_S", 0.05)
+    first, second = flaky(ONE), flaky(TWIN)
+    with pool(first, second) as served:
+        yield served, first, second
+        first.may_run.set()
+
+
+def test_a_stream_leaves_a_backend_that_does_not_answer(
+    two: tuple[Served, Flaky, Flaky],
+) -> None:
+    served, first, _ = two
+    chunks = [AUDIO[:16_000], AUDIO[16_000:32_000], AUDIO[32_000:]]
+    uncut = hear(served.client, chunks, streaming())
+    leaving, staying = Talk(served.client, wanted(TWIN)), Talk(served.client, wanted())
+    for talk in (leaving, staying):
+        talk.say(chunks[0])
+    first.entered.clear()
+    first.may_run.clear()
+    leaving.send(chunks[1])
+    assert first.entered.wait(PATIENCE_S)
+    staying.send(chunks[1])
+    told = [next(leaving.responses)]
+    (notice,) = notices(told)
+    assert way(notice) == (ONE, TWIN, "BACKEND_LOST")
+    assert "it has not answered for" in notice.text
+    first.may_run.set()
+    leaving.send(chunks[2])
+    told += leaving.half_close()
+    assert told[-1].finished.output_digest == uncut.finished.output_digest
+    staying.send(chunks[2])
+    stayed = staying.half_close()
+    assert notices(stayed) == []
+    assert stayed[-1].finished.output_digest == uncut.finished.output_digest
+    eventually(lambda: served.slots_in_use() == 0)
+
+
+def test_a_stream_whose_audio_is_still_in_line_behind_the_stuck_one_leaves_with_it(
+    two: tuple[Served, Flaky, Flaky],
+) -> None:
+    served, first, _ = two
+    chunks = [AUDIO[:16_000], AUDIO[16_000:32_000], AUDIO[32_000:]]
+    uncut = hear(served.client, chunks, streaming())
+    blocker, leaving = Talk(served.client), Talk(served.client, wanted(TWIN, interval_s=0.2))
+    leaving.say(chunks[0])
+    first.entered.clear()
+    first.may_run.clear()
+    blocker.send(chunks[0])
+    assert first.entered.wait(PATIENCE_S)
+    leaving.send(chunks[1])
+    told = [next(leaving.responses)]
+    assert [way(each)[:2] for each in notices(told)] == [(ONE, TWIN)]
+    leaving.send(chunks[2])
+    told += leaving.half_close()
+    assert told[-1].finished.output_digest == uncut.finished.output_digest
+    assert told[-1].finished.input_digest == uncut.finished.input_digest
+    first.may_run.set()
+    assert blocker.half_close()[-1].finished.samples == 8000
