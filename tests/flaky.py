@@ -1,12 +1,23 @@
 """Backends that fail when a test says so, and servers that have several of them."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 from tests.serving import MODEL, PATIENCE_S, Held, Served, serving
-from vau.backend import Backend, BackendInfo, BackendOptions, Health, Result, Slot, State, Work
+from vau.backend import (
+    Backend,
+    BackendInfo,
+    BackendOptions,
+    DeviceOrigin,
+    Health,
+    Result,
+    Slot,
+    State,
+    Work,
+)
 from vau.config import ServerConfig
 from vau.errors import BackendFault
 from vau.model import Model
@@ -42,7 +53,12 @@ class Flaky(Held):
         self.fails: set[str] = set()
         """What else it fails at: "open", "snapshot", "restore", "release"."""
 
+        self.may_give = threading.Event()
+        """While it is cleared, whoever asks for a state waits."""
+
+        self.may_give.set()
         self.is_mute = False
+        self.origin: DeviceOrigin = "estimated"
         self.batches: list[list[int]] = []
         """How many frames there were of each stream, call by call."""
 
@@ -56,6 +72,7 @@ class Flaky(Held):
         self.fails.clear()
         self.batches.clear()
         self.may_run.set()
+        self.may_give.set()
 
     def health(self) -> Health:
         return self.present
@@ -66,6 +83,9 @@ class Flaky(Held):
 
     def snapshot(self, slot: Slot) -> bytes:
         self._use("snapshot")
+        if not self.may_give.is_set():
+            self.entered.set()
+            assert self.may_give.wait(PATIENCE_S)
         return self.backend.snapshot(slot)
 
     def restore(self, slot: Slot, state: bytes) -> None:
@@ -84,7 +104,10 @@ class Flaky(Held):
                 self.entered.set()
                 assert self.may_run.wait(PATIENCE_S)
                 raise SupplyLost(0.4)
-        return super().run(work)
+        return [
+            replace(each, cost=replace(each.cost, device_origin=self.origin))
+            for each in super().run(work)
+        ]
 
     def _use(self, what: str) -> None:
         if what in self.fails:

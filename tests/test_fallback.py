@@ -31,6 +31,8 @@ from vau.backend import Health, State
 from vau.client import Client
 from vau.config import ServerConfig
 from vau.errors import BackendFault, ResumeMismatch, SlotsExhausted
+from vau.session import Heard as Stretch
+from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire.health import Watch
 
@@ -188,6 +190,62 @@ def test_a_change_is_counted_logged_and_traced() -> None:
     assert attributes(span.attributes)["vau.backend"] == TWIN
 
 
+def test_cycles_that_were_measured_are_never_added_to_such_as_were_estimated() -> None:
+    first, second = flaky(ONE), flaky(TWIN)
+    second.origin = "measured"
+    with pool(first, second) as served:
+        for runs_left, origin in (
+            (None, pb.ORIGIN_ESTIMATED),
+            (4, pb.ORIGIN_UNSPECIFIED),
+            (0, pb.ORIGIN_MEASURED),
+        ):
+            first.runs_left = runs_left
+            heard = hear(served.client, [AUDIO[:8000]] * 6, wanted(TWIN))
+            total = heard.finished.timing
+            assert total.device_origin == origin
+            assert bool(total.device_cycles) == bool(origin)
+        assert served.value("vau_device_cycles_total", backend=TWIN, origin="measured") > 0
+
+
+class Listener:
+    """What hears a stream beside its client, in place of the ears of a shadow."""
+
+    def __init__(self, backend: str) -> None:
+        self.backend = backend
+        self.is_late = self.has_left = False
+        self.frames = 0
+
+    def late(self) -> None:
+        self.is_late = True
+
+    def heard(self, heard: Stretch) -> None:
+        assert not self.has_left
+        self.frames += heard.frames
+
+    def left(self) -> None:
+        self.has_left = True
+
+
+def test_whoever_shadows_a_stream_hears_of_each_backend_what_that_one_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listeners: list[Listener] = []
+
+    def ears(_shadows: Shadows, _ids: object, backend: str, _model: str) -> Listener:
+        listeners.append(Listener(backend))
+        return listeners[-1]
+
+    monkeypatch.setattr(Shadows, "ears", ears)
+    first = flaky(ONE)
+    with pool(first, flaky(TWIN)) as served:
+        first.runs_left = 6
+        heard = hear(served.client, [AUDIO[:8000]] * 6, wanted(TWIN))
+        eventually(lambda: all(each.has_left for each in listeners))
+    assert [(each.backend, each.is_late) for each in listeners] == [(ONE, False), (TWIN, True)]
+    assert all(each.frames for each in listeners)
+    assert sum(each.frames for each in listeners) == heard.finished.frames
+
+
 # --- several streams ---------------------------------------------------------------------
 
 
@@ -288,9 +346,10 @@ def test_the_next_is_taken_if_a_fallback_cannot_and_the_last_failure_names_them_
 
 
 def test_a_backend_that_was_left_is_taken_again_when_it_is_ready_and_the_next_fails() -> None:
-    first, second = flaky(ONE), flaky(TWIN)
+    first, second = flaky(ONE, slot_count=1), flaky(TWIN, slot_count=1)  # given back in time
     with pool(first, second) as served:
         uncut = hear(served.client, [AUDIO[:8000]] * 4, streaming())
+        eventually(lambda: served.slots_in_use() == 0)
         talk = Talk(served.client, wanted(TWIN))
         first.runs_left = 0
         told = [talk.say(AUDIO[:8000])]

@@ -113,20 +113,22 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Served, Flaky, Flaky]
     first, second = flaky(ONE), flaky(TWIN)
     with pool(first, second) as served:
         yield served, first, second
-        first.may_run.set()
+        first.mend()
 
 
+@pytest.mark.parametrize("stuck", ["may_run", "may_give"])
 def test_a_stream_leaves_a_backend_that_does_not_answer(
-    two: tuple[Served, Flaky, Flaky],
+    two: tuple[Served, Flaky, Flaky], stuck: str
 ) -> None:
     served, first, _ = two
-    chunks = [AUDIO[:16_000], AUDIO[16_000:32_000], AUDIO[32_000:]]
+    chunks = [AUDIO[:36_000], AUDIO[36_000:42_000], AUDIO[42_000:]]
+    may_go_on = getattr(first, stuck)
     uncut = hear(served.client, chunks, streaming())
     leaving, staying = Talk(served.client, wanted(TWIN)), Talk(served.client, wanted())
     for talk in (leaving, staying):
         talk.say(chunks[0])
     first.entered.clear()
-    first.may_run.clear()
+    may_go_on.clear()
     leaving.send(chunks[1])
     assert first.entered.wait(PATIENCE_S)
     staying.send(chunks[1])
@@ -134,7 +136,7 @@ def test_a_stream_leaves_a_backend_that_does_not_answer(
     (notice,) = notices(told)
     assert way(notice) == (ONE, TWIN, "BACKEND_LOST")
     assert "it has not answered for" in notice.text
-    first.may_run.set()
+    may_go_on.set()
     leaving.send(chunks[2])
     told += leaving.half_close()
     assert told[-1].finished.output_digest == uncut.finished.output_digest

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from vau.backend import Cost, Energy
 from vau.client import class_ids_array, posteriors_array
 from vau.lane import StageTimes
-from vau.session import Answer
+from vau.session import Answer, Summary
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import add_timing, energy_of, posteriors_of, timing_of
+from vau.wire.answer import add_timing, energy_of, finished_of, posteriors_of, timing_of
 from vau.wire.request import Output
 
 FULL = pb.OutputConfig.POSTERIORS_FULL
@@ -208,7 +208,43 @@ def test_totals_add_times_and_keep_the_slowest_frame_and_the_largest_batch() -> 
         frame_latency_max_ns=9,
         deadline_misses=3,
         batch_size=2,
-        device_cycles=9900,
-        device_ns=990_000,
-        device_origin=pb.ORIGIN_ESTIMATED,
     )
+
+
+def summary(cost: Cost) -> Summary:
+    return Summary(
+        samples=1,
+        frames=1,
+        utterances=1,
+        steps=1,
+        cost=cost,
+        output_digest=b"",
+        input_digest=b"",
+    )
+
+
+def test_what_the_device_took_in_all_is_the_cost_of_the_whole_stream() -> None:
+    estimated = Cost(cycles=3300, device_s=330e-6)
+    before = pb.Timing(queue_ns=3, device_cycles=7, device_ns=8)
+    told = finished_of(summary(estimated + estimated), before).timing
+    assert (told.queue_ns, told.device_cycles, told.device_ns) == (3, 6600, 660_000)
+    assert told.device_origin == pb.ORIGIN_ESTIMATED
+    assert before.device_cycles == 7
+
+
+def test_what_was_measured_is_never_added_to_what_was_estimated() -> None:
+    estimated = Cost(cycles=3300, device_s=330e-6)
+    measured = Cost(cycles=3400, device_s=340e-6, device_origin="measured")
+    for mixed in (
+        estimated + measured,
+        measured + estimated,
+        estimated + (measured + estimated),
+        estimated + measured + estimated + Cost(),
+    ):
+        assert mixed.device_origin == "mixed"
+        assert (mixed.cycles, mixed.device_s) == (None, None)
+        timing = finished_of(summary(mixed), pb.Timing(queue_ns=3)).timing
+        assert timing == pb.Timing(queue_ns=3)
+        assert timing_of(TIMES, mixed).device_origin == pb.ORIGIN_UNSPECIFIED
+    assert (Cost() + measured).device_origin == "measured"
+    assert (measured + Cost()).device_origin == "measured"

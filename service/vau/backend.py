@@ -23,6 +23,9 @@ Slot = NewType("Slot", int)
 Origin = Literal["estimated", "measured"]
 """Computed by a model, or read from an instrument or counter. Sums keep to one of them."""
 
+DeviceOrigin = Literal["estimated", "measured", "mixed"]
+"""Of time and cycles on the device. Where both would be added the sum is mixed, and absent."""
+
 Boundary = Literal["core", "accelerator", "system", "board"]
 """How much an energy includes: the chip alone; all chips and the I/O between them; the whole
 system, with the memory and the links that it has; all that the board's supply gives. Sums keep
@@ -68,7 +71,7 @@ class Cost:
     device_s: float | None = None
     """Sum over the frames of the time each spends in the accelerator, seconds."""
 
-    device_origin: Origin = "estimated"
+    device_origin: DeviceOrigin = "estimated"
     energies: tuple[Energy, ...] = ()
     """At most one per origin and boundary; the one that counts, the widest, comes first."""
 
@@ -96,10 +99,11 @@ class Cost:
             known = merged.get(_key(energy))
             merged[_key(energy)] = energy if known is None else _joined(known, energy)
         pairs = zip_longest(self.saturations, other.saturations, fillvalue=0)
+        origin = _origin(self, other)
         return Cost(
-            cycles=_sum(self.cycles, other.cycles),
-            device_s=_sum(self.device_s, other.device_s),
-            device_origin=other.device_origin,
+            cycles=None if origin == "mixed" else _sum(self.cycles, other.cycles),
+            device_s=None if origin == "mixed" else _sum(self.device_s, other.device_s),
+            device_origin=origin,
             energies=tuple(merged.values()),
             saturations=tuple(ours + theirs for ours, theirs in pairs),
             memory_bytes=_sum(self.memory_bytes, other.memory_bytes),
@@ -108,6 +112,18 @@ class Cost:
 
 
 Number = TypeVar("Number", int, float)
+
+
+def _origin(first: Cost, second: Cost) -> DeviceOrigin:
+    """Return where the sums of time and cycles come from. What is mixed once remains so."""
+    known: set[DeviceOrigin] = {
+        cost.device_origin
+        for cost in (first, second)
+        if cost.cycles is not None or cost.device_s is not None or cost.device_origin == "mixed"
+    }
+    if len(known) > 1:
+        return "mixed"
+    return known.pop() if known else second.device_origin
 
 
 def _key(energy: Energy) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.backend import BackendInfo, Boundary, Origin
+from vau.backend import BackendInfo, Boundary, DeviceOrigin, Origin
 from vau.errors import VauError
 
 DIVERGENCE_EDGES: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -182,7 +182,7 @@ class Tally:
     energies: tuple[tuple[Origin, Boundary, float], ...]
     """Joules of the shadow, as it accounts for them."""
 
-    cycles: tuple[Origin, int] | None
+    cycles: tuple[DeviceOrigin, int] | None
 
 
 Report = tuple[Tally, ...]

@@ -127,8 +127,8 @@ class ShadowMeters:
         for origin, boundary, joules in tally.energies:
             metrics.energy.labels(*names, origin, boundary).inc(joules)
         if tally.cycles is not None:
-            origin, cycles = tally.cycles
-            metrics.cycles.labels(*names, origin).inc(cycles)
+            device_origin, cycles = tally.cycles
+            metrics.cycles.labels(*names, device_origin).inc(cycles)
         metrics.frames.labels(*names).inc(tally.frames)  # last: whoever sees them sees the rest
 
 

@@ -13,6 +13,7 @@ from vau.backend import (
     Backend,
     Boundary,
     Cost,
+    DeviceOrigin,
     Origin,
     Result,
     Slot,
@@ -192,7 +193,7 @@ class _Counts:
     disagreements: int = 0
     mismatches: int = 0
     joules: dict[tuple[Origin, Boundary], float] = field(default_factory=dict)
-    cycles: tuple[Origin, int] | None = None
+    cycles: tuple[DeviceOrigin, int] | None = None
     shed_frames: int = 0
     without_slot: list[int] = field(default_factory=list)
     done: list[Done] = field(default_factory=list)

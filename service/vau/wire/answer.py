@@ -92,15 +92,21 @@ def timing_of(times: StageTimes, cost: Cost) -> pb.Timing:
         post_ns=_ns(times.post_s),
         batch_size=times.batch_size,
     )
-    if cost.cycles is not None or cost.device_s is not None:
-        timing.device_cycles = cost.cycles or 0
-        timing.device_ns = _ns(cost.device_s or 0.0)
-        timing.device_origin = ORIGINS[cost.device_origin]
+    _set_device(timing, cost)
     return timing
 
 
+def _set_device(timing: pb.Timing, cost: Cost) -> None:
+    """Say what the device took, if all of that is estimated or all measured."""
+    if cost.device_origin == "mixed" or (cost.cycles is None and cost.device_s is None):
+        return
+    timing.device_cycles = cost.cycles or 0
+    timing.device_ns = _ns(cost.device_s or 0.0)
+    timing.device_origin = ORIGINS[cost.device_origin]
+
+
 def add_timing(total: pb.Timing, timing: pb.Timing) -> None:
-    """Add ``timing`` to the totals of a stream."""
+    """Add ``timing`` to the totals of a stream; what the device took is in its summary."""
     total.queue_ns += timing.queue_ns
     total.feature_ns += timing.feature_ns
     total.compute_ns += timing.compute_ns
@@ -108,21 +114,23 @@ def add_timing(total: pb.Timing, timing: pb.Timing) -> None:
     total.frame_latency_max_ns = max(total.frame_latency_max_ns, timing.frame_latency_max_ns)
     total.deadline_misses += timing.deadline_misses
     total.batch_size = max(total.batch_size, timing.batch_size)
-    total.device_cycles += timing.device_cycles
-    total.device_ns += timing.device_ns
-    total.device_origin = timing.device_origin or total.device_origin
 
 
 def finished_of(summary: Summary, timing: pb.Timing) -> pb.SessionFinished:
-    """Add up a stream that ended well; ``timing`` holds its totals."""
+    """Add up a stream that ended well; ``timing`` holds the totals of the host."""
+    total = pb.Timing()
+    total.CopyFrom(timing)
+    for field in ("device_cycles", "device_ns", "device_origin"):
+        total.ClearField(field)  # perhaps from before a resume
+    _set_device(total, summary.cost)
     return pb.SessionFinished(
         samples=summary.samples,
         frames=summary.frames,
         utterances=summary.utterances,
         output_digest=summary.output_digest,
-        deadline_misses=timing.deadline_misses,
+        deadline_misses=total.deadline_misses,
         energy=[energy_of(energy, 0, summary.frames) for energy in summary.cost.energies],
-        timing=timing,
+        timing=total,
         input_digest=summary.input_digest,
     )
 
