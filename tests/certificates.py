@@ -68,6 +68,7 @@ class Authority:
         made = made.add_extension(x509.ExtendedKeyUsage([usage]), False)
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         _write_certificate(pair.cert, made.sign(self._key, hashes.SHA256()))
+        pair.key.touch(0o600)
         pair.key.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

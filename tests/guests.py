@@ -30,6 +30,7 @@ class Guests:
 
     def access(self, secret: str) -> Access:
         file = self._folder / f"secret-{len(list(self._folder.iterdir()))}"
+        file.touch(0o600)
         file.write_text(secret + "\n")
         return Access(token_file=file)
 

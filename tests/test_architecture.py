@@ -60,7 +60,14 @@ FLOORS: Final = (
         "vau.search",
         "vau.wire.status",  # shared by both ends of a wire
     },
-    {"vau.errors", "vau.v1", "vau.conditions", "vau.npz", "vau.percentiles"},
+    {
+        "vau.conditions",
+        "vau.errors",
+        "vau.npz",
+        "vau.percentiles",
+        "vau.smallfile",
+        "vau.v1",
+    },
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""
 

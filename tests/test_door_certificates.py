@@ -76,6 +76,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_by_name(
 ) -> None:
     pair, bad = authority.issue("pair"), tmp_path / "bad.pem"
     if content is not None:
+        bad.touch(0o600)
         bad.write_bytes(content)
     files = {"tls_cert": pair.cert, "tls_key": pair.key, "tls_client_ca": authority.cert}
     files[field] = bad

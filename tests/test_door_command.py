@@ -30,6 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recording(folder / "a.flac", 0.5, 0)
     made = vau("token", "alice", "--max-streams", "3")
     (folder / "tokens").write_text(made.stdout)
+    for secret in ("secret", "wrong"):
+        (folder / secret).touch(0o600)
     (folder / "secret").write_text(made.stderr.splitlines()[-1])
     (folder / "wrong").write_text("vau_this-is-not-known-here")
     return folder
@@ -205,6 +207,7 @@ def test_a_client_whose_token_file_is_wrong_says_so_without_repeating_it(
 ) -> None:
     file = tmp_path / "token"
     if content is not None:
+        file.touch(0o600)
         file.write_text(content)
     done = vau("backends", "--server", "127.0.0.1:1", "--token-file", file)
     assert done.returncode == 2

@@ -22,6 +22,7 @@ from typing import Final
 
 from vau.checkpoint.form import Reader, Writer
 from vau.errors import ConfigInvalid, ResumeExpired, ResumeInvalid, ResumeMismatch
+from vau.smallfile import read_secret
 
 VERSION: Final = 2
 """Of the content, states included: it changes when a server could misread an older one."""
@@ -196,12 +197,9 @@ def read_key(file: Path) -> bytes:
     that everybody on this machine can read or change.
     """
     try:
-        mode = file.stat().st_mode
-        key = file.read_bytes()[: MOST_KEY_BYTES + 1].strip()
+        key = read_secret(file).strip()
     except OSError as cause:
         raise _bad_key(file, f"{cause.strerror or cause}") from cause
-    if mode & 0o007:
-        raise _bad_key(file, "others may read or change it; chmod o= it")
     if len(key) < LEAST_KEY_BYTES:
         raise _bad_key(
             file,

@@ -12,6 +12,7 @@ import grpc
 from vau.config import is_loopback, split_address
 from vau.door.certificates import read_ca, read_client_pair
 from vau.errors import ConfigInvalid
+from vau.smallfile import read_secret
 
 PROBE_S: Final = 2.0  # to find out why there is no connection
 
@@ -147,7 +148,7 @@ PLAIN: Final = Access()
 def _secret(file: Path) -> str:
     """Return the token in a file. What is wrong with it is said without repeating it."""
     try:
-        first = file.read_text(encoding="ascii").strip().partition("\n")[0].strip()
+        first = read_secret(file).decode("ascii").strip().partition("\n")[0].strip()
     except (OSError, UnicodeDecodeError) as cause:
         why = getattr(cause, "strerror", None) or "it is not ASCII"
         raise ConfigInvalid(

@@ -5,6 +5,7 @@ So each is tried here first: with the standard library's TLS, against itself, in
 """
 
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from vau.errors import ConfigInvalid
+from vau.smallfile import read_secret, read_trusted
 
 _EXPIRED, _NOT_YET_VALID = 10, 9  # X509_V_ERR_CERT_HAS_EXPIRED, _NOT_YET_VALID of OpenSSL
 _MISMATCHES: Final = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 _TURNS: Final = 4  # of both ends, which is twice what a handshake takes
 _END: Final = b"-----END CERTIFICATE-----"
+_KEY: Final = b"PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,9 @@ def read_identity(cert: Path, key: Path, client_ca: Path | None = None) -> Ident
     """Read the certificate and key of a server, and the CA of its clients.
 
     Raises ConfigInvalid, naming setting, file and remedy, if one cannot be read or is not
-    PEM, if the key belongs to another certificate or has a passphrase, and if the
-    certificate has expired, is not valid yet, is for no name or not for a server.
+    PEM, if others may read the key or change any of them, if the key belongs to another
+    certificate or has a passphrase, and if the certificate has expired, is not valid yet, is
+    for no name or not for a server.
     """
     chain, secret = _read_pair(cert, key)
     context = _loaded(cert, key, secret)
@@ -77,7 +81,7 @@ def read_client_pair(cert: Path, key: Path) -> tuple[bytes, bytes]:
 
 def read_ca(file: Path, setting: str) -> bytes:
     """Read certificates to believe. Raises ConfigInvalid if there are none in ``file``."""
-    content = _read(file, setting)
+    content = _read(file, setting, read_trusted)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(
             cadata=content.decode("ascii")
@@ -91,9 +95,9 @@ def read_ca(file: Path, setting: str) -> bytes:
     return content
 
 
-def _read(file: Path, setting: str) -> bytes:
+def _read(file: Path, setting: str, read: Callable[[Path], bytes]) -> bytes:
     try:
-        return file.read_bytes()
+        return read(file)
     except OSError as cause:
         raise ConfigInvalid(
             f"{setting}={str(file)!r}: {cause.strerror or cause}; give a PEM file that this "
@@ -103,7 +107,10 @@ def _read(file: Path, setting: str) -> bytes:
 
 
 def _read_pair(cert: Path, key: Path) -> tuple[bytes, bytes]:
-    return _read(cert, "tls_cert"), _read(key, "tls_key")
+    chain = _read(cert, "tls_cert", read_trusted)
+    if _KEY in chain and _END not in chain:
+        raise _no_key(key)  # before the certificate is refused for being everybody's to read
+    return chain, _read(key, "tls_key", read_secret)
 
 
 def _loaded(cert: Path, key: Path, secret: bytes) -> ssl.SSLContext:
@@ -114,11 +121,8 @@ def _loaded(cert: Path, key: Path, secret: bytes) -> ssl.SSLContext:
             "it without, readable for this user alone",
             field="tls_key",
         )
-    if b"PRIVATE KEY-----" not in secret:
-        raise ConfigInvalid(
-            f"tls_key={str(key)!r}: holds no PEM private key; are the two files swapped?",
-            field="tls_key",
-        )
+    if _KEY not in secret:
+        raise _no_key(key)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(cert, key, password=lambda: "")
@@ -135,6 +139,13 @@ def _loaded(cert: Path, key: Path, secret: bytes) -> ssl.SSLContext:
             field="tls_cert",
         ) from cause
     return context
+
+
+def _no_key(key: Path) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"tls_key={str(key)!r}: holds no PEM private key; are the two files swapped?",
+        field="tls_key",
+    )
 
 
 def _shown_to_itself(server: ssl.SSLContext, chain: bytes, cert: Path) -> dict[str, Any]:

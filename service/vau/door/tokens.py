@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from vau.errors import AuthRequired, ConfigInvalid
+from vau.smallfile import read_trusted
 
 SECRET_BYTES: Final = 32
 SECRET_PREFIX: Final = "vau_"  # noqa: S105 - by which people and scanners know one when it leaks
@@ -84,9 +85,12 @@ class Tokens:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Read a token file. Raises ConfigInvalid if it cannot be read or is malformed."""
+        """Read a token file.
+
+        Raises ConfigInvalid if it cannot be read, is malformed, or anybody may change it.
+        """
         try:
-            text = file.read_text(encoding="utf-8")
+            text = read_trusted(file).decode()
         except (OSError, UnicodeDecodeError) as cause:
             why = getattr(cause, "strerror", None) or "it is not UTF-8"
             raise ConfigInvalid(
