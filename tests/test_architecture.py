@@ -56,6 +56,7 @@ FLOORS: Final = (
         "vau.comparison",
         "vau.door",
         "vau.logs",
+        "vau.metrics.histogram",  # shared by all who have meters
         "vau.pictures",
         "vau.search",
         "vau.wire.status",  # shared by both ends of a wire

@@ -596,6 +596,11 @@ def test_delays_grow_within_bounds_and_differ_by_chance(
     assert FIRST_S < MOST_S
 
 
+def test_an_outage_of_a_day_is_waited_for_like_any_other() -> None:
+    backoff = Backoff(1e9, clock=lambda: 0.0, chance=lambda: 1.0)
+    assert [backoff.lost(Unreachable("gone")) for _ in range(20_000)][-1] == MOST_S
+
+
 def test_patience_counts_from_the_loss_and_begins_anew_once_the_stream_goes_on() -> None:
     now = [0.0]
     backoff = Backoff(10.0, clock=lambda: now[0])

@@ -268,14 +268,19 @@ def test_a_backend_that_gives_up_is_the_answer_to_everybody_in_the_round() -> No
 
         def run(self, work: Sequence[Work]) -> list[Result]:
             assert len(work) == 2
-            raise BackendFault("supply lost")
+            raise BackendFault("supply lost", slots=2)
 
     sessions = [Session(MODEL), Session(MODEL)]
     for session in sessions:
         open_session(session, engine)
     pushes = [Push(session, audio(2000)) for session in sessions]
     answers = advance(FRONTEND, Broken(), pushes).answers  # type: ignore[arg-type]
-    assert all(isinstance(answer, BackendFault) for answer in answers)
+    first, second = answers
+    assert isinstance(first, BackendFault)
+    assert isinstance(second, BackendFault)
+    first.facts["acked_sample"] = 1600  # as the wire tells each stream how far it got
+    assert second.facts == {"slots": 2}
+    assert str(first) == str(second) == "supply lost"
 
 
 def test_float_audio_gives_the_bits_of_the_integers_that_it_holds() -> None:

@@ -135,6 +135,19 @@ def test_utterances_follow_each_other_under_numbers_of_their_own() -> None:
     assert shadow.taken() == [(1, 3, False), (2, 4, False), (1, 2, True), (3, 5, False)]
 
 
+def test_what_waits_keeps_nothing_of_the_other_streams_of_its_round() -> None:
+    shadow = Shadow(Backlog(PRIMARIES))
+    of_all = np.zeros((1000, CLASSES), np.float32)
+    logits = np.zeros((1000, CLASSES), np.int32)
+    one = Result(log_prob=of_all[:10], logits=logits[:10])
+    Ear(shadow, count(1), 0).heard(Heard(features(1000)[:10], one, 10, ends=False))
+    assert shadow.backlog is not None
+    (waiting,) = shadow.backlog.rest()
+    for array in (waiting.features, waiting.log_prob, waiting.logits):
+        assert array is not None
+        assert array.base is None
+
+
 def test_the_rest_of_an_utterance_that_began_elsewhere_is_not_heard() -> None:
     shadow = Shadow(Backlog(PRIMARIES))
     ear = Ear(shadow, count(1), 0)

@@ -26,6 +26,8 @@ LAP = Lap(
     final_p99_ms=10.0,
     lag_growth_ms=0.0,
     is_sustained=True,
+    lost=0,
+    repeated=0,
 )
 
 
@@ -128,6 +130,8 @@ PAIR = Pair(LAP, LAP)
         (replace(LAP, p99_ms=61.0), 0, "p99 drifts"),
         (replace(LAP, lag_growth_ms=26.0), 0, "lag grows"),
         (replace(LAP, refused=1), 0, "refused"),
+        (replace(LAP, lost=1), 0, "frames were lost"),
+        (replace(LAP, repeated=1), 0, "frames came twice"),
         (LAP, MOST_GROWTH_BYTES, "memory grows"),
     ],
 )
@@ -135,6 +139,11 @@ def test_a_drift_is_noticed(aged: Lap, grown: int, says: str) -> None:
     resident = [*STEADY[:-1], STEADY[-1] + grown]
     with pytest.raises(NotSo, match=says):
         judged_laps(12, [LAP] * 3, [Pair(aged, LAP)] * 2, resident)
+
+
+def test_a_frame_that_is_lost_in_the_first_lap_is_noticed() -> None:
+    with pytest.raises(NotSo, match="frames were lost"):
+        judged_laps(12, [replace(LAP, lost=1), LAP], [PAIR], STEADY)
 
 
 def test_what_is_as_bad_with_a_fresh_server_is_no_drift() -> None:

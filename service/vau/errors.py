@@ -44,6 +44,8 @@ What a caller cannot cause is not in the tree. A defect of ours raises whatever 
 raises, ends the call as INTERNAL and leaves its traceback in the log.
 """
 
+from typing import Self
+
 
 class VauError(Exception):
     """Something a caller can understand and mend.
@@ -57,6 +59,15 @@ class VauError(Exception):
         super().__init__(message)
         self.field = field
         self.facts = facts
+
+    def copy(self) -> Self:
+        """Return the same as an object of its own, for each caller whom it answers.
+
+        Whoever hears of it may add facts of his.
+        """
+        other = type(self).__new__(type(self), *self.args)  # a plug-in's may take more to make
+        vars(other).update(vars(self), facts=dict(vars(self).get("facts", {})))
+        return other
 
 
 class ConfigError(VauError):

@@ -68,6 +68,9 @@ class Lap:
     final_p99_ms: float
     lag_growth_ms: float
     is_sustained: bool
+    lost: int
+    repeated: int
+    """Frames that were not answered, or more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ def judged(carried: int, laps: list[Lap], pairs: list[Pair], resident: list[int]
     """
     ages = [pair.aged for pair in pairs]
     fresh = [pair.fresh for pair in pairs]
+    every = (*laps, *ages, *fresh)
     first = resident[max(1, len(laps) // 3) - 1]
     figures: Figures = {
         "carried_streams": carried,
@@ -123,7 +127,9 @@ def judged(carried: int, laps: list[Lap], pairs: list[Pair], resident: list[int]
         "first_p50_ms": round(laps[0].p50_ms, 1),
         "first_p99_ms": round(laps[0].p99_ms, 1),
         "final_p99_ms": round(min(lap.final_p99_ms for lap in ages), 1),
-        "refused": sum(lap.refused for lap in (*laps, *ages, *fresh)),
+        "refused": sum(lap.refused for lap in every),
+        "frames_lost": sum(lap.lost for lap in every),
+        "frames_repeated": sum(lap.repeated for lap in every),
         "resident_mb": round(resident[-1] / 1e6, 1),
         "grown_mb": round((resident[-1] - first) / 1e6, 1),
         "bound_mb": round(MOST_GROWTH_BYTES / 1e6, 1),
@@ -132,6 +138,8 @@ def judged(carried: int, laps: list[Lap], pairs: list[Pair], resident: list[int]
         for whose, of_these in (("aged", ages), ("fresh", fresh)):
             figures[f"{whose}_{name}"] = round(min(getattr(lap, name) for lap in of_these), 1)
     require(not figures["refused"], "streams were refused", figures)
+    require(not figures["frames_lost"], "frames were lost", figures)
+    require(not figures["frames_repeated"], "frames came twice", figures)
     require(any(lap.is_sustained for lap in fresh), "the machine is too busy to tell", figures)
     for rank in ("p50", "p99"):
         then, now = (float(figures[f"{whose}_{rank}_ms"] or 0) for whose in ("fresh", "aged"))
@@ -160,7 +168,7 @@ def _pair(aged: RealServer, fresh: RealServer, streams: int, seconds: float) -> 
 def _drive(server: RealServer, streams: int, seconds: float, patience_s: float) -> Lap:
     """Send a load from a process of its own, and return what came of it.
 
-    A frame that is lost or comes twice raises CalledProcessError, as a failing stream does.
+    A stream that fails raises CalledProcessError.
     """
     order = json.dumps([server.grpc, streams, seconds, patience_s])
     done = subprocess.run(
@@ -201,6 +209,8 @@ def _main(address: str, streams: int, seconds: float, patience_s: float) -> None
         final_p99_ms=Percentiles.of(finals).p99_ms if len(finals) else inf,
         lag_growth_ms=1e3 * run.lag_growth_s,
         is_sustained=run.is_sustained,
+        lost=run.faults.lost,
+        repeated=run.faults.repeated,
     )
     json.dump(asdict(lap), sys.stdout)
 

@@ -94,6 +94,7 @@ class Backoff:
         self._clock, self._chance = clock, chance
         self._lost_s: float | None = None
         self._attempts = 0
+        self._delay_s = FIRST_S
 
     def lost(self, error: VauError) -> float:
         """Return after how many seconds to come again.
@@ -106,9 +107,9 @@ class Backoff:
         away_s = now_s - self._lost_s
         if away_s >= self._patience_s:
             raise _given_up(error, self._attempts, away_s) from error
-        delay_s = min(MOST_S, FIRST_S * GROWTH**self._attempts)
+        delay_s = self._delay_s * (LEAST_SHARE + (1.0 - LEAST_SHARE) * self._chance())
+        self._delay_s = min(MOST_S, GROWTH * self._delay_s)
         self._attempts += 1
-        delay_s *= LEAST_SHARE + (1.0 - LEAST_SHARE) * self._chance()
         asked_s = retry_delay_s(error, default_s=0.0)
         return max(delay_s, asked_s)
 
@@ -116,7 +117,8 @@ class Backoff:
         """Take note that the stream does; return for how long it was lost, if it was."""
         if self._lost_s is None:
             return None
-        away_s, self._lost_s, self._attempts = self._clock() - self._lost_s, None, 0
+        away_s = self._clock() - self._lost_s
+        self._lost_s, self._attempts, self._delay_s = None, 0, FIRST_S
         return away_s
 
 

@@ -31,6 +31,13 @@ class Cells:
             self._counts[at] += times
             self._sum += value * times
 
+    def add(self, counts: Sequence[int], total: float) -> None:
+        """Count many values, of which so many belong in each bucket, and which sum to this."""
+        with self._lock:
+            pairs = zip(self._counts, counts, strict=True)
+            self._counts = [ours + more for ours, more in pairs]
+            self._sum += total
+
     def snapshot(self) -> tuple[list[int], float]:
         """Return the counts up to each bound and up to infinity, and the sum of all values."""
         with self._lock:

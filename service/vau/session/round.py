@@ -135,7 +135,7 @@ def _work(
                 work[at] = push.session.work()
                 _renew_trail(push, backend)
             except VauError as error:
-                answers[at] = error
+                answers[at] = error.copy()
                 work.pop(at, None)
     for at in work:
         pushes[at].claim.lend()

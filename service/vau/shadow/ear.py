@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from vau.session import Heard
 from vau.shadow.backlog import Backlog
@@ -62,9 +64,9 @@ class Ear:
         stretch = Stretch(
             self._key,
             self._primary,
-            heard.features,
-            result.log_prob,
-            result.logits,
+            _own(heard.features),
+            _own(result.log_prob),
+            None if result.logits is None else _own(result.logits),
             heard.frames,
             heard.ends,
         )
@@ -119,6 +121,15 @@ class Ears:
                 logger.exception("a shadow hears this stream no more")
                 self._ears.remove(ear)
                 _let_go(ear)
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that holds on to nothing but itself.
+
+    What one stream heard is a view of what its round computed; waiting here, each would keep
+    the arrays of all streams of that round.
+    """
+    return array if array.base is None else array.copy()
 
 
 def _let_go(ear: Ear) -> None:

@@ -1,14 +1,11 @@
 """What shadows say, on the page that Prometheus reads. Labels are as in ``vau.metrics``."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.core import HistogramMetricFamily
-from prometheus_client.registry import Collector
 
 from vau.backend import BackendInfo, promise_equal_bits
+from vau.metrics.histogram import Histogram
 from vau.shadow.messages import DIVERGENCE_EDGES, Primary, Tally
 
 
@@ -18,8 +15,13 @@ class ShadowMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the meters. Raises ValueError if the registry has one of them already."""
         self._registry = registry
-        self.divergence = _Divergence()
-        registry.register(self.divergence)
+        self.divergence = Histogram(
+            "vau_shadow_divergence",
+            "Per frame: total variation distance of the two posteriors, 0 to 1.",
+            ("backend", "shadow"),
+            buckets=DIVERGENCE_EDGES,
+            registry=registry,
+        )
         self.frames = self._counter(
             "vau_shadow_frames", "Frames that a shadow computed and that were compared."
         )
@@ -123,44 +125,10 @@ class ShadowMeters:
         metrics.disagreements.labels(*names).inc(tally.disagreements)
         if tally.mismatches is not None:
             metrics.mismatches.labels(*names).inc(tally.mismatches)
-        metrics.divergence.add(names, tally)
+        metrics.divergence.labels(*names).add(tally.divergences, tally.divergence_sum)
         for origin, boundary, joules in tally.energies:
             metrics.energy.labels(*names, origin, boundary).inc(joules)
         if tally.cycles is not None:
             device_origin, cycles = tally.cycles
             metrics.cycles.labels(*names, device_origin).inc(cycles)
         metrics.frames.labels(*names).inc(tally.frames)  # last: whoever sees them sees the rest
-
-
-class _Divergence(Collector):
-    """A histogram that takes many frames at a time: the library's takes one.
-
-    As elsewhere the model is no label, so shadows of two models, each on a thread of its own,
-    count in one series.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()  # held for a few additions
-        self._series: dict[tuple[str, str], tuple[list[int], float]] = {}
-
-    def add(self, names: tuple[str, str], tally: Tally) -> None:
-        """Count frames in their buckets."""
-        with self._lock:
-            counts, total = self._series.get(names, ([0] * len(tally.divergences), 0.0))
-            summed = [ours + more for ours, more in zip(counts, tally.divergences, strict=True)]
-            self._series[names] = (summed, total + tally.divergence_sum)
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Return the histogram as it is now."""
-        family = HistogramMetricFamily(
-            "vau_shadow_divergence",
-            "Per frame: total variation distance of the two posteriors, 0 to 1.",
-            labels=("backend", "shadow"),
-        )
-        edges = [*map(str, DIVERGENCE_EDGES), "+Inf"]
-        with self._lock:
-            series = list(self._series.items())
-        for names, (counts, total) in series:
-            buckets = list(zip(edges, map(float, accumulate(counts)), strict=True))
-            family.add_metric(names, buckets, total)
-        yield family

@@ -12,7 +12,7 @@ from tests.commands import ROOT
 from tests.real_server import RealServer
 from tests.serving import speech, streaming
 from tests.soak.check import Check, Figures, NotSo, Site, require
-from tests.soak.crowd import crowd
+from tests.soak.crowd import crowd, judged
 from tests.soak.known import Known, small_bundle
 from tests.soak.scene import OTHERS, OTHERS_KEEP, SOON_S, check_log
 from tests.soak.server import soak_server
@@ -128,7 +128,10 @@ def late(site: Site) -> Figures:
             sleep(1.5)
             strings.let_go("hold")
             sleep(1.0)
-            seen = victims.finish_well(known)
+            ended = victims.finish()
+        seen = judged(ended, known)
+        told = sum("LAGGING" in each.notices for each in ended)
+        require(told == VICTIMS, f"{told} of {VICTIMS} were told that they lag", seen)
         return {f"victims{name.removeprefix('others')}": each for name, each in seen.items()}
 
     return _beside_others(site, act)
