@@ -90,7 +90,7 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
     try:
         results = backend.run(list(work.values()))
     except VauError as error:
-        answers |= dict.fromkeys(work, error)
+        answers |= {at: error.copy() for at in work}
         work = {}
     computed_s = perf_counter()
     heard: list[tuple[Observer, Heard]] = []
@@ -135,7 +135,7 @@ def _work(
                 work[at] = push.session.work()
                 _renew_trail(push, backend)
             except VauError as error:
-                answers[at] = error.copy()
+                answers[at] = error
                 work.pop(at, None)
     for at in work:
         pushes[at].claim.lend()
