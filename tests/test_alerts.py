@@ -8,14 +8,16 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from vau.backend import State
+from tests.serving import MODEL, Held, Talk, muntaniala, serving, speech
+from vau.backend import Backend, Result, State, Work
 from vau.errors import ResumeInvalid
 from vau.lane import StageTimes
 from vau.metrics import Metrics
@@ -76,6 +78,7 @@ class Site:
         self.metrics.resumes.resumed()
         self.metrics.door.certificate(15 * DAY_S)
         self.metrics.door.reloaded("tls", "renewed")
+        knocks(self, 20)
 
 
 class Trouble(NamedTuple):
@@ -89,6 +92,12 @@ class Trouble(NamedTuple):
 def _invalid(site: Site) -> None:
     for _ in range(5):
         site.metrics.resumes.refused(ResumeInvalid("sealed with another key"))
+
+
+def knocks(site: Site, times: int) -> None:
+    """Callers without a good token."""
+    for _ in range(times):
+        site.metrics.door.refused("unknown")
 
 
 TROUBLES: Final = {
@@ -109,6 +118,7 @@ TROUBLES: Final = {
     ),
     "VauShadowDown": Trouble(lambda site: site.shadows.up.labels("n", "x").set(0)),
     "VauResumeKeysDiffer": Trouble(_invalid, once=True),
+    "VauCallersRefused": Trouble(lambda site: knocks(site, 40)),
     "VauCertificateEnds": Trouble(lambda site: site.metrics.door.certificate(13 * DAY_S)),
     "VauFileNotReloaded": Trouble(
         lambda site: site.metrics.door.reloaded("tokens", "kept"), once=True
@@ -188,11 +198,14 @@ def expected(minute: int, *alerts: str) -> dict[str, Any]:
 
 
 def tried(folder: Path, trouble: Trouble | None, checks: list[dict[str, Any]]) -> None:
-    """Let promtool play the time through; what it says is why it failed."""
+    """Let promtool play the time through, with a trouble or without."""
+    played(folder, series(trouble), checks)
+
+
+def played(folder: Path, scraped: dict[str, list[str]], checks: list[dict[str, Any]]) -> None:
+    """Let promtool play through what was scraped; what it says is why it failed."""
     shutil.copy(RULES, folder)
-    inputs = [
-        {"series": name, "values": " ".join(values)} for name, values in series(trouble).items()
-    ]
+    inputs = [{"series": name, "values": " ".join(each)} for name, each in scraped.items()]
     test = {"interval": "1m", "input_series": inputs, "promql_expr_test": checks}
     file = folder / "test.yml"  # JSON is YAML
     file.write_text(json.dumps({"rule_files": [RULES.name], "tests": [test]}))
@@ -226,3 +239,44 @@ def test_a_trouble_raises_its_own_alert_and_no_other(name: str, tmp_path: Path) 
     if trouble.once:
         checks.append(expected(MINUTES - 1))  # it is over
     tried(tmp_path, trouble, checks)
+
+
+# --- a batch client is no trouble ----------------------------------------------------------
+
+
+class Slow(Held):
+    """A real backend on a device that takes longer than the alert allows."""
+
+    def run(self, work: Sequence[Work]) -> list[Result]:
+        time.sleep(0.06)
+        return super().run(work)
+
+
+def archive_job() -> dict[str, list[str]]:
+    """Return what is scraped of a server that a slow device answers, while files are sent.
+
+    One stream of a real server, over and over: each minute adds what it counted.
+    """
+    with serving((MODEL, cast("Backend", Slow(muntaniala())))) as served:
+        talk = Talk(served.client)
+        for _ in range(8):
+            talk.send(speech(8000))
+        talk.half_close()
+        found = [
+            (family.type in ("counter", "histogram"), sample)
+            for family in served.registry.collect()
+            for sample in family.samples
+        ]
+    scraped = {}
+    for grows, sample in found:
+        labels = {"instance": "a"} | sample.labels
+        named = ", ".join(f'{name}="{value}"' for name, value in labels.items())
+        times = range(1, MINUTES + 1) if grows else [1] * MINUTES
+        scraped[f"{sample.name}{{{named}}}"] = [f"{sample.value * each:g}" for each in times]
+    return scraped
+
+
+@pytest.mark.tools
+def test_files_that_are_sent_as_fast_as_they_can_be_raise_no_alert(tmp_path: Path) -> None:
+    checks = [expected(minute) for minute in range(1, MINUTES, 4)]
+    played(tmp_path, archive_job(), checks)

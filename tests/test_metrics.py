@@ -49,6 +49,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_frame_latency_seconds": ("histogram", "backend stage", FRAME),
     "vau_frame_device_seconds": ("histogram", "backend origin", "1e-05 2e-05 " + FRAME),
     "vau_deadline_misses": ("counter", "backend stage", ""),
+    "vau_ahead_frames": ("counter", "backend", ""),
     "vau_slow_streams": ("counter", "backend cause", ""),
     "vau_log_lines_lost": ("counter", "reason", ""),
     "vau_first_answer_seconds": ("histogram", "backend", ANSWER),
@@ -87,6 +88,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
 }
 BACKEND = "muntaniala:1x1"
 AUDIO = speech(16_000)
+LIVE = speech(1600)  # no more than may come at once of live audio
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def metrics() -> Metrics:
 def served() -> Iterator[Served]:
     """A server that has answered a stream, a call, and refused one."""
     with serving((MODEL, muntaniala())) as server:
-        hear(server.client, cut(AUDIO, 8000, 16_000), streaming())
+        hear(server.client, cut(LIVE, 800, 1600), streaming())
         server.client.recognize(recognition(), AUDIO)
         with pytest.raises(VauError):
             hear(server.client, [], streaming(model="big"))
@@ -158,10 +160,10 @@ def test_counts_name_no_session(served: Served) -> None:
 
 
 def test_the_work_is_counted(served: Served) -> None:
-    frames = frame_count(16_000)
-    assert served.value("vau_frames_total", backend=BACKEND) == 2 * frames
-    assert served.value("vau_audio_seconds_total", backend=BACKEND) == pytest.approx(2.0)
-    steps = 2 * (frames + MODEL.output_delay)
+    frames = frame_count(1600) + frame_count(16_000)
+    assert served.value("vau_frames_total", backend=BACKEND) == frames
+    assert served.value("vau_audio_seconds_total", backend=BACKEND) == pytest.approx(1.1)
+    steps = frames + 2 * MODEL.output_delay
     origin = {"backend": BACKEND, "origin": "estimated"}
     assert served.value("vau_frame_device_seconds_count", **origin) == steps
     assert served.value("vau_device_cycles_total", **origin) > 0
@@ -170,7 +172,7 @@ def test_the_work_is_counted(served: Served) -> None:
 def test_latency_is_counted_per_frame_of_live_audio(served: Served) -> None:
     for stage in ("queue", "feature", "compute", "post", "total"):
         labels = {"backend": BACKEND, "stage": stage}
-        assert served.value("vau_frame_latency_seconds_count", **labels) == frame_count(16_000)
+        assert served.value("vau_frame_latency_seconds_count", **labels) == frame_count(1600)
     total = served.value("vau_frame_latency_seconds_sum", backend=BACKEND, stage="total")
     for stage in ("queue", "feature", "compute", "post"):
         assert total > served.value(
@@ -188,6 +190,12 @@ def test_streams_are_counted_by_how_they_ended(served: Served) -> None:
     assert ended(served, BACKEND, "OK", "") == 2
     assert ended(served, "", "NOT_FOUND", "MODEL_NOT_FOUND") == 1
     assert served.value("vau_stream_duration_seconds_count", backend=BACKEND) == 2
+
+
+def test_a_stream_that_reached_no_backend_leaves_one_line(served: Served) -> None:
+    found = [line for line in scrape(served).splitlines() if 'backend=""' in line]
+    (line,) = found
+    assert line.startswith("vau_streams_total{")
 
 
 def test_slots_and_streams_are_shown(served: Served) -> None:

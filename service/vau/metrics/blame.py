@@ -11,6 +11,12 @@ SUM: Final = "sum"
 STAGES_TO_BLAME: Final = ("wait", "queue", "feature", "compute", "post")
 BLAMED: Final = (*STAGES_TO_BLAME, SUM)
 
+CLIENT: Final = "client"
+CATCH_UP: Final = "catch-up"
+WRITE: Final = "write"
+CAUSES: Final = (CLIENT, CATCH_UP, *STAGES_TO_BLAME, WRITE)
+"""Of a stream that was answered late: it was sent too fast, a stage, or it was not read."""
+
 
 def spent(times: StageTimes, total_s: float) -> dict[str, float]:
     """Return where the time of an answer went, stage by stage, in the order of STAGES_TO_BLAME.

@@ -1,6 +1,11 @@
 """The meters of the door: refused callers, files read again, the certificate's end."""
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+REASONS: Final = ("missing", "malformed", "unknown", "withdrawn", "plaintext", "no_streams")
+"""Why a caller is refused."""
 
 
 class DoorMeters:
@@ -9,7 +14,10 @@ class DoorMeters:
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register them."""
         self._failures = Counter(
-            "vau_auth_failures", "Calls of refused callers.", ("reason",), registry=registry
+            "vau_auth_failures",
+            "Calls that were refused: no good token, or one that came in plaintext.",
+            ("reason",),
+            registry=registry,
         )
         self._reloads = Counter(
             "vau_door_reloads",

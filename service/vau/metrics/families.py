@@ -56,7 +56,7 @@ class Maker:
 
 
 class LiveFamilies:
-    """How fast live audio is answered."""
+    """How fast live audio is answered: what came no sooner than one could have spoken it."""
 
     def __init__(self, make: Maker) -> None:
         self.frame_latency = make.histogram(
@@ -71,8 +71,13 @@ class LiveFamilies:
             "that alone took as long, or as sum.",
             "stage",
         )
+        self.ahead = make.counter(
+            "vau_ahead_frames",
+            "Frames of audio that came sooner than one could have spoken it, as files do: of "
+            "these no latency is counted.",
+        )
         self.slow_streams = make.counter(
-            "vau_slow_streams", "Live streams that were answered late; see the log.", "cause"
+            "vau_slow_streams", "Streams that were answered late; see the log.", "cause"
         )
         self.first_answer = make.histogram(
             "vau_first_answer_seconds",
@@ -86,7 +91,7 @@ class LiveFamilies:
         )
         self.lag = make.histogram(
             "vau_stream_lag_seconds",
-            "Audio received but not answered, at each response.",
+            "Live audio received but not answered, at each response.",
             LAG_BUCKETS_S,
         )
 

@@ -57,29 +57,29 @@ class Histogram(Collector):
         registry: CollectorRegistry,
     ) -> None:
         """Register it. Raises ValueError if the name is taken."""
-        self._name, self._text, self._labels = name, text, tuple(labels)
-        self._bounds = tuple(buckets)
+        self._name, self._text, self._labelnames = name, text, tuple(labels)
+        self.bounds = tuple(buckets)
         self._lines: dict[tuple[str, ...], Cells] = {}
         self._lock = Lock()
         registry.register(self)
 
     def labels(self, *values: str) -> Cells:
         """Return the line of these labels; look it up once and keep it."""
-        if len(values) != len(self._labels):
-            raise ValueError(f"{self._name} has labels {self._labels}, not {len(values)}")
+        if len(values) != len(self._labelnames):
+            raise ValueError(f"{self._name} has labels {self._labelnames}, not {len(values)}")
         with self._lock:
             if values not in self._lines:
-                self._lines[values] = Cells(self._bounds)
+                self._lines[values] = Cells(self.bounds)
             return self._lines[values]
 
     def describe(self) -> Iterable[HistogramMetricFamily]:
         """Return the family without a line: what the registry knows the name from."""
-        return [HistogramMetricFamily(self._name, self._text, labels=self._labels)]
+        return [HistogramMetricFamily(self._name, self._text, labels=self._labelnames)]
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """Return what the page shows."""
-        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
-        edges = [*map(_shown, self._bounds), "+Inf"]
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labelnames)
+        edges = [*map(_shown, self.bounds), "+Inf"]
         with self._lock:
             lines = list(self._lines.items())
         for values, cells in lines:

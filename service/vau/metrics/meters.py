@@ -38,9 +38,11 @@ class Metrics:
         self.backend_state = make.gauge(
             "vau_backend_state", "1 for the state a backend is in, 0 for the others.", "state"
         )
-        self.model_info = make.gauge("vau_model_info", "Always 1.", "model", "digest")
+        self.model_info = make.gauge(
+            "vau_model_info", "Always 1: a model that is served.", "model", "digest"
+        )
         self._build_info = Gauge(
-            "vau_build_info", "Always 1.", ("version", "build"), registry=registry
+            "vau_build_info", "Always 1: what runs.", ("version", "build"), registry=registry
         )
         self._suspicious = Counter(
             "vau_audio_suspicious", "Notices of doubtful audio.", ("kind",), registry=registry
@@ -59,10 +61,14 @@ class Metrics:
         self._backends: dict[str, BackendMeters] = {}
 
     def of(self, backend_id: str) -> "BackendMeters":
-        """Return the meters of one backend; of "" for streams that never reached one."""
+        """Return the meters of one backend."""
         if backend_id not in self._backends:
             self._backends[backend_id] = BackendMeters(self, backend_id)
         return self._backends[backend_id]
+
+    def ended_early(self, code: str, reason: str) -> None:
+        """Count a stream that ended before it had a backend: it has no other line."""
+        self.streams.ended.labels("", code, reason).inc()
 
     def remarked(self, remark: Remark) -> None:
         """Count a remark on the audio of some stream."""
@@ -92,6 +98,7 @@ class BackendMeters:
         self._costs = CostMeters(metrics.work, metrics.sharing, backend_id)
         self._stages = {stage: live.frame_latency.labels(backend_id, stage) for stage in STAGES}
         self._misses = {each: live.deadline_misses.labels(backend_id, each) for each in BLAMED}
+        self._ahead = live.ahead.labels(backend_id)
         self._batch_size = metrics.work.batch_size.labels(backend_id)
         self._chunk_frames = metrics.sharing.chunk_frames.labels(backend_id)
         self._audio = streams.audio.labels(backend_id)
@@ -133,6 +140,10 @@ class BackendMeters:
         stages["total"].observe(total_s, frames)
         if total_s > FRAME_BUDGET_S:
             self._misses[blamed(times, total_s)].inc(frames)
+
+    def ahead(self, frames: int) -> None:
+        """Count frames of audio that was not live: how long they took says nothing."""
+        self._ahead.inc(frames)
 
     def slow(self, cause: str) -> None:
         """Count a stream that was answered late because of ``cause``."""

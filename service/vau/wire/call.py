@@ -131,7 +131,10 @@ async def _abort(context: Context, failure: VauError) -> None:
 def _count_end(host: Host, call: Call, code: grpc.StatusCode, reason: str = "") -> None:
     """Count, log and trace how a call ended; the reason is empty for one that ended well."""
     duration_s = perf_counter() - call.started_s
-    host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
+    if call.backend_id:
+        host.metrics.of(call.backend_id).ended(code.name, reason, duration_s)
+    else:
+        host.metrics.ended_early(code.name, reason)
     call.span.set(session=call.session_id, backend=call.backend_id, samples=call.samples)
     call.span.end(code.name, reason)
     logger.info(

@@ -172,7 +172,8 @@ class Answerer:
         self._watch_lag()
         response.notices.extend(self._notices())
         self._position.stamp(response)
-        self._live.meters().lag.observe(self._position.lag / SAMPLE_RATE_HZ)
+        if not self._live.toll.pace.is_ahead:
+            self._live.meters().lag.observe(self._position.lag / SAMPLE_RATE_HZ)
         self._live.life.writes()
         began_s = perf_counter()
         await context.write(response)

@@ -53,7 +53,10 @@ class Latency:
                 timing.frame_latency_max_ns, round(latency_s * S_TO_NS)
             )
             timing.deadline_misses += frames if latency_s > FRAME_BUDGET_S else 0
-            self._meters().answered(frames, timed.times, latency_s)
+            if self._toll.pace.is_ahead:
+                self._meters().ahead(frames)
+            else:
+                self._meters().answered(frames, timed.times, latency_s)
             self._toll.took(frames, timed.times, latency_s)
             if self._first_audio_s is not None and not self._has_answered:
                 self._meters().first_answer.observe(now_s - self._first_audio_s)

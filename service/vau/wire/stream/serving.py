@@ -113,7 +113,7 @@ async def _serve(
             checkpoints=checkpoints,
             inbox=inbox,
             life=Life(host.config, host.clock, inbox, carrier.admitted.leash),
-            toll=Toll(),
+            toll=Toll(is_resumed=beginning is not None),
         )
         await _converse(live, context)
     finally:

@@ -9,41 +9,35 @@ from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
 from vau.lane import StageTimes
 from vau.logs import facts
 from vau.metrics import BackendMeters
-from vau.metrics.blame import STAGES_TO_BLAME, blamed, spent
+from vau.metrics.blame import CATCH_UP, CLIENT, STAGES_TO_BLAME, WRITE, blamed, spent
 from vau.metrics.families import FRAME_BUCKETS_S
 from vau.metrics.histogram import Cells
 from vau.wire.stream.inbox import Audio
+from vau.wire.stream.pace import FAST, Pace
 
 logger = logging.getLogger(__name__)
 
 SLOW_LAG_S: Final = 1.0  # of a stream that cannot be called live any more
-FAST_PACE: Final = 1.1  # seconds of audio in a second: more than clocks that differ
-PACE_AUDIO_S: Final = 0.5  # of less audio no pace can be told
-CLIENT: Final = "client"
-WRITE: Final = "write"
+LEVELS: Final = {CLIENT: logging.DEBUG, CATCH_UP: logging.INFO}
+"""Of what is no trouble of this server; all else is a warning."""
 
 
 class Toll:
     """What one stream took. It holds the same few numbers however long the stream lasts."""
 
-    def __init__(self) -> None:
-        """Begin before the first answer."""
+    def __init__(self, *, is_resumed: bool = False) -> None:
+        """Begin before the first answer; a stream that was resumed has audio to catch up."""
+        self.pace = Pace()
+        self._is_resumed = is_resumed
         self.frames = 0
         self.misses: Counter[str] = Counter()
         self.lag_max_s = 0.0
         self._latencies = Cells(FRAME_BUCKETS_S)
         self._spent_s = dict.fromkeys((*STAGES_TO_BLAME, WRITE), 0.0)
-        self._first_s = self._last_s = 0.0
-        self._paced_samples = -1  # after the first message; before it there is no pace
 
     def heard(self, message: Audio) -> None:
         """Take note of audio that came."""
-        if self._paced_samples < 0:
-            self._first_s = message.read_s
-            self._paced_samples = 0
-        else:
-            self._paced_samples += message.samples
-        self._last_s = message.read_s
+        self.pace.heard(message.samples, message.read_s)
 
     def took(self, frames: int, times: StageTimes, total_s: float) -> None:
         """Take note of frames that were answered together."""
@@ -67,27 +61,25 @@ class Toll:
         return (*FRAME_BUCKETS_S, float("inf"))[at]
 
     @property
-    def pace(self) -> float:
-        """Seconds of audio that came in a second; 0 if that cannot be told."""
-        audio_s, wall_s = self._paced_samples / SAMPLE_RATE_HZ, self._last_s - self._first_s
-        return audio_s / wall_s if audio_s >= PACE_AUDIO_S and wall_s > 0.0 else 0.0
-
-    @property
     def cause(self) -> str:
-        """Who is to blame: a client that sends faster than one speaks, or the longest stage."""
-        if self.pace > FAST_PACE:
-            return CLIENT
+        """Who is to blame: a client that sends faster than one speaks, or the longest stage.
+
+        One that was resumed sends what it could not send while it was lost.
+        """
+        if self.pace.seconds_a_second > FAST:
+            return CATCH_UP if self._is_resumed else CLIENT
         return max(self._spent_s, key=lambda stage: self._spent_s[stage])
 
     def figures(self) -> dict[str, int | float | str]:
         """Return all of it, flat."""
         return {
             "frames": self.frames,
+            "resumed": self._is_resumed,
             "p99_ms": round(self.p99_s * 1e3, 3),
             "misses": self.misses.total(),
             **{f"missed_{stage}": self.misses[stage] for stage in sorted(self.misses)},
             "lag_max_s": round(self.lag_max_s, 3),
-            "pace": round(self.pace, 3),
+            "pace": round(self.pace.seconds_a_second, 3),
             **{f"{stage}_s": round(seconds, 6) for stage, seconds in self._spent_s.items()},
         }
 
@@ -98,5 +90,5 @@ class Toll:
             return
         cause = self.cause
         meters.slow(cause)
-        level = logging.INFO if cause == CLIENT else logging.WARNING
+        level = LEVELS.get(cause, logging.WARNING)
         logger.log(level, "slow stream", extra=facts(cause=cause, **self.figures()))

@@ -1,0 +1,47 @@
+"""How fast a client sends. Live audio comes no faster than one speaks; a file does."""
+
+from typing import Final
+
+from vau.audio import SAMPLE_RATE_HZ
+
+FAST: Final = 1.1  # seconds of audio in a second: more than clocks that differ
+TOLD_S: Final = 0.5  # of less audio no pace can be told
+EARLY_S: Final = 0.1  # an advised chunk, or what a network held back for so long
+MOST_AHEAD_S: Final = 1.0  # is remembered: who sends live again is live ten seconds later
+MOST_BEHIND_S: Final = 10.0  # what came late may come all at once, and is still live
+
+
+class Pace:
+    """The pace of one stream. It holds the same few numbers however long the stream lasts."""
+
+    def __init__(self) -> None:
+        """Begin before the first message."""
+        self._first_s = self._last_s = 0.0
+        self._samples = -1  # after the first message; before it there is no pace
+        self._ahead_s = 0.0
+
+    def heard(self, samples: int, read_s: float) -> None:
+        """Take note of a message with so much audio, read at ``read_s``."""
+        audio_s = samples / SAMPLE_RATE_HZ
+        if self._samples < 0:
+            self._samples = 0
+            self._first_s = self._last_s = read_s
+        else:
+            self._samples += samples
+        ahead_s = self._ahead_s + audio_s - FAST * (read_s - self._last_s)
+        self._ahead_s = max(-MOST_BEHIND_S, min(ahead_s, MOST_AHEAD_S))
+        self._last_s = read_s
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the last audio came sooner than anybody could have spoken it.
+
+        How long it waited says nothing of the server: more of it came than one can hear live.
+        """
+        return self._ahead_s > EARLY_S
+
+    @property
+    def seconds_a_second(self) -> float:
+        """Audio that came after the first message, by the time; 0 if that cannot be told."""
+        audio_s, wall_s = self._samples / SAMPLE_RATE_HZ, self._last_s - self._first_s
+        return audio_s / wall_s if audio_s >= TOLD_S and wall_s > 0.0 else 0.0

@@ -1,0 +1,42 @@
+"""The page of meters is what the code registers."""
+
+from pathlib import Path
+
+from vau.metrics.door import REASONS
+from vau.metrics.reference import VALUES, page, rows
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_page_is_as_the_code_makes_it() -> None:
+    there = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    assert there == page(), "python -m vau.metrics.reference > docs/metrics.md"
+
+
+def test_every_meter_says_what_it_counts_and_every_label_what_it_may_say() -> None:
+    known = {label for label, _ in VALUES}
+    text = page()
+    for row in rows():
+        assert row.text.endswith(".") or row.text.endswith("log")
+        assert (row.kind == "histogram") == bool(row.bounds), row.name
+        for label in row.labels:
+            assert label in known or f"| {label}" in text or f", {label} |" in text, label
+
+
+def test_values_are_told_of_meters_and_labels_that_there_are() -> None:
+    by_name = {row.name: row for row in rows()}
+    for label, meter in VALUES:
+        if meter:
+            assert label in by_name[meter].labels
+        else:
+            assert any(label in row.labels for row in by_name.values())
+
+
+def test_why_callers_are_refused_is_told_whole() -> None:
+    said = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("door", "wire")
+        for path in (ROOT / "service/vau" / folder).glob("*.py")
+    )
+    found = {part.partition('"')[0] for part in said.split('why="')[1:]}
+    assert found == {*REASONS}
