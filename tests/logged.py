@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vau.logs import Level, Log, log_to
+from vau.logs.setup import OURS
 
 
 class Lines:
@@ -37,3 +38,5 @@ def logged(level: Level = "info") -> Iterator[Lines]:
         logging.captureWarnings(capture=False)
         root.handlers[:] = handlers
         root.setLevel(before)
+        for name in OURS:
+            logging.getLogger(name).setLevel(logging.NOTSET)

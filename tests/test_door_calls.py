@@ -473,6 +473,23 @@ def test_a_broken_token_file_leaves_the_old_tokens_and_says_so_in_log_and_meter(
     assert gets_in(served.address, guests.alice)
 
 
+def test_who_asks_has_the_files_read_at_once_changed_or_not(
+    guests: Guests, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vau.wire.door.LOOK_S", 3600.0)
+    served.loop.call_soon_threadsafe(served.server.reload)
+    eventually(lambda: renewed(served) == 1)  # and from here on nobody looks unasked
+    bob = guests.add("bob")
+    assert not gets_in(served.address, bob)
+    served.loop.call_soon_threadsafe(served.server.reload)
+    eventually(lambda: renewed(served) == 2)
+    assert gets_in(served.address, bob)
+
+
+def renewed(served: Served) -> float:
+    return served.value("vau_door_reloads_total", file="tokens", outcome="renewed")
+
+
 def kept(served: Served) -> float:
     return served.value("vau_door_reloads_total", file="tokens", outcome="kept")
 

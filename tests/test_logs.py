@@ -245,3 +245,16 @@ def test_text_in_memory_is_written_to() -> None:
     stream = io.StringIO()
     write_to(stream)(b"a\n")
     assert stream.getvalue() == "a\n"
+
+
+def test_debug_is_for_lines_of_ours() -> None:
+    with logged("debug") as lines:
+        for name in ("grpc._cython.cygrpc", "asyncio", "vau.wire.x", "vau_backends.x"):
+            logging.getLogger(name).debug("a detail")
+        logging.getLogger("asyncio").warning("a trouble")
+        said = [(line["logger"], line["level"]) for line in lines.read()]
+    assert said == [
+        ("vau.wire.x", "DEBUG"),
+        ("vau_backends.x", "DEBUG"),
+        ("asyncio", "WARNING"),
+    ]

@@ -134,6 +134,20 @@ def test_a_signal_drains_the_server_which_then_exits_with_0(number: signal.Signa
         assert events == ["draining", "ended", "stopped"]
 
 
+def test_a_hangup_ends_nothing_and_leaves_a_line() -> None:
+    with process() as server, Client(server.grpc) as client:
+        talk = Talk(client)
+        talk.say(speech())
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.stderr is not None
+        line = json.loads(server.process.stderr.readline())
+        assert (line["event"], line["files"]) == ("reloading", "none")
+        talk.say(speech())
+        assert talk.half_close()[-1].finished.samples == 32_000
+        server.process.send_signal(signal.SIGTERM)
+        assert server.ended() == (0, ["draining", "stopped"])
+
+
 def test_two_signals_end_a_server_with_live_streams_at_once_and_with_0() -> None:
     with process(grace_s=3600.0) as server, Client(server.grpc) as client:
         talk = Talk(client)

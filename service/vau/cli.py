@@ -198,7 +198,8 @@ def serve(
 ) -> None:
     """Run the server.
 
-    It logs JSON lines on stderr; "listening" says where. SIGTERM and SIGINT drain it.
+    It logs JSON lines on stderr; "listening" says where. SIGTERM and SIGINT drain it, SIGHUP
+    has certificates and tokens read again.
     """
     import asyncio
     from dataclasses import replace
@@ -247,6 +248,8 @@ def serve(
         otlp_endpoint=otlp_endpoint,
         trace_share=trace_share,
     )
+    # Until it listens there is nothing to read again; its shadows never have anything.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with log_to(sys.stderr, log_level) as log:
         if max_streams is None:
             config = replace(config, max_streams=reckoned_streams(model, backend))

@@ -24,10 +24,10 @@ class Watched(Generic[T]):
         self.failure: ConfigInvalid | None = None
         """Why the files as they are now cannot be used; None if ``value`` is what they say."""
 
-    def look(self) -> Outcome:
-        """Read the files again if they have changed; on failure ``value`` stays."""
+    def look(self, *, anyway: bool = False) -> Outcome:
+        """Read the files again if they have changed, or anyway; on failure ``value`` stays."""
         signature = self._signature()
-        if signature == self._seen:
+        if signature == self._seen and not anyway:
             return "same"
         self._seen = signature  # before reading: what changes meanwhile is seen the next time
         try:

@@ -10,6 +10,9 @@ from vau.logs.writer import Reason, Writer, write_to
 
 Level = Literal["debug", "info", "warning", "error"]
 
+OURS: Final = ("vau", "vau_backends")
+"""Loggers that debug is meant for: what libraries say there is for those who write them."""
+
 LEVELS: Final[dict[Level, int]] = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -89,5 +92,7 @@ def log_to(stream: TextIO | None, level: Level = "info") -> Log:
     logging.captureWarnings(capture=True)  # or else they come as lines that are no JSON
     root = logging.getLogger()
     root.handlers[:] = [_Handler(log)]
-    root.setLevel(LEVELS[level])
+    root.setLevel(max(LEVELS[level], logging.INFO))
+    for name in OURS:
+        logging.getLogger(name).setLevel(LEVELS[level] if level == "debug" else logging.NOTSET)
     return log

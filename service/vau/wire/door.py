@@ -7,7 +7,7 @@ be used as it is leaves everything as it was, and says so in the log and to the 
 import asyncio
 import ipaddress
 import logging
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any, Final, cast
@@ -47,6 +47,7 @@ class Door:
         )
         self._tokens: Watched[Tokens] | None = None
         self._identity: Watched[Identity] | None = None
+        self._asked = asyncio.Event()
         if rules.tokens is not None:
             file = rules.tokens
             self._tokens = Watched([file], lambda: Tokens.read(file))
@@ -138,26 +139,36 @@ class Door:
         """Count a caller who was refused."""
         self._meters.refused(str(refusal.facts.get("why", "")))
 
+    def reload(self) -> None:
+        """Have the files read again, changed or not; what comes of it is logged."""
+        watched = {"tokens": self._tokens, "tls": self._identity}
+        files = [name for name, each in watched.items() if each is not None]
+        logger.info("reloading", extra=facts(files=", ".join(files) or "none"))
+        self._asked.set()
+
     async def watch(self) -> None:
-        """Read the files again whenever they change, until cancelled."""
+        """Read the files again whenever they change, or when asked, until cancelled."""
         while self._tokens is not None or self._identity is not None:
-            await asyncio.sleep(LOOK_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), LOOK_S)
+            anyway = self._asked.is_set()
+            self._asked.clear()
             try:
-                await asyncio.to_thread(self._look)
+                await asyncio.to_thread(self._look, anyway=anyway)
             except Exception:  # whoever watches must not fall asleep over it
                 logger.exception("defect")
 
-    def _look(self) -> None:
-        if self._tokens is not None and self._was_read("tokens", self._tokens):
+    def _look(self, *, anyway: bool) -> None:
+        if self._tokens is not None and self._was_read("tokens", self._tokens, anyway=anyway):
             count = len(self._tokens.value)
             logger.info("reloaded", extra=facts(file="tokens", tokens=count))
-        if self._identity is not None and self._was_read("tls", self._identity):
+        if self._identity is not None and self._was_read("tls", self._identity, anyway=anyway):
             identity = self._identity.value
             self._meters.certificate(identity.expires.timestamp())
             logger.info("reloaded", extra=facts(file="tls", **_described(identity)))
 
-    def _was_read(self, name: str, watched: Watched[Any]) -> bool:
-        outcome = watched.look()
+    def _was_read(self, name: str, watched: Watched[Any], *, anyway: bool) -> bool:
+        outcome = watched.look(anyway=anyway)
         if outcome == "kept":
             logger.warning("not reloaded", extra=facts(file=name, why=str(watched.failure)))
         if outcome != "same":

@@ -69,6 +69,8 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; another signal cuts the grace short.
 
+    SIGHUP has the files of the door read again, and ends nothing.
+
     lanes: one per backend and model, the default first, made with ``metrics.of(id).on_round``;
            they are shut down at the end, whatever happens, and so are the shadows.
     The first line of the log says where it listens.
@@ -90,6 +92,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop)
+    loop.add_signal_handler(signal.SIGHUP, server.reload)
     stopping = asyncio.create_task(stop.wait())
     try:
         if await _started(server, stopping):
@@ -241,6 +244,10 @@ class Server:
         self._shadows.let_die()
         self._host.gate.drain(grace_s)
         await self._host.gate.wait_empty()
+
+    def reload(self) -> None:
+        """Have the files of the door read again: what SIGHUP asks of a daemon."""
+        self._host.door.reload()
 
     def hurry(self) -> None:
         """End the live streams now."""
