@@ -39,6 +39,7 @@ counts in `vau_frames_total` and `vau_ahead_frames_total`, and in no latency and
 TEXTS: Final[Mapping[str, str]] = {
     "backend": "the instance, like `muntaniala:4x4`; of streams that reached none it is empty",
     "shadow": "the instance that listens",
+    "to": "the instance that took over",
     "model, digest": "of a model that is loaded",
     "version, build": "what runs; the latter is `--build`",
     "code": "of gRPC: OK, CANCELLED, ...",
@@ -60,9 +61,8 @@ VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("kind", "vau_audio_suspicious_total"): tuple(kind.name.lower() for kind in Kind),
     ("reason", "vau_auth_failures_total"): REASONS,
     ("reason", "vau_log_lines_lost_total"): get_args(Reason),
-    ("reason", "vau_streams_total"): (
-        "a reason of the contract, like IDLE_TIMEOUT; empty for OK",
-    ),
+    ("reason", "vau_streams_total"): ("like IDLE_TIMEOUT; empty for OK",),
+    ("reason", "vau_backend_changes_total"): ("like BACKEND_LOST",),
 }
 """What a label may say, of one meter or of all that have it."""
 
