@@ -53,11 +53,14 @@ class Authority:
         for_servers: bool = True,
         with_rsa: bool = False,
         passphrase: bytes = b"",
+        common_name: str | None = None,
     ) -> Pair:
+        """Issue a certificate in files called ``name``, and for that name unless told."""
         key: Key = ec.generate_private_key(ec.SECP256R1())
         if with_rsa:
             key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-        made = _begun(_named(name), self._name, key, begins, ends)
+        subject = _named(name if common_name is None else common_name)
+        made = _begun(subject, self._name, key, begins, ends)
         if hosts:
             made = made.add_extension(
                 x509.SubjectAlternativeName([_general(host) for host in hosts]), False
@@ -82,7 +85,7 @@ class Authority:
 
 
 def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
 
 
 def _begun(

@@ -1,10 +1,11 @@
 """Bearer tokens at the door of a real server: who may call what, and what is said of it."""
 
+import asyncio
 import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,36 @@ from tests.certificates import Authority
 from tests.guests import Guests
 from tests.serving import (
     FREE,
+    FULL,
+    MODEL,
     PATIENCE_S,
     SERVING,
     Served,
     Talk,
+    audio_format,
     eventually,
     hear,
+    muntaniala,
     recognition,
     serving,
     speech,
     streaming,
 )
-from vau.client import Access, Client
+from vau.client import Access, AsyncClient, Client
 from vau.client.paced import Load, drive
 from vau.client.recognition import Request, transcribe
 from vau.config import ServerConfig
 from vau.door.config import DoorConfig
-from vau.errors import AuthForbidden, AuthRequired, ConfigInvalid, QuotaExceeded
+from vau.errors import (
+    AudioCorrupt,
+    AuthForbidden,
+    AuthRequired,
+    ConfigInvalid,
+    QuotaExceeded,
+    SlotsExhausted,
+)
 from vau.transcript import Transcription
+from vau.v1 import speech_pb2 as pb
 from vau.wire.door import host_of
 
 SERVICE = "/vau.v1.SpeechRecognition"
@@ -370,6 +383,38 @@ def test_a_token_may_send_so_much_audio_a_second_and_is_told_when_to_come_again(
         talk.vanish()
 
 
+def test_a_recording_beyond_the_rate_of_its_token_is_refused_before_it_is_decoded(
+    guests: Guests, tmp_path: Path
+) -> None:
+    bob = guests.add("bob", max_audio_rate=0.05)  # half a second may be saved up
+    whole = recording(tmp_path / "a.flac", 1.0, 0).read_bytes()
+    damaged = whole[: len(whole) // 2]  # which is found by decoding it, and by nothing else
+    config = recognition(FULL, audio_format(pb.AudioFormat.ENCODING_FLAC))
+    with serving(config=guarded(guests)) as served:
+        with Client(served.address, access=guests.alice) as alice, pytest.raises(AudioCorrupt):
+            alice.recognize(config, damaged)
+        with Client(served.address, access=bob) as client:
+            assert client.recognize(config, whole).finished.samples == 16_000
+            with pytest.raises(QuotaExceeded) as refused:
+                client.recognize(config, damaged)
+            assert refused.value.facts["subject"] == "token:bob:audio_rate"
+
+
+def test_a_recording_that_finds_no_slot_is_not_charged(guests: Guests) -> None:
+    bob = guests.add("bob", max_audio_rate=0.05)
+    lane, access = (MODEL, muntaniala(slot_count=1)), guests.alice
+    with serving(lane, config=guarded(guests), access=access) as served:
+        talk = Talk(served.client)
+        with Client(served.address, access=bob) as client:
+            with pytest.raises(SlotsExhausted):
+                client.recognize(recognition(), speech())
+            talk.vanish()
+            eventually(lambda: served.slots_in_use() == 0)
+            assert client.recognize(recognition(), speech()).finished.samples == 16_000
+            with pytest.raises(QuotaExceeded):
+                client.recognize(recognition(), speech())
+
+
 def test_files_wait_for_the_streams_that_their_token_may_have(
     guests: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -519,6 +564,54 @@ def test_a_new_rate_of_audio_counts_in_a_live_stream(
         return False
 
     eventually(is_refused)
+
+
+async def finds_backends(address: str, access: Access, renew: Callable[[], None]) -> bool:
+    async with AsyncClient(address, access=access) as client:
+        await client.backends()
+        await asyncio.to_thread(renew)
+        return bool((await client.backends()).backends)
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_a_client_takes_a_changed_secret_with_its_next_call(
+    quick: None, guests: Guests, served: Served, kind: str
+) -> None:
+    old = guests.add("bob")
+    assert isinstance(old.token_file, Path)
+    eventually(lambda: gets_in(served.address, old))
+
+    def renew() -> None:
+        new = guests.add("bob")  # the old line is gone
+        assert isinstance(old.token_file, Path)
+        assert isinstance(new.token_file, Path)
+        eventually(lambda: not gets_in(served.address, old))
+        new.token_file.replace(old.token_file)
+
+    if kind == "async":
+        assert asyncio.run(finds_backends(served.address, old, renew))
+        return
+    with Client(served.address, access=old) as client:
+        assert hear(client, [speech()], streaming()).finished.frames == 99
+        renew()
+        assert hear(client, [speech()], streaming()).finished.frames == 99
+        assert client.backends().backends
+
+
+@pytest.mark.parametrize("ruin", [Path.unlink, lambda file: file.write_text("half a")])
+def test_a_client_whose_secret_is_being_written_shows_the_last_one(
+    guests: Guests,
+    served: Served,
+    caplog: pytest.LogCaptureFixture,
+    ruin: Callable[[Path], object],
+) -> None:
+    access = guests.alice
+    assert isinstance(access.token_file, Path)
+    with Client(served.address, access=access) as client:
+        ruin(access.token_file)
+        assert client.backends().backends
+    assert "the token stays as it was" in caplog.text
+    assert guests.secrets["alice"] not in caplog.text
 
 
 def test_a_server_whose_token_file_is_wrong_does_not_start(guests: Guests) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from tests.certificates import DAY, Authority, Pair
 from tests.serving import (
@@ -25,7 +27,7 @@ from tests.serving import (
 from vau.client import Access, Client
 from vau.config import ServerConfig, split_address
 from vau.door.config import DoorConfig
-from vau.errors import ConfigInvalid, Unreachable, VauError
+from vau.errors import ConfigInvalid, ResumeMismatch, Unreachable, VauError
 
 SECOND = speech()
 
@@ -131,6 +133,47 @@ def test_the_log_names_the_owner_of_a_client_certificate(
         hear(served.client, [SECOND], streaming())
     (ended,) = [each for each in caplog.records if each.getMessage() == "ended"]
     assert ended.vau_facts["owner"] == "cert:kiosk"  # type: ignore[attr-defined]
+
+
+def test_clients_without_a_common_name_are_each_somebody_else(authority: Authority) -> None:
+    config = behind(authority.issue("server"), client_ca=authority.cert)
+    impostor = "sha256:" + "0" * 57  # no name may look like what stands for one
+    pairs = [
+        authority.issue(name, hosts=(name,), for_servers=False, common_name=common_name)
+        for name, common_name in (("a.test", ""), ("b.test", ""), ("c.test", impostor))
+    ]
+    known, *others = (
+        Access(tls_ca=authority.cert, tls_cert=pair.cert, tls_key=pair.key) for pair in pairs
+    )
+    wanted = streaming()
+    wanted.checkpoint_interval.FromMilliseconds(200)
+    with serving(config=config, access=known) as served:
+        heard = hear(served.client, [SECOND], wanted)
+        *_, token = [each.checkpoint for each in heard.responses if each.HasField("checkpoint")]
+        wanted.resume_token = token.token
+        assert hear(served.client, [SECOND], wanted).finished.frames > 99
+        for access in others:
+            with Client(served.address, access=access) as other:
+                with pytest.raises(ResumeMismatch) as refused:
+                    hear(other, [SECOND], wanted)
+                assert refused.value.facts["differs"] == "owner"
+
+
+def test_the_owner_of_a_certificate_without_a_common_name_is_its_fingerprint(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = authority.issue(
+        "kiosk.test", hosts=("kiosk.test",), for_servers=False, common_name=""
+    )
+    shown = x509.load_pem_x509_certificate(ours.cert.read_bytes())
+    access = Access(tls_ca=authority.cert, tls_cert=ours.cert, tls_key=ours.key)
+    caplog.set_level(logging.INFO)
+    config = behind(authority.issue("server"), client_ca=authority.cert)
+    with serving(config=config, access=access) as served:
+        hear(served.client, [SECOND], streaming())
+    (ended,) = [each for each in caplog.records if each.getMessage() == "ended"]
+    owner = f"cert:sha256:{shown.fingerprint(hashes.SHA256()).hex()}"
+    assert ended.vau_facts["owner"] == owner  # type: ignore[attr-defined]
 
 
 # --- renewal -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from vau.door.tokens import Holder, Token
-from vau.door.visits import BURST_S, Visitor, Visits
+from vau.door.visits import BURST_S, Visitor, Visits, place_of
 from vau.errors import AuthForbidden, QuotaExceeded
 
 HOME = "192.0.2.1"
@@ -85,3 +85,56 @@ def test_a_new_rate_counts_at_once() -> None:
     visits = Visits()
     visits.heard(visitor(max_audio_rate=1.0), 10.0 * BURST_S, 0.0)
     visits.heard(visitor(max_audio_rate=100.0), 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("2001:db8:0:7::1", "2001:db8:0:7::/64"),
+        ("2001:db8:0:7:ffff:ffff:ffff:ffff", "2001:db8:0:7::/64"),
+        ("2001:db8:0:8::1", "2001:db8:0:8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("unix:/run/vau", "unix:/run/vau"),
+    ],
+)
+def test_a_place_is_an_ipv4_address_or_an_ipv6_network(host: str, place: str) -> None:
+    assert place_of(host) == place
+
+
+def test_whoever_has_a_network_of_ipv6_has_no_more_streams_than_one_address() -> None:
+    visits = Visits(max_per_host=2)
+    with visits.stream(Visitor("", "2001:db8::1")), visits.stream(Visitor("", "2001:db8::2")):
+        with pytest.raises(QuotaExceeded) as refused, visits.stream(Visitor("", "2001:db8::3")):
+            pass
+        assert refused.value.facts["subject"] == "address:2001:db8::/64:streams"
+        with visits.stream(Visitor("", "2001:db8:0:1::1")):
+            pass
+    with visits.stream(Visitor("", "2001:db8::3")):
+        pass
+
+
+def test_who_left_and_owes_nothing_is_forgotten() -> None:
+    visits = Visits()
+    for number in range(1000):
+        guest = Visitor(f"cert:{number}", HOME)
+        with visits.stream(guest), visits.stream(guest):
+            pass
+    assert visits.known == 0
+    for number in range(1000):  # each has earned it back when the next one comes
+        metered = visitor(f"token-{number}", max_audio_rate=1.0)
+        with visits.stream(metered):
+            visits.heard(metered, 1.0, 10.0 * number)
+    assert visits.known == 1
+
+
+def test_who_left_and_owes_something_is_not_forgotten() -> None:
+    visits, alice = Visits(), visitor(max_audio_rate=1.0)
+    with visits.stream(alice):
+        visits.heard(alice, 2.0 * BURST_S, 0.0)
+    with visits.stream(alice), visits.stream(visitor("bob", max_audio_rate=1.0)):
+        visits.heard(visitor("bob", max_audio_rate=1.0), 1.0, 1.0)
+        with pytest.raises(QuotaExceeded):
+            visits.heard(alice, 0.1, 1.0)

@@ -15,6 +15,7 @@ from vau.client.kept import Item
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resuming_async import resuming
+from vau.client.shown import Metadata, Shown
 from vau.client.sieve import Response
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
@@ -46,7 +47,7 @@ class AsyncClient:
         """
         self.address = address
         self._access = access
-        self._metadata = access.metadata(address)
+        self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = False
         credentials = access.credentials()
@@ -140,6 +141,11 @@ class AsyncClient:
                 await sender.stop()
                 call.cancel()  # harmless once the call has ended
             sender.check()
+
+    @property
+    def _metadata(self) -> Metadata:
+        """What to send with a call that begins now: the token may have been changed."""
+        return self._shown.now()
 
     async def _reach(self) -> None:
         """Wait for the server until the first time that it answers, whatever it says."""

@@ -15,6 +15,7 @@ from vau.client.channel import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, HEALTH, opti
 from vau.client.kept import Item
 from vau.client.resume import Resume
 from vau.client.resuming import as_request, resuming
+from vau.client.shown import Metadata, Shown
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -43,7 +44,7 @@ class Client:
         """
         self.address = address
         self._access = access
-        self._metadata = access.metadata(address)
+        self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = False
         credentials = access.credentials()
@@ -135,6 +136,11 @@ class Client:
             finally:
                 call.cancel()  # harmless once the call has ended
         source.check()
+
+    @property
+    def _metadata(self) -> Metadata:
+        """What to send with a call that begins now: the token may have been changed."""
+        return self._shown.now()
 
     def _reach(self) -> None:
         """Wait for the server until the first time that it answers, whatever it says.

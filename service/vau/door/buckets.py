@@ -32,6 +32,11 @@ class Bucket:
         self._level -= amount
         return 0.0
 
+    def is_full(self, now_s: float) -> bool:
+        """Tell whether it is like new."""
+        self._fill(now_s)
+        return self._level >= self.burst
+
     def _fill(self, now_s: float) -> None:
         passed_s = max(0.0, now_s - self._at_s)
         self._level = min(self.burst, self._level + self.rate * passed_s)

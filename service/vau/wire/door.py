@@ -5,8 +5,10 @@ be used as it is leaves everything as it was, and says so in the log and to the 
 """
 
 import asyncio
+import hashlib
 import ipaddress
 import logging
+import ssl
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from time import monotonic
@@ -33,6 +35,7 @@ LOOK_S: Final = 1.0  # how long a changed file may go unnoticed
 WAITING: Final = 1000  # streams without a slot: each keeps memory until its config timeout
 HEADER: Final = "authorization"
 CERTIFICATE: Final = "cert:"  # before the name of a client certificate: no token is called so
+FINGERPRINT: Final = "sha256:"  # before that of a certificate without a name
 
 
 class Door:
@@ -224,6 +227,15 @@ def host_of(peer: str) -> str:
 
 
 def _certificate_name(context: Context) -> str:
-    """Return the name in the caller's certificate; empty if none was asked for."""
-    shown = list(context.auth_context().get("x509_common_name", ()))
-    return CERTIFICATE + shown[0].decode(errors="replace") if shown else ""
+    """Return whose certificate the caller shows; empty only if none was asked for.
+
+    Without a common name it is the SHA-256 of the certificate, or all such callers were one.
+    """
+    shown = context.auth_context()
+    for name in shown.get("x509_common_name", ()):
+        if name and not name.startswith(FINGERPRINT.encode()):  # which nobody may call himself
+            return CERTIFICATE + name.decode(errors="replace")
+    for certificate in shown.get("x509_pem_cert", ()):
+        der = ssl.PEM_cert_to_DER_cert(certificate.decode("ascii"))
+        return CERTIFICATE + FINGERPRINT + hashlib.sha256(der).hexdigest()
+    return ""

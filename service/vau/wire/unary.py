@@ -39,11 +39,13 @@ async def recognize(
     """Serve one call of Recognize. It holds a slot, like a stream."""
     host.gate.check_open()
     wanted = recognition_of(request.config, host.lanes, path="config", files=True)
+    limit_s = host.config.max_unary_audio_s
+    announced = await asyncio.to_thread(_announced, request.audio, wanted, limit_s)
     async with carried(host, call, Route(wanted.lane, wanted.lanes)) as carrier:
-        limit_s = host.config.max_unary_audio_s
-        samples, rest = await asyncio.to_thread(_samples, request.audio, wanted, limit_s)
+        # Whoever finds no slot pays nothing; whoever may not send so much has nothing decoded.
+        host.door.heard(call.visitor, announced / SAMPLE_RATE_HZ)
+        samples, rest = await asyncio.to_thread(_samples, request.audio, wanted)
         call.samples = len(samples)
-        host.door.heard(call.visitor, len(samples) / SAMPLE_RATE_HZ)
         model = wanted.lane.model
         shadows = host.shadows.chosen((), model.name)
         try:
@@ -82,34 +84,37 @@ async def _answer(
     return response
 
 
-def _samples(
-    audio: bytes, wanted: Recognition, limit_s: float
-) -> tuple[NDArray[np.int16], list[Remark]]:
-    """Return the samples of a request, little-endian; whatever is wrong is found here.
+def _announced(audio: bytes, wanted: Recognition, limit_s: float) -> int:
+    """Return how many samples a request holds, by its size or its header, decoding none.
+
+    Raises AudioError if the header is not what was declared, or states more than is allowed.
+    """
+    if wanted.encoding not in FILES:
+        count = len(audio) // SAMPLE_BYTES[wanted.raw_encoding]
+        _check_length(count, SAMPLE_RATE_HZ, limit_s)
+        return count
+    _check_declared("encoding", FILES[wanted.encoding], format_of(io.BytesIO(audio)))
+    stated = header(io.BytesIO(audio))
+    _check_declared("sample_rate_hertz", wanted.rate_hz, stated.rate_hz)
+    _check_declared("channel_count", wanted.channels, stated.channels)
+    check_rate_and_channels(stated.rate_hz, stated.channels, FORMAT)
+    _check_length(stated.frames, stated.rate_hz, limit_s)
+    return stated.frames
+
+
+def _samples(audio: bytes, wanted: Recognition) -> tuple[NDArray[np.int16], list[Remark]]:
+    """Return the samples of a request, little-endian.
 
     With them comes a remark on what is left of raw bytes, if anything is.
     """
     if wanted.encoding in FILES:
-        return _decoded(audio, wanted, limit_s), []
+        return read_pcm(io.BytesIO(audio)).samples[:, 0].astype("<i2"), []
     encoding = wanted.raw_encoding
-    _check_length(len(audio) // SAMPLE_BYTES[encoding], SAMPLE_RATE_HZ, limit_s)
     reader = PcmReader(encoding)
     samples = reader.read(audio)
     rest = reader.rest_bytes
     remarks = [trailing(rest, SAMPLE_BYTES[encoding], len(samples))] if rest else []
     return samples.astype("<i2"), remarks
-
-
-def _decoded(audio: bytes, wanted: Recognition, limit_s: float) -> NDArray[np.int16]:
-    """Decode a file, after its header has been found to be what was declared."""
-    _check_declared("encoding", FILES[wanted.encoding], format_of(io.BytesIO(audio)))
-    announced = header(io.BytesIO(audio))
-    _check_declared("sample_rate_hertz", wanted.rate_hz, announced.rate_hz)
-    _check_declared("channel_count", wanted.channels, announced.channels)
-    check_rate_and_channels(announced.rate_hz, announced.channels, FORMAT)
-    _check_length(announced.frames, announced.rate_hz, limit_s)
-    pcm = read_pcm(io.BytesIO(audio))
-    return pcm.samples[:, 0].astype("<i2")
 
 
 def _check_declared(field: str, declared: str | int, found: str | int) -> None:
