@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
-from vau.commands.flags import variable
 from vau.errors import Unreachable
 from vau.load.processor import children_cpu_s, process_cpu_s
 from vau.model import find_model
@@ -24,18 +23,8 @@ STOP_TIMEOUT_S: Final = 10.0
 KEPT_LOG_LINES: Final = 20
 FREE: Final = "127.0.0.1:0"
 
-OURS: Final = tuple(
-    map(
-        variable,
-        (
-            *("--config", "--shadow", "--shadow-share"),
-            *("--tls-cert", "--tls-key", "--tls-client-ca", "--tokens", "--closed-health"),
-            *("--max-streams-per-client", "--reflection"),
-            *("--log-level", "--otlp-endpoint"),
-        ),
-    )
-)
-"""Variables that a server of ours does not inherit: its command line says what it is to do."""
+SETTING: Final = "VAU_"  # how the variable of each flag begins
+KERNEL: Final = "VAU_KERNEL"  # which is no flag's: it says what this machine computes with
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +101,7 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
     try:
         return subprocess.Popen(
             command,
-            env={name: value for name, value in os.environ.items() if name not in OURS},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -121,6 +110,15 @@ def _start(command: Sequence[str]) -> "subprocess.Popen[str]":
         )
     except OSError as cause:
         raise Unreachable(f"a server on this machine did not start: {cause}") from cause
+
+
+def _environment() -> dict[str, str]:
+    """Return our variables without settings: its command line says what a server is to do."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == KERNEL or not name.startswith(SETTING)
+    }
 
 
 class _Log:
@@ -143,13 +141,14 @@ class _Log:
         raise Unreachable(f"a server on this machine did not start: {reason}")
 
     def _read(self) -> None:
-        for line in self._lines:
-            if line.strip():
-                self._kept.append(line.strip())
-            if self._hello is None:
-                self._hello = _hello_in(line)
-                if self._hello is not None:
-                    self._news.set()
+        with self._lines:
+            for line in self._lines:
+                if line.strip():
+                    self._kept.append(line.strip())
+                if self._hello is None:
+                    self._hello = _hello_in(line)
+                    if self._hello is not None:
+                        self._news.set()
         self._news.set()
 
 
