@@ -27,6 +27,9 @@ from vau.smallfile import read_secret
 VERSION: Final = 2
 """Of the content, states included: it changes when a server could misread an older one."""
 
+LAYOUT: Final = "e5df32719aaf2290"
+"""Of all that is written into a token, by field and call: tests/test_checkpoint_layout.py."""
+
 MAGIC: Final = b"vaur"
 KEY_ID_BYTES: Final = 8
 SEAL_BYTES: Final = hashlib.sha256().digest_size
