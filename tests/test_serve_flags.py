@@ -1,0 +1,113 @@
+"""What ``vau serve`` makes of its flags, and of none."""
+
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from vau import cli
+from vau.config import ServerConfig
+from vau.door.config import DoorConfig
+from vau.lane import Batching
+
+FLAGS: Final[dict[str, Any]] = {
+    "listen": "127.0.0.1:1",
+    "metrics_listen": "127.0.0.1:2",
+    "shadow_share": 0.25,
+    "max_streams": 3,
+    "max_wait_ms": 4.0,
+    "max_batch_size": 5,
+    "max_audio_message": 6,
+    "max_unary_audio": 7.0,
+    "max_lag": 8.0,
+    "config_timeout": 9.0,
+    "idle_timeout": 10.0,
+    "max_stream_duration": 11.0,
+    "write_timeout": 12.0,
+    "drain_grace": 13.0,
+    "resume_key_file": Path("14"),
+    "resume_ttl": 15.0,
+    "keepalive": 16.0,
+    "keepalive_timeout": 17.0,
+    "max_connection_age": 18.0,
+    "max_connection_age_grace": 19.0,
+    "insecure": True,
+    "tls_cert": Path("20"),
+    "tls_key": Path("21"),
+    "tls_client_ca": Path("22"),
+    "tokens": Path("23"),
+    "max_streams_per_client": 24,
+    "reflection": True,
+    "closed_health": True,
+    "slow_stream_ms": 25.0,
+    "otlp_endpoint": "http://26",
+    "trace_share": 0.75,
+    "build": "27",
+}
+"""Each with a value of its own."""
+
+NOT_CONFIGURED: Final = {"model", "backend", "shadow", "log_level", "_config"}
+"""What is opened or set up before there is a server."""
+
+SUFFIXES: Final = ("_s", "_ms", "_bytes")
+
+
+class Begun(Exception):
+    """The server would begin now."""
+
+
+Made = tuple[ServerConfig, Batching]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+    """Return a function that runs ``vau serve`` until it knows all, and returns that."""
+    batchings: list[Batching] = []
+    configs: list[ServerConfig] = []
+
+    def open_lanes(*_: object, batching: Batching, **__: object) -> list[object]:
+        batchings.append(batching)
+        return []
+
+    def shadows_of(*_: object, config: ServerConfig, **__: object) -> None:
+        configs.append(config)
+        raise Begun
+
+    monkeypatch.setattr("vau.commands.serve.open_lanes", open_lanes)
+    monkeypatch.setattr("vau.commands.serve.shadows_of", shadows_of)
+
+    def make(**given: Any) -> Made:  # noqa: ANN401
+        with pytest.raises(Begun):
+            cli.serve(**given)
+        return configs.pop(), batchings.pop()
+
+    return make
+
+
+def stem(name: str) -> str:
+    """Return a name without its unit."""
+    return next((name.removesuffix(each) for each in SUFFIXES if name.endswith(each)), name)
+
+
+def test_without_flags_the_server_is_what_its_configuration_says(made: Any) -> None:  # noqa: ANN401
+    assert made() == (ServerConfig(), Batching())
+
+
+def test_every_flag_goes_to_its_own_field(made: Any) -> None:  # noqa: ANN401
+    config, batching = made(**FLAGS)
+    found: dict[str, object] = {}
+    for holder in (config, config.door):
+        for each in fields(holder):
+            value = getattr(holder, each.name)
+            found[stem(each.name)] = value * 1e3 if each.name == "slow_stream_s" else value
+    found |= {"max_wait": batching.max_wait_s * 1e3, "max_batch_size": batching.max_size}
+    assert isinstance(found.pop("door"), DoorConfig)
+    assert found == {stem(name): value for name, value in FLAGS.items()}
+
+
+def test_no_flag_is_forgotten_here() -> None:
+    parameters = signature(cli.serve).parameters
+    assert set(parameters) - NOT_CONFIGURED == set(FLAGS)
+    assert [name for name, value in FLAGS.items() if value == parameters[name].default] == []
