@@ -34,7 +34,12 @@ FLOORS: Final = (
     },
     {"vau.commands.display"},
     {"vau.commands.monitor"},
-    {"vau.commands.clip", "vau.commands.live_audio", "vau.commands.local_server"},
+    {
+        "vau.commands.clip",
+        "vau.commands.latencies",
+        "vau.commands.live_audio",
+        "vau.commands.local_server",
+    },
     {"vau.evaluation", "vau.client.paced"},
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},

@@ -36,7 +36,7 @@ def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
         "engine   tiny on toy",
         "audio    1.00 s, 99 frames; phonemes heard: 1",
         "speed    0.250 s of computing per second of audio",
-        "latency  p50 1.00 ms, p99 1.00 ms per frame; the budget is 10 ms",
+        "latency  p50 1.00 ms, p99 1.00 ms of all frames, to 1 %; the budget is 10 ms",
         "late     0 of 99 frames late",
         "energy   1 µJ per frame, 99 µJ in total, ESTIMATED by toy/1 for the chip alone",
     ]

@@ -68,7 +68,7 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
         lines += [f"audio    {audio_s:.2f} s, {heard}", f"speed    {speed}"]
     if paced or finished is None:  # else the frames waited for each other
         lines.append(f"latency  {_latency(monitor)}")
-        if monitor.frame_latencies_s:
+        if monitor.latencies.frames:
             lines.append(f"late     {_late(monitor)}")
     lines.append(f"energy   {energy_text(monitor)}")
     return lines
@@ -195,11 +195,14 @@ def _latency(monitor: Monitor) -> str:
     if p50 is None or p99 is None:
         return "no frame answered yet"
     budget_ms = FRAME_BUDGET_S * 1e3
-    return f"p50 {p50:.2f} ms, p99 {p99:.2f} ms per frame; the budget is {budget_ms:g} ms"
+    return (
+        f"p50 {p50:.2f} ms, p99 {p99:.2f} ms of all frames, to 1 %; the budget is "
+        f"{budget_ms:g} ms"
+    )
 
 
 def _late(monitor: Monitor) -> str:
-    late, frames = monitor.late_frames, len(monitor.frame_latencies_s)
+    late, frames = monitor.latencies.late, monitor.latencies.frames
     if not late:
         return f"0 of {frames} frames late"
     at_once, reason = monitor.frames_at_once, "the server's host was busy, or is too slow"

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import FRAME_BUDGET_S, FRAMES_PER_S, SAMPLE_RATE_HZ
+from vau.audio import FRAMES_PER_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy
 from vau.client import Client, Resume
 from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
+from vau.commands.latencies import Latencies
 from vau.commands.live_audio import Source
 from vau.segments import Phone, Segment, SpeechEvent
 from vau.transcript import Transcription
@@ -53,7 +54,9 @@ class Monitor:
     phones: list[Phone] = field(default_factory=list)
     """Those that can no longer change, silence among them."""
 
-    frame_latencies_s: list[float] = field(default_factory=list)
+    latencies: Latencies = field(default_factory=Latencies)
+    """Of all frames so far."""
+
     recent: deque[NDArray[np.float32]] = field(
         default_factory=lambda: deque(maxlen=FRAMES_PER_S)
     )
@@ -84,13 +87,8 @@ class Monitor:
     @property
     def energy_per_frame_uj(self) -> float | None:
         """Microjoules for each frame answered."""
-        energy, frames = self.energy, len(self.frame_latencies_s)
+        energy, frames = self.energy, self.latencies.frames
         return energy.joules / frames * 1e6 if energy and frames else None
-
-    @property
-    def late_frames(self) -> int:
-        """Frames that were answered later than the budget allows."""
-        return sum(latency_s > FRAME_BUDGET_S for latency_s in self.frame_latencies_s)
 
     @property
     def frames_at_once(self) -> int:
@@ -99,11 +97,11 @@ class Monitor:
         return min(counts, key=lambda frames: (-counts[frames], frames), default=0)
 
     def latencies_ms(self) -> dict[str, float | None]:
-        """Return median and 99th percentile over the frames; None before the first."""
-        if not self.frame_latencies_s:
-            return {"p50": None, "p99": None}
-        p50, p99 = np.percentile(self.frame_latencies_s, (50, 99)) * 1e3
-        return {"p50": float(p50), "p99": float(p99)}
+        """Return median and 99th percentile over all frames, to one in a hundred.
+
+        None before the first.
+        """
+        return {f"p{each}": self.latencies.percentile_ms(each) for each in (50, 99)}
 
     def is_silence(self, phone: Phone) -> bool:
         """Tell whether ``phone`` stands for no sound of speech."""
@@ -116,8 +114,8 @@ class Monitor:
     def _update(self, update: Update) -> None:
         if update.posteriors is not None:
             frames = len(update.posteriors)
-            self.frame_latencies_s += [update.frame_latency_s] * frames
             if frames:
+                self.latencies.add(update.frame_latency_s, frames)
                 self.frames_of_messages[frames] += 1
             if update.posteriors.dtype == np.float32:
                 self.recent.extend(update.posteriors)
