@@ -105,11 +105,15 @@ class ServerConfig:
                 "127.0.0.1, give tls_cert and tls_key, or set insecure to say that it is meant",
                 field="listen",
             )
-        for name in ("max_streams", "config_timeout_s", "resume_ttl_s"):
-            self._check(name)
-        for name in ("keepalive_s", "keepalive_timeout_s"):
-            self._check(name)
-        for name in ("idle_timeout_s", "write_timeout_s"):
+        for name in (
+            "max_streams",
+            "config_timeout_s",
+            "idle_timeout_s",
+            "write_timeout_s",
+            "resume_ttl_s",
+            "keepalive_s",
+            "keepalive_timeout_s",
+        ):
             self._check(name)
         for name in (
             "drain_grace_s",

@@ -4,13 +4,15 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
-from vau.errors import ResumeExpired, ResumeInvalid, ResumeMismatch, VauError
+from vau.errors import ResumeError, ResumeExpired, ResumeInvalid, ResumeMismatch
 
-OUTCOMES: Final[dict[type[VauError], str]] = {
+OUTCOMES: Final[dict[type, str]] = {
     ResumeExpired: "expired",
     ResumeInvalid: "invalid",
     ResumeMismatch: "mismatch",
 }
+"""Of each class, and of those below it that have no outcome of their own."""
+
 RESUMED: Final = "resumed"
 
 
@@ -32,6 +34,12 @@ class ResumeMeters:
         """Count a stream that goes on."""
         self._resumes.labels(RESUMED).inc()
 
-    def refused(self, error: VauError) -> None:
+    def refused(self, error: ResumeError) -> None:
         """Count one that cannot."""
-        self._resumes.labels(OUTCOMES[type(error)]).inc()
+        self._resumes.labels(outcome_of(error)).inc()
+
+
+def outcome_of(error: ResumeError) -> str:
+    """Return how a refusal counts: by its class, or the nearest one above that is known."""
+    known = (OUTCOMES[kind] for kind in type(error).__mro__ if kind in OUTCOMES)
+    return next(known, OUTCOMES[ResumeInvalid])
