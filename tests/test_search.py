@@ -139,6 +139,13 @@ def test_both_find_the_same_best_the_same_living_and_what_they_come_from(
         np.testing.assert_array_equal(passes, left)
         left = numpy_search.passing(tables, nodes, node, frame, root_start)
         np.testing.assert_array_equal(passes, left)
+    found = search.best_path(tables, frames, gains[-1], root_start)
+    of_numpy = numpy_search.best_path(
+        tables, frames, gains[-1], root_start, wants_shared=True
+    )
+    assert found == of_numpy
+    unshared = search.best_path(tables, frames, gains[-1], root_start, wants_shared=False)
+    assert unshared == (found[0], 0)
     for node in nodes.tolist():
         path = search.path_to(tables, node, root_start)
         assert path == numpy_search.path_to(tables, node, root_start)
@@ -175,7 +182,11 @@ def test_links_that_lead_nowhere_are_refused_instead_of_followed_for_ever(
     tables.parent_age[:] = age
     nodes = of_frame(tables, 7)
     assert_unsound(tables, nodes, root_start)
+    tables.young[:] = tables.grown[:] = -np.inf
+    tables.young[1, 0, 0] = 0.0  # began at 7
     if root_start < 7:
+        with pytest.raises(ValueError, match="not before it"):
+            search.best_path(tables, 8, np.zeros(4), root_start)
         with pytest.raises(ValueError, match="not before it"):
             search.path_to(tables, int(nodes[0]), root_start)
 

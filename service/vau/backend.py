@@ -7,7 +7,7 @@ neither locks nor knows asyncio.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from itertools import zip_longest
 from typing import Literal, NewType, Protocol, TypeVar
@@ -134,9 +134,11 @@ def _joined(first: Energy, second: Energy) -> Energy:
     parts = dict(first.parts)
     for name, joules in second.parts:
         parts[name] = parts.get(name, 0.0) + joules
-    return replace(
-        first,
+    return Energy(  # by its fields: ``replace`` takes five times as long, for every answer
         joules=first.joules + second.joules,
+        origin=first.origin,
+        boundary=first.boundary,
+        method=first.method,
         parts=tuple(parts.items()),
         extrapolated=first.extrapolated or second.extrapolated,
     )

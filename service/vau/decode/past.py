@@ -49,6 +49,15 @@ class Past:
         """Return the node of the best of it whose last run has a frame at least."""
         return search.best(self._tables, frame, gain, self.root_start)
 
+    def best_path(
+        self, frame: int, gain: Floats, *, wants_shared: bool = True
+    ) -> tuple[list[int], int]:
+        """Return the nodes from the root up to that one, and how many first runs all share."""
+        root_start = self.root_start
+        return search.best_path(
+            self._tables, frame, gain, root_start, wants_shared=wants_shared
+        )
+
     def ancestors(self, nodes: Nodes, frame: int) -> Nodes:
         """Return from which node each of these comes that had begun at a frame, or before."""
         return search.ancestors(self._tables, nodes, frame, self.root_start)

@@ -9,7 +9,6 @@ chunks, and who looked in between, changes nothing (docs/adr/0005).
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import prod
 from typing import Final
 
@@ -138,9 +137,13 @@ class Viterbi:
 
     def _sums(self, log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Return, for each of the next frames, the two sums of what came until then."""
-        rows = np.maximum(log_prob.astype(np.float64), LOWEST_LOG_PROB)
-        gains = np.vstack([self._gain, rows - self._prior]).cumsum(axis=0)
-        posterior_sums = np.vstack([self._posterior_sum, np.exp(rows)]).cumsum(axis=0)
+        gains, posterior_sums = np.empty((2, 1 + len(log_prob), self._classes))
+        gains[0], posterior_sums[0] = self._gain, self._posterior_sum
+        rows = np.maximum(log_prob, LOWEST_LOG_PROB, out=posterior_sums[1:])
+        np.subtract(rows, self._prior, out=gains[1:])
+        np.exp(rows, out=rows)
+        for sums in (gains, posterior_sums):
+            np.add.accumulate(sums, axis=0, out=sums)
         return gains[1:], posterior_sums[1:]
 
     def _advance(self, gains: Floats, sums: Floats) -> None:
@@ -167,7 +170,8 @@ class Viterbi:
             search.give_up(self._tables, places[then != of_best])
             self._settle(self._past.path_to(int(of_best)))
         ended = self._frames - self._look_back_frames
-        path = [node for node in self._best_path() if self._past.start_of(node) <= ended]
+        best_path, _ = self._past.best_path(self._frames, self._gain, wants_shared=False)
+        path = [node for node in best_path if self._past.start_of(node) <= ended]
         if len(path) > 1:
             places, nodes = self._living()
             passing = self._past.passing(nodes, path[-2], path[-1])
@@ -179,13 +183,9 @@ class Viterbi:
 
         Returns the nodes of the best one behind those that are stable.
         """
-        (_, nodes), path, shared = self._living(), self._best_path(), 1
-        for node, after in pairwise(path):
-            if not self._past.passing(nodes, node, after).all():
-                break
-            shared += 1
-        self._settle(path[:shared])
-        return path[shared - 1 :]
+        path, shared = self._past.best_path(self._frames, self._gain)
+        self._settle(path[: shared + 1])
+        return path[shared:]
 
     def _settle(self, path: list[int]) -> None:
         """Make the runs of ``path`` stable but the last one, whose end is still open."""
@@ -193,10 +193,6 @@ class Viterbi:
         if root_start > self._past.root_start:
             self._stable += self._past.runs(path[:-1], root_start)
             self._past.settle(root_start)
-
-    def _best_path(self) -> list[int]:
-        """Return the nodes of the best hypothesis behind those that are stable."""
-        return self._past.path_to(self._best())
 
     def _begin_behind(self, phoneme: int) -> None:
         """Let every run begin before the first frame, behind this phoneme."""

@@ -97,7 +97,7 @@ class Tables:
     @property
     def followed(self) -> int:
         """So many phonemes may be followed by another at a frame."""
-        return len(self.endings[0])
+        return self.endings.shape[1]
 
     @property
     def kept_frames(self) -> int:
@@ -290,6 +290,43 @@ def path_to(tables: Tables, node: int, root_start: int) -> list[int]:
     )
     found: list[int] = path[:count][::-1].tolist()
     return found
+
+
+def best_path(
+    tables: Tables, frame: int, gain: Floats, root_start: int, *, wants_shared: bool = True
+) -> tuple[list[int], int]:
+    """Return the nodes from the root up to that of ``best``, and how many first runs all share.
+
+    A run is shared if it has the same start and end in everything that is alive; the last one
+    of the path has no end yet. 0 if that is not wanted.
+    frame, gain, root_start: as for ``best``.
+    Raises                   ValueError as ``best`` and ``path_to`` do.
+    """
+    if not tables.is_for_c:
+        return numpy_search.best_path(
+            tables, frame, gain, root_start, wants_shared=wants_shared
+        )
+    path = np.empty(tables.kept_frames, np.int64)
+    count, shared = _native.best_path(
+        len(gain),
+        len(tables.young),
+        tables.followed,
+        tables.kept_frames,
+        frame,
+        root_start,
+        wants_shared,
+        tables.young,
+        tables.grown,
+        tables.grown_age,
+        tables.endings,
+        tables.parent_age,
+        tables.parent_before,
+        np.ascontiguousarray(gain),
+        path,
+    )
+    nodes: list[int] = path[:count].tolist()
+    nodes.reverse()
+    return nodes, shared
 
 
 def advance(tables: Tables, first: int, gains: Floats, sums: Floats) -> None:

@@ -94,3 +94,21 @@ def path_to(
     path: NDArray[Any],
     /,
 ) -> int: ...
+def best_path(
+    classes: int,
+    min_frames: int,
+    followed: int,
+    kept_frames: int,
+    frame: int,
+    root_start: int,
+    is_shared_wanted: bool,
+    young: NDArray[Any],
+    grown: NDArray[Any],
+    grown_age: NDArray[Any],
+    endings: NDArray[Any],
+    parent_age: NDArray[Any],
+    parent_before: NDArray[Any],
+    gain: NDArray[Any],
+    path: NDArray[Any],
+    /,
+) -> tuple[int, int]: ...

@@ -1,5 +1,6 @@
 """The search in numpy, which says what the C computes."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +92,22 @@ def path_to(tables: "Tables", node: int, root_start: int) -> list[int]:
             raise ValueError("a path has more nodes than frames are kept")
         path.append(int(_parents(tables, np.array(path[-1:]), root_start)[0]))
     return path[::-1]
+
+
+def best_path(
+    tables: "Tables", frame: int, gain: "Floats", root_start: int, *, wants_shared: bool
+) -> tuple[list[int], int]:
+    """Return the nodes from the root up to the best one, and how many first runs all share."""
+    path, shared = path_to(tables, best(tables, frame, gain, root_start), root_start), 0
+    if not wants_shared:
+        return path, shared
+    _, nodes = living(tables, frame, root_start)
+    for node, after in pairwise(path):
+        end = after // len(tables.follow) ** 2
+        if not passing(tables, nodes, node, end, root_start).all():
+            break
+        shared += 1
+    return path, shared
 
 
 def _nodes_at(tables: "Tables", places: "Nodes", frame: int, root_start: int) -> "Nodes":

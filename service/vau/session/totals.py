@@ -95,6 +95,8 @@ def _chain(digest: bytes, rows: NDArray[np.integer]) -> bytes:
     A number goes in low byte first whatever the machine, or two machines could not be compared.
     """
     digest = digest or EMPTY_DIGEST
-    for row in np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")):
-        digest = hashlib.sha256(digest + row.tobytes()).digest()
+    data = np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).tobytes()
+    size = rows.shape[1] * rows.itemsize
+    for at in range(0, len(data), size):
+        digest = hashlib.sha256(digest + data[at : at + size]).digest()
     return digest

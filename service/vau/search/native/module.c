@@ -216,6 +216,14 @@ static PyObject *passing(PyObject *module, PyObject *args) {
     return is_sound ? Py_NewRef(Py_None) : unsound();
 }
 
+/* A count for Python, or what is wrong instead. */
+static PyObject *counted(int count) {
+    if (count == UNSOUND) return unsound();
+    if (count >= 0) return PyLong_FromLong(count);
+    PyErr_SetString(PyExc_ValueError, "a path has more nodes than frames are kept");
+    return NULL;
+}
+
 static PyObject *path_to(PyObject *module, PyObject *args) {
     (void)module;
     struct search search = {.min_frames = 1};
@@ -231,22 +239,43 @@ static PyObject *path_to(PyObject *module, PyObject *args) {
         content(&buffers, to_path, (size_t)search.kept_frames, sizeof *path, PyBUF_WRITABLE);
     const int is_there =
         path && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
-    int count = 0, is_sound = 1, has_room = 1;
+    const int count = is_there ? path_back(&search, number, root_start, path) : 0;
+    give_back(&buffers);
+    return is_there ? counted(count) : NULL;
+}
+
+static PyObject *best_path(PyObject *module, PyObject *args) {
+    (void)module;
+    struct search search;
+    int is_shared_wanted;
+    long long frame, root_start;
+    PyObject *young, *grown, *grown_age, *endings, *parent_age, *parent_before, *gains, *to_path;
+    if (!PyArg_ParseTuple(args, "iiiiLLpOOOOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &frame, &root_start,
+                          &is_shared_wanted, &young, &grown, &grown_age, &endings, &parent_age,
+                          &parent_before, &gains, &to_path))
+        return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
+    struct buffers buffers = {.count = 0};
+    const double *gain = NULL;
+    int64_t *path = NULL;
+    const int is_there =
+        hypotheses(&search, &buffers, young, grown, grown_age, endings)
+        && remembered(&search, &buffers, endings, parent_age, parent_before, 0)
+        && (gain = content(&buffers, gains, (size_t)search.classes, sizeof(double), 0))
+        && (path = content(&buffers, to_path, (size_t)search.kept_frames, sizeof *path,
+                           PyBUF_WRITABLE));
+    int count = 0, shared = 0;
     if (is_there) {
-        struct node node = node_of(&search, number);
-        path[count++] = number;
-        while (is_sound && has_room && node.start > root_start) {
-            is_sound = go_to_parent(&search, &node, root_start);
-            has_room = count < search.kept_frames;
-            if (is_sound && has_room) path[count++] = number_of(&search, node);
-        }
+        const int64_t best = best_node(&search, frame, gain, root_start);
+        count = path_back(&search, best, root_start, path);
+        if (is_shared_wanted && count > 0)
+            shared = shared_by_all(&search, frame, root_start, path, count);
     }
     give_back(&buffers);
     if (!is_there) return NULL;
-    if (!is_sound) return unsound();
-    if (has_room) return PyLong_FromLong(count);
-    PyErr_SetString(PyExc_ValueError, "a path has more nodes than frames are kept");
-    return NULL;
+    if (count < 0 || shared < 0) return counted(count < 0 ? count : shared);
+    return Py_BuildValue("ii", count, shared);
 }
 
 static PyMethodDef methods[] = {
@@ -269,6 +298,10 @@ static PyMethodDef methods[] = {
     {"path_to", path_to, METH_VARARGS,
      "path_to(classes, followed, kept_frames, root_start, node, endings, parent_age, "
      "parent_before, path): how many it wrote, from the node back to the root."},
+    {"best_path", best_path, METH_VARARGS,
+     "best_path(classes, min_frames, followed, kept_frames, frame, root_start, is_shared_wanted, "
+     "young, grown, grown_age, endings, parent_age, parent_before, gain, path): how many it wrote "
+     "from the best node back to the root, and how many of the first runs all share."},
     {NULL, NULL, 0, NULL},
 };
 

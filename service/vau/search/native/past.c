@@ -105,3 +105,58 @@ size_t all_living(const struct search *search, int64_t frame, int64_t root_start
         }
     return found;
 }
+
+int path_back(const struct search *search, int64_t number, int64_t root_start, int64_t *path) {
+    struct node node = node_of(search, number);
+    int count = 0;
+    path[count++] = number;
+    while (node.start > root_start) {
+        if (!go_to_parent(search, &node, root_start)) return UNSOUND;
+        if (count == search->kept_frames) return NO_ROOM;
+        path[count++] = number_of(search, node);
+    }
+    return count;
+}
+
+/* How many of the first runs of a path a node has, of ``most`` at the most, by where they end; the
+ * path stands backwards. What has one of them comes from all that are before it.
+ */
+static int shared_with(const struct search *search, struct node node, const int64_t *path,
+                       int count, int most, int64_t root_start) {
+    const int64_t squared = (int64_t)search->classes * search->classes;
+    for (; most > 0; most--) {
+        const int64_t end = path[count - 1 - most] / squared;
+        if (!go_back_to(search, &node, end, root_start)) return UNSOUND;
+        if (node.start != end) continue;
+        if (!go_to_parent(search, &node, root_start)) return UNSOUND;
+        if (number_of(search, node) == path[count - most]) break;
+    }
+    return most;
+}
+
+int shared_by_all(const struct search *search, int64_t frame, int64_t root_start,
+                  const int64_t *path, int count) {
+    const int classes = search->classes, followed = search->followed;
+    int shared = count - 1;
+    const double *score = search->young;
+    for (int layer = 0; layer < search->min_frames; layer++) {
+        const int64_t start = frame_of(search, layer, frame);
+        const size_t row = row_of(search, start);
+        const uint8_t *endings = search->endings + row * (size_t)followed;
+        for (int phoneme = 0; phoneme < classes; phoneme++)
+            for (int rank = 0; rank < followed; rank++, score++) {
+                if (shared <= 0) return shared;
+                if (!(*score > -INFINITY)) continue;
+                const struct node node = {start, phoneme, endings[rank], (int)row};
+                shared = shared_with(search, node, path, count, shared, root_start);
+            }
+    }
+    for (int run = 0; run < classes * classes && shared > 0; run++) {
+        if (!(search->grown[run] > -INFINITY)) continue;
+        const int64_t start = start_of(search, (size_t)run, frame, root_start);
+        const struct node node = {start, run / classes, run % classes,
+                                  (int)row_of(search, start)};
+        shared = shared_with(search, node, path, count, shared, root_start);
+    }
+    return shared;
+}

@@ -53,6 +53,20 @@ int64_t best_node(const struct search *search, int64_t frame, const double *gain
 size_t all_living(const struct search *search, int64_t frame, int64_t root_start, int64_t *places,
                   int64_t *nodes);
 
+/* What there is instead of a count. */
+enum { UNSOUND = -1, NO_ROOM = -2 };
+
+/* Write the nodes from one back to the root, ``kept_frames`` at most; return how many, or UNSOUND,
+ * or NO_ROOM.
+ */
+int path_back(const struct search *search, int64_t number, int64_t root_start, int64_t *path);
+
+/* How many of the first runs of a path, written as above, end alike in all hypotheses; UNSOUND as
+ * above. The last run of the path has no end yet.
+ */
+int shared_by_all(const struct search *search, int64_t frame, int64_t root_start,
+                  const int64_t *path, int count);
+
 /* The row of a frame, which may be before the first. */
 static inline size_t row_of(const struct search *search, int64_t frame) {
     const int64_t row = frame % search->kept_frames;
