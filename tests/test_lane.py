@@ -12,7 +12,7 @@ from vau.backend import Backend, BackendOptions, Result, Work
 from vau.endpoint import EndReason
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault, ConfigInvalid
 from vau.lane import Batching, Lane, Timed
-from vau.session import Heard, Round, Session
+from vau.session import Heard, LateEnd, Round, Session
 from vau_backends.muntaniala.backend import FACTORY
 
 MODEL = tiny_model()
@@ -93,6 +93,33 @@ def test_of_more_than_fit_into_a_round_those_go_first_that_are_due_first() -> No
     asyncio.run(scenario())
     assert gated.batches == [1, 2, 2]
     assert "".join(order[:1] + sorted(order[1:3]) + sorted(order[3:])) == "02413"
+
+
+def test_an_end_catches_up_with_audio_in_line_and_not_with_audio_whose_turn_has_come() -> None:
+    gated, waiting, begun = Gated(), LateEnd(), LateEnd()
+
+    async def scenario() -> list[Timed]:
+        lane = Lane(MODEL, gated)  # type: ignore[arg-type]
+        first, second = [await opened(lane) for _ in range(2)]
+        at_work = asyncio.create_task(lane.push(first, audio(2000), late_end=begun))
+        await asyncio.to_thread(gated.entered.wait)
+        in_line = asyncio.create_task(lane.push(second, audio(2000), late_end=waiting))
+        await asyncio.sleep(0)  # it has put its job into the queue
+        caught_up = [begun.catch_up(), waiting.catch_up()]
+        gated.gate.set()
+        answers = [await at_work, await in_line]
+        assert caught_up == [False, True]
+        answers.append(await lane.push(first, ends=EndReason.HALF_CLOSE))
+        await lane.shutdown()
+        return answers
+
+    apart, together, behind = [timed.answer for timed in asyncio.run(scenario())]
+    assert apart.ends is None
+    assert together.ends is EndReason.HALF_CLOSE
+    whole = np.concatenate([apart.log_prob, behind.log_prob])
+    np.testing.assert_array_equal(together.log_prob, whole)
+    assert together.segments == behind.segments
+    assert not waiting.catch_up()
 
 
 def test_the_first_waits_for_company_until_all_that_are_open_are_there() -> None:

@@ -139,13 +139,13 @@ def test_both_find_the_same_best_the_same_living_and_what_they_come_from(
         np.testing.assert_array_equal(passes, left)
         left = numpy_search.passing(tables, nodes, node, frame, root_start)
         np.testing.assert_array_equal(passes, left)
-    found = search.best_path(tables, frames, gains[-1], root_start)
-    of_numpy = numpy_search.best_path(
-        tables, frames, gains[-1], root_start, wants_shared=True
-    )
-    assert found == of_numpy
-    unshared = search.best_path(tables, frames, gains[-1], root_start, wants_shared=False)
-    assert unshared == (found[0], 0)
+    for wants_shared in (True, False):
+        found = search.best_path(
+            tables, frames, gains[-1], root_start, wants_shared=wants_shared
+        )
+        assert found == numpy_search.best_path(
+            tables, frames, gains[-1], root_start, wants_shared=wants_shared
+        )
     for node in nodes.tolist():
         path = search.path_to(tables, node, root_start)
         assert path == numpy_search.path_to(tables, node, root_start)

@@ -1,7 +1,8 @@
 """Reading goes on beside answering, and what waits is bounded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.serving import (
     streaming,
 )
 from tests.streams import FLUSH, KEEP_ALIVE, Request, Streaming, settled, streamed
+from vau.backend import Result, Work
 from vau.errors import AudioCorrupt, ConfigRepeated, StreamLagging
 from vau.v1 import speech_pb2 as pb
 from vau.wire.stream.inbox import MOST_MESSAGES
@@ -199,6 +201,99 @@ def test_a_message_of_a_good_length_is_never_joined_with_another() -> None:
         assert [response.posteriors.frame_count for response in heard[1:]] == [10] * 9
 
     play(script)
+
+
+def rounds_of(backend: Held) -> list[int]:
+    """Return where the sizes of the rounds will be written, in frames."""
+    frames, run = list[int](), backend.run
+
+    def counted(work: Sequence[Work]) -> list[Result]:
+        frames.append(sum(len(each.features) for each in work))
+        return run(work)
+
+    backend.run = counted  # type: ignore[method-assign]
+    return frames
+
+
+def assert_ends_with_its_last_audio(heard: list[pb.StreamingRecognizeResponse]) -> None:
+    """The audio is still answered by a response of its own, before that of the end."""
+    of_audio, last = heard
+    assert (of_audio.posteriors.frame_count, len(of_audio.results)) == (0, 0)
+    assert not of_audio.HasField("finished")
+    assert last.answered_sample > of_audio.answered_sample
+    assert [result.is_final for result in last.results] == [True]
+    assert last.finished.samples == last.answered_sample == last.received_sample
+
+
+def test_an_end_behind_audio_that_waits_is_answered_in_its_round() -> None:
+    async def script(now: Streaming, backend: Held) -> None:
+        rounds = rounds_of(backend)
+        now.line.send(CHUNKS[0])
+        await computing(backend)
+        now.line.send(CHUNKS[1])
+        now.line.half_close()
+        await settled()
+        backend.may_run.set()
+        heard = await now.ended()
+        assert_ends_with_its_last_audio(heard[1:])
+        assert len(rounds) == 2
+        assert heard[-1].finished.frames == sum(r.posteriors.frame_count for r in heard)
+
+    play(script)
+
+
+def test_an_end_catches_up_with_audio_that_is_in_line_with_the_backend() -> None:
+    async def script(now: Streaming, backend: Held) -> None:
+        rounds = rounds_of(backend)
+        backend.may_run.set()
+        is_free = threading.Event()
+        (lane,) = now.server.host.lanes
+        busy = asyncio.create_task(lane.ask(lambda _: is_free.wait(PATIENCE_S)))
+        now.line.send(CHUNKS[0])
+        await settled()
+        now.line.half_close()
+        await settled()
+        is_free.set()
+        assert await busy
+        assert_ends_with_its_last_audio(await now.ended())
+        assert len(rounds) == 1
+
+    play(script)
+
+
+def test_an_end_that_comes_while_its_last_audio_is_computed_has_a_round_of_its_own() -> None:
+    async def script(now: Streaming, backend: Held) -> None:
+        rounds = rounds_of(backend)
+        now.line.send(CHUNKS[0])
+        await computing(backend)
+        now.line.half_close()
+        await settled()
+        backend.may_run.set()
+        of_audio, last = await now.ended()
+        assert of_audio.posteriors.frame_count == frames_of(1600)
+        assert last.finished.frames == frames_of(1600) + last.posteriors.frame_count
+        assert len(rounds) == 2
+
+    play(script)
+
+
+def test_a_checkpoint_that_is_due_is_of_the_stream_before_its_end() -> None:
+    config = streaming()
+    config.checkpoint_interval.FromMilliseconds(200)
+
+    async def script(now: Streaming, backend: Held) -> None:
+        now.line.send(CHUNKS[0])
+        await computing(backend)
+        now.line.send(CHUNKS[1])
+        now.line.half_close()
+        await settled()
+        backend.may_run.set()
+        *_, of_audio, last = await now.ended()
+        assert of_audio.checkpoint.next_sample == 3200
+        assert of_audio.posteriors.frame_count == 10
+        assert last.HasField("finished")
+
+    play(script, config)
 
 
 def test_controls_act_at_their_place_in_what_waits() -> None:

@@ -318,7 +318,11 @@ def test_a_mark_comes_back_when_its_audio_is_answered(served: Served) -> None:
 def test_interim_results_are_replaced_by_the_final_of_their_index(served: Served) -> None:
     heard = hear(served.client, cut(AUDIO, 6000, 12_000), streaming(interim_results=True))
     results = [result for response in heard.responses for result in response.results]
-    assert [result.is_final for result in results] == [False, False, False, True]
+    # What came last may be answered together with the end, which is no interim any more.
+    assert [result.is_final for result in results] in (
+        [False] * 3 + [True],
+        [False] * 2 + [True],
+    )
     assert {result.segment_index for result in results} == {0}
     for interim, later in pairwise(results):
         stable = interim.stable_count

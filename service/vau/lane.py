@@ -30,6 +30,7 @@ from vau.model import Model
 from vau.session import (
     Answer,
     Claim,
+    LateEnd,
     Observer,
     Push,
     Round,
@@ -168,15 +169,17 @@ class Lane:
         *,
         saves: bool = False,
         claim: Claim | None = None,
+        late_end: LateEnd | None = None,
     ) -> Timed:
         """Answer the next audio of ``session``. Raises what it fails with, a VauError.
 
-        due_s: when the answer is due, by the clock of ``perf_counter``; if nobody says, one
-               budget of a frame from now.
-        saves: whether the state behind the answer is wanted with it.
-        claim: by which the session can be taken away; whoever does that cancels this.
+        due_s:    when the answer is due, by the clock of ``perf_counter``; if nobody says, one
+                  budget of a frame from now.
+        saves:    whether the state behind the answer is wanted with it.
+        claim:    by which the session can be taken away; whoever does that cancels this.
+        late_end: through which the end of the stream may come along while this is in line.
         """
-        push = Push(session, audio, ends, claim=claim or Claim())
+        push = Push(session, audio, ends, claim=claim or Claim(), late_end=late_end)
         return await self._pushed(push, due_s, saves=saves)
 
     async def catch_up(

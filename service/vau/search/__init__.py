@@ -97,7 +97,7 @@ class Tables:
     @property
     def followed(self) -> int:
         """So many phonemes may be followed by another at a frame."""
-        return self.endings.shape[1]
+        return int(self.endings.shape[1])
 
     @property
     def kept_frames(self) -> int:

@@ -8,13 +8,14 @@ and files both go through it, hence the same numbers.
 ``stream`` is the session itself, of which ``progress`` is the present utterance and ``totals``
 the sums; ``answer`` is what it gives away, ``round`` what takes many sessions further at once.
 ``way`` is what a session asks of its backend, and ``trail`` what another one needs to go on;
-``claim`` tells who may touch it meanwhile.
+``claim`` tells who may touch it meanwhile, ``late_end`` whether it ends behind its last audio.
 """
 
 from vau.session.answer import Answer as Answer
 from vau.session.answer import Heard as Heard
 from vau.session.answer import Observer as Observer
 from vau.session.claim import Claim as Claim
+from vau.session.late_end import LateEnd as LateEnd
 from vau.session.round import Push as Push
 from vau.session.round import Round as Round
 from vau.session.round import advance as advance

@@ -10,6 +10,7 @@ from vau.errors import VauError
 from vau.frontend import Frontend, Piece
 from vau.session.answer import Answer, Heard, Observer
 from vau.session.claim import Claim
+from vau.session.late_end import LateEnd
 from vau.session.stream import Session
 
 
@@ -25,6 +26,8 @@ class Push:
     for the next steps to be taken again before that, see ``Session.way``."""
 
     claim: Claim = field(default_factory=Claim)
+    late_end: LateEnd | None = None
+    """Through which the end of the stream may come along until the turn of this has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +121,16 @@ def _accepted(
             answers[at] = _taken()
         elif push.is_new:
             try:
-                pieces[at] = push.session.accept(push.audio, push.ends)
+                pieces[at] = push.session.accept(push.audio, _ends_of(push))
             except VauError as error:
                 answers[at] = error
     return pieces
+
+
+def _ends_of(push: Push) -> EndReason | None:
+    """Return why the utterance ends behind a push, now that its turn has come."""
+    late = push.late_end.settle() if push.late_end is not None else None
+    return push.ends or late
 
 
 def _work(

@@ -18,7 +18,7 @@ from vau.backend import State
 from vau.endpoint import EndReason
 from vau.errors import BackendError, BackendFault, VauError
 from vau.lane import Lane, Timed
-from vau.session import NOTHING_REPEATED, Claim, Session, Trail
+from vau.session import NOTHING_REPEATED, Claim, LateEnd, Session, Trail
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Call
 from vau.wire.changes import Change
@@ -103,6 +103,7 @@ class Carrier:
         *,
         due_s: float | None = None,
         saves: bool = False,
+        late_end: LateEnd | None = None,
     ) -> Timed:
         """Answer the next audio as ``Lane.push`` does, on another lane if it must be."""
         apart = saves and self.session.way.trail is not None  # or a failure costs the answer
@@ -110,7 +111,13 @@ class Carrier:
         async def push(lane: Lane, claim: Claim) -> Timed:
             saves_here = saves and not apart
             return await lane.push(
-                self.session, audio, ends, due_s, saves=saves_here, claim=claim
+                self.session,
+                audio,
+                ends,
+                due_s,
+                saves=saves_here,
+                claim=claim,
+                late_end=late_end,
             )
 
         try:

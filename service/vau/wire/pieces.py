@@ -12,7 +12,7 @@ from vau.backend import Cost
 from vau.endpoint import EndReason
 from vau.lane import StageTimes, Timed
 from vau.segments import Segment
-from vau.session import Answer, Repetition
+from vau.session import Answer, LateEnd, Repetition
 from vau.wire.carrier import Carrier
 
 # A round lasts as long as its longest piece takes. This is long enough to be mostly
@@ -28,11 +28,12 @@ async def push(
     *,
     due_s: float | None = None,
     saves: bool = False,
+    late_end: LateEnd | None = None,
 ) -> list[Timed]:
     """Answer audio of any length; the answers have the bits of such that was not cut.
 
     sample_bytes: of one sample in ``audio``.
-    due_s, saves: as for ``Carrier.push``.
+    due_s, saves, late_end: as for ``Carrier.push``.
     Returns an answer for each utterance that the audio belongs to: one, unless the rules of
             the session end it.
     """
@@ -42,7 +43,15 @@ async def push(
         is_last = first + size >= len(audio)
         piece = audio[first : first + size]
         now_ends = ends if is_last else None
-        done.append(await carrier.push(piece, now_ends, due_s=due_s, saves=saves and is_last))
+        done.append(
+            await carrier.push(
+                piece,
+                now_ends,
+                due_s=due_s,
+                saves=saves and is_last,
+                late_end=late_end if is_last else None,
+            )
+        )
         while carrier.session.is_behind:
             done.append(await carrier.push(due_s=due_s))
     if len(done) == 1:

@@ -7,6 +7,7 @@ from vau.audio import FRAME_BUDGET_S, SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.endpoint import EndReason
 from vau.errors import Draining, IdleTimeout, StreamLagging, StreamTooLong
 from vau.lane import Timed
+from vau.session import LateEnd
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import energy_of, finished_of, notice_of, posteriors_of
 from vau.wire.call import Context
@@ -50,22 +51,29 @@ class Answerer:
                     if self._checkpoints.is_urgent:
                         await self._say_what_is_due(context)
                     await self._obey(turn, context)
-                else:
-                    await self._hear(turn, context)
+                elif await self._hear(turn, context):
+                    return
         except PARTING:
             await self._part(context)
             raise
 
-    async def _hear(self, messages: tuple[Audio, ...], context: Context) -> None:
-        """Answer audio: all of it at once, and every message by a response."""
+    async def _hear(self, messages: tuple[Audio, ...], context: Context) -> bool:
+        """Answer audio: all of it at once, and every message by a response.
+
+        Returns whether the client's half-close went along, and has been answered too.
+        """
         self._latency.heard(messages[0].read_s)
         for message in messages:
             self._position.mark(message.end_sample, message.mark)
             self._live.toll.heard(message)
         response = await self._advance(context, messages, messages[-1].read_s)
+        end = self._inbox.end_that_went_along()
+        if end is not None:
+            self._sum_up(response, end)
         await self._write(response, context)
-        for _ in messages[1:]:
+        for _ in messages[1:] if end is None else ():
             await self._write(pb.StreamingRecognizeResponse(), context)
+        return end is not None
 
     async def _obey(self, order: Order, context: Context) -> None:
         """Carry out a control. What a flush could hurry along is never held back here."""
@@ -94,9 +102,22 @@ class Answerer:
         sample_bytes = SAMPLE_BYTES[self._wanted.raw_encoding]
         due_s = (messages[0].read_s if messages else read_s) + FRAME_BUDGET_S
         saves = bool(messages) and self._checkpoints.is_due(messages[-1].end_sample)
+        late_end = None
+        if messages and not saves:  # a checkpoint is of a stream that goes on
+            self._inbox.await_end(late_end := LateEnd())
         *before, last = await push(
-            self._carrier, audio, sample_bytes, ends, due_s=due_s, saves=saves
+            self._carrier,
+            audio,
+            sample_bytes,
+            ends,
+            due_s=due_s,
+            saves=saves,
+            late_end=late_end,
         )
+        if (end := self._inbox.end_that_went_along()) is not None:
+            read_s = end.read_s  # the answer is the end's; the messages have theirs before it
+            for _ in messages:
+                await self._write(pb.StreamingRecognizeResponse(), context)
         for timed in before:
             await self._write(self._answer(timed, messages, read_s), context)
         return self._answer(last, messages, read_s)
@@ -148,10 +169,14 @@ class Answerer:
     async def _finish(self, end: End, context: Context) -> None:
         """Send the last response."""
         response = await self._advance(context, (), end.read_s, EndReason.HALF_CLOSE)
+        self._sum_up(response, end)
+        await self._write(response, context)
+
+    def _sum_up(self, response: pb.StreamingRecognizeResponse, end: End) -> None:
+        """Let ``response`` be the last one."""
         self._live.meters().final_after_end.observe(perf_counter() - end.read_s)
         summary = self._carrier.session.summary()
         response.finished.CopyFrom(finished_of(summary, self._latency.totals))
-        await self._write(response, context)
 
     async def _say_what_is_due(self, context: Context) -> None:
         """Send what cannot wait for the next answer: notices, and a checkpoint."""

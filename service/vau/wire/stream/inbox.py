@@ -7,6 +7,7 @@ from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
 from vau.errors import StreamLagging, VauError
+from vau.session import LateEnd
 from vau.v1 import speech_pb2 as pb
 
 # Of whatever size: a message without a sample in it must not be free of charge.
@@ -73,6 +74,8 @@ class Inbox:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _end: VauError | None = None
+    _late: LateEnd | None = None
+    _went_along: End | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -90,6 +93,8 @@ class Inbox:
                 raise self._lagging(samples)
             self._room.clear()
             await self._room.wait()
+        if isinstance(item, End) and not self._items and self._goes_along(item):
+            return
         self._items.append(item)
         self.waiting_samples += samples
         self._changed.set()
@@ -115,6 +120,18 @@ class Inbox:
         self._room.set()
         return turn
 
+    def await_end(self, late: LateEnd) -> None:
+        """Let the end of the stream, if it is next, go along with the audio of this turn."""
+        self._late = late
+        following = self._items[0] if self._items else None
+        if isinstance(following, End) and self._goes_along(following):
+            self._items.popleft()
+
+    def end_that_went_along(self) -> End | None:
+        """Return it, now that the audio has been answered; None if it was too late."""
+        self._late = None
+        return self._went_along
+
     def free(self, samples: int) -> None:
         """Take note that so many samples do not wait any more."""
         self.waiting_samples -= samples
@@ -129,6 +146,12 @@ class Inbox:
         if self._end is None:
             self._end = error
         self._changed.set()
+
+    def _goes_along(self, end: End) -> bool:
+        if self._late is None or not self._late.catch_up():
+            return False
+        self._went_along = end
+        return True
 
     def _has_room(self, samples: int) -> bool:
         # One message always fits: whether it is too large is for the reader to say.
