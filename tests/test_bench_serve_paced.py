@@ -54,12 +54,15 @@ def test_every_stream_is_sent_and_answered_to_its_end(served: Served) -> None:
 def test_a_server_answers_all_that_is_computable_and_no_more(served: Served) -> None:
     (played,) = drive(served.address, load(1), SPEECH).streams
     assert played.look_ahead_frames == MODEL.look_ahead_frames
-    *answers, last_answer, _end = played.heard  # behind the end nothing is waited for
+    *answers, end = played.heard  # behind the end nothing is waited for
     for heard in answers:  # some audio may have come while this was computed
         most = computable_sample(heard.received_sample, played.look_ahead_frames)
         assert heard.answered_sample <= most
     everything = computable_sample(6400, played.look_ahead_frames)
-    assert (last_answer.received_sample, last_answer.answered_sample) == (6400, everything)
+    assert answers[-1].received_sample == 6400
+    # An end that catches up with the last audio is answered together with it.
+    assert answers[-1].answered_sample in (everything, answers[-2].answered_sample)
+    assert end.received_sample == end.answered_sample == 6400
 
 
 def test_chunks_are_due_one_after_the_other_and_none_is_sent_early(served: Served) -> None:
@@ -115,9 +118,10 @@ def test_streams_follow_each_other_in_their_places_and_nothing_is_lost(served: S
     assert FrameFaults.of(driven.streams) == FrameFaults(0, 0)
     lengths = {len(played.sent) for played in driven.streams}
     assert max(lengths) == 10  # chunks of 0.2 s
-    ends_s = sorted(played.sent[-1].due_s for played in driven.streams)
-    first_s = min(played.sent[0].due_s for played in driven.streams)
-    assert driven.full_until_s <= ends_s[-1] <= first_s + 1.0 + CHUNK_S
+    # However late a busy machine lets them begin: no place is used for more than the duration.
+    chunks = sum(len(played.sent) for played in driven.streams)
+    assert chunks + PAUSE_CHUNKS * (len(driven.streams) - 3) <= 3 * 50
+    assert driven.full_until_s <= max(played.sent[-1].due_s for played in driven.streams)
 
 
 def test_who_follows_in_a_place_waits_until_the_one_before_has_its_final(
