@@ -17,7 +17,7 @@ from tests.serving import FREE, MODEL, PATIENCE_S, muntaniala, streaming
 from vau.backend import Backend
 from vau.config import ServerConfig
 from vau.errors import VauError
-from vau.lane import Lane
+from vau.lane import Batching, Lane
 from vau.metrics import Metrics
 from vau.model import Model
 from vau.v1 import speech_pb2 as pb
@@ -148,10 +148,15 @@ async def settled() -> None:
 
 @asynccontextmanager
 async def served(
-    *backends: tuple[Model, Backend], config: ServerConfig | None = None
+    *backends: tuple[Model, Backend],
+    config: ServerConfig | None = None,
+    batching: Batching = Batching(),  # noqa: B008 - it is immutable
 ) -> AsyncIterator[tuple[Server, StillClock]]:
     metrics, clock = Metrics(CollectorRegistry()), StillClock()
-    lanes = [Lane(model, backend) for model, backend in backends or ((MODEL, muntaniala()),)]
+    lanes = [
+        Lane(model, backend, batching=batching)
+        for model, backend in backends or ((MODEL, muntaniala()),)
+    ]
     config = config or ServerConfig(listen=FREE, metrics_listen=FREE)
     server = Server(config, lanes, metrics, clock=clock)
     try:

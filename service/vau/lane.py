@@ -103,6 +103,7 @@ class _PushJob:
 
     future: "asyncio.Future[Timed]"
     saves: bool
+    waits: bool
     queued_s: float = field(default_factory=perf_counter)
 
 
@@ -168,6 +169,7 @@ class Lane:
         due_s: float | None = None,
         *,
         saves: bool = False,
+        waits: bool = True,
         claim: Claim | None = None,
         late_end: LateEnd | None = None,
     ) -> Timed:
@@ -176,11 +178,17 @@ class Lane:
         due_s:    when the answer is due, by the clock of ``perf_counter``; if nobody says, one
                   budget of a frame from now.
         saves:    whether the state behind the answer is wanted with it.
+        waits:    whether it may wait for the company of others, as ``Batching`` has it.
         claim:    by which the session can be taken away; whoever does that cancels this.
         late_end: through which the end of the stream may come along while this is in line.
         """
         push = Push(session, audio, ends, claim=claim or Claim(), late_end=late_end)
-        return await self._pushed(push, due_s, saves=saves)
+        return await self._pushed(push, due_s, saves=saves, waits=waits)
+
+    def hurry(self) -> None:
+        """Let nobody who waits for company at present wait any longer."""
+        if self._max_wait_s:
+            self._put(_CallJob(_pass))  # a wall: whoever is in line goes before it
 
     async def catch_up(
         self, session: Session, due_s: float | None = None, claim: Claim | None = None
@@ -271,11 +279,13 @@ class Lane:
             if observer is not None:
                 _dismiss(observer)
 
-    async def _pushed(self, push: Push, due_s: float | None, *, saves: bool = False) -> Timed:
+    async def _pushed(
+        self, push: Push, due_s: float | None, *, saves: bool = False, waits: bool = True
+    ) -> Timed:
         if due_s is None:
             due_s = perf_counter() + FRAME_BUDGET_S
         future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
-        self._put(_PushJob(push, due_s, future, saves))
+        self._put(_PushJob(push, due_s, future, saves, waits))
         return await future
 
     async def _call(self, call: Callable[[], None]) -> None:
@@ -327,7 +337,11 @@ class Lane:
         except Empty:
             first_s = min(job.queued_s for job in line)
             left_s = first_s + self._max_wait_s - perf_counter()
-            if left_s <= 0.0 or len(line) >= min(self._size, len(self._sessions)):
+            if (
+                left_s <= 0.0
+                or len(line) >= min(self._size, len(self._sessions))
+                or not all(job.waits for job in line)
+            ):
                 return _Sign.NOBODY
         try:
             return self._jobs.get(timeout=left_s)
@@ -433,6 +447,10 @@ def _dismiss(observer: Observer) -> None:
         observer.left()
     except Exception:  # as above
         logger.exception("an observer failed")
+
+
+def _pass() -> None:
+    """Do nothing."""
 
 
 def _run(job: _CallJob) -> None:

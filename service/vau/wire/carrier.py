@@ -51,6 +51,7 @@ class Carrier:
         self.admitted = admitted
         self._shadows: tuple[str, ...] = ()
         self._session: Session | None = None
+        self._flushes = 0
         self._repeats = 0
         self._repeated = NOTHING_REPEATED
         self._notices: list[pb.Notice] = []
@@ -116,6 +117,7 @@ class Carrier:
                 ends,
                 due_s,
                 saves=saves_here,
+                waits=not self._flushes,
                 claim=claim,
                 late_end=late_end,
             )
@@ -127,6 +129,15 @@ class Carrier:
         if apart:
             timed = replace(timed, state=await self.save())
         return self._with_repeated(timed)
+
+    def flush(self) -> None:
+        """Compute what has come so far without waiting for company, until ``flushed``."""
+        self._flushes += 1
+        self.lane.hurry()
+
+    def flushed(self) -> None:
+        """Take note that all which was to be flushed has been answered."""
+        self._flushes -= 1
 
     async def save(self) -> bytes:
         """Return the state of the session as it is now."""

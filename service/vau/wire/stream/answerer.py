@@ -76,10 +76,12 @@ class Answerer:
         return end is not None
 
     async def _obey(self, order: Order, context: Context) -> None:
-        """Carry out a control. What a flush could hurry along is never held back here."""
+        """Carry out a control. What a flush hurries along was answered in its turn, before."""
         control, response = order.control, pb.StreamingRecognizeResponse()
         if control.kind == pb.Control.KIND_END_UTTERANCE:
             response = await self._advance(context, (), order.read_s, EndReason.END_UTTERANCE)
+        elif control.kind == pb.Control.KIND_FLUSH:
+            self._carrier.flushed()
         self._position.mark(self._position.computed, order.mark)
         response.controls.add(
             kind=control.kind, control_id=control.control_id, sample=self._position.computed

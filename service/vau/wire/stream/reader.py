@@ -54,6 +54,8 @@ class Reader:
             control = request.control
             check_known(control.kind, pb.Control.Kind, "control.kind", allows_zero=False)
             await self._inbox.put(Order(control, request.client_mark, read_s))
+            if control.kind == pb.Control.KIND_FLUSH:
+                self._live.carrier.flush()
         elif kind == "config":
             raise ConfigRepeated(
                 "config: this stream has one already; open another stream for another config",
