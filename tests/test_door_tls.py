@@ -159,11 +159,12 @@ def test_clients_without_a_common_name_are_each_somebody_else(authority: Authori
                 assert refused.value.facts["differs"] == "owner"
 
 
-def test_the_owner_of_a_certificate_without_a_common_name_is_its_fingerprint(
-    authority: Authority, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("common_name", ["", "sha256:" + "0" * 57])
+def test_the_owner_of_a_certificate_without_a_name_of_its_own_is_its_fingerprint(
+    authority: Authority, caplog: pytest.LogCaptureFixture, common_name: str
 ) -> None:
     ours = authority.issue(
-        "kiosk.test", hosts=("kiosk.test",), for_servers=False, common_name=""
+        "kiosk.test", hosts=("kiosk.test",), for_servers=False, common_name=common_name
     )
     shown = x509.load_pem_x509_certificate(ours.cert.read_bytes())
     access = Access(tls_ca=authority.cert, tls_cert=ours.cert, tls_key=ours.key)
