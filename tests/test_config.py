@@ -39,6 +39,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("max_stream_duration_s", -1.0),
         ("max_connection_age_s", float("nan")),
         ("max_connection_age_grace_s", -0.5),
+        ("resume_ttl_s", 0.0),
+        ("resume_ttl_s", 1.9),
         ("shadow_share", -0.1),
         ("shadow_share", 1.1),
         ("shadow_share", float("nan")),

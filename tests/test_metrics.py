@@ -3,6 +3,7 @@
 import math
 import re
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +35,7 @@ from vau.errors import SlotsExhausted, VauError
 from vau.frontend import Frontend
 from vau.lane import StageTimes
 from vau.logs import Log
-from vau.metrics import Metrics
+from vau.metrics import Metrics, MetricsPage
 from vau.registry import open_backend
 from vau.session import Answer, Push, Round, Session, advance, open_session
 from vau.v1 import speech_pb2 as pb
@@ -153,6 +154,25 @@ def test_the_page_is_there_in_both_formats_and_tells_no_creation_times(
     assert "# EOF" in scrape(served, "application/openmetrics-text")
     assert "vau_frames_total{" in scrape(served)
     assert "_created" not in scrape(served)
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/favicon.ico", "/metricsx"])
+def test_there_is_no_other_page(served: Served, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://{served.metrics_address}{path}")
+
+
+def test_a_server_may_show_no_meters_at_all() -> None:
+    with serving(config=ServerConfig(listen=FREE, metrics_listen="off")) as server:
+        assert server.metrics_address == "off"
+        hear(server.client, [LIVE], streaming())
+
+
+def test_the_page_is_there_over_ipv6(metrics: Metrics) -> None:
+    with MetricsPage(metrics, "[::1]:0") as page:
+        assert page.address.startswith("[::1]:")
+        with urllib.request.urlopen(f"http://{page.address}/metrics") as answer:
+            assert b"vau_frames_total" in answer.read()
 
 
 def test_counts_name_no_session(served: Served) -> None:

@@ -17,8 +17,10 @@ ENVELOPE_BYTES: Final = 64 << 10  # what a request holds besides its audio
 LEAST_TRANSPORT_BYTES: Final = 4 << 20  # gRPC's own limit, which its users expect
 MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
 MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
+OFF: Final = "off"
 OTLP_SCHEMES: Final = ("http://", "https://")
 LEAST_LAG_S: Final = 0.1  # clients send so much at a time
+LEAST_RESUME_TTL_S: Final = 2.0  # twice what lies between checkpoints, if clients do not say
 MOST_UNARY_AUDIO_S: Final = MOST_AUDIO_BYTES // (WIDEST_SAMPLE_BYTES * SAMPLE_RATE_HZ)
 
 
@@ -30,7 +32,7 @@ class ServerConfig:
     """``host:port`` of gRPC; port 0 takes a free one."""
 
     metrics_listen: str = "127.0.0.1:9464"
-    """The same, of the Prometheus endpoint."""
+    """The same, of the Prometheus endpoint; ``OFF`` for none."""
 
     insecure: bool = False
     """Allow plaintext where other machines can reach it. With TLS there is none."""
@@ -96,8 +98,9 @@ class ServerConfig:
     """How long the streams of such a connection may go on."""
 
     def __post_init__(self) -> None:
-        for name in ("listen", "metrics_listen"):
-            split_address(getattr(self, name), name)
+        split_address(self.listen, "listen")
+        if self.has_metrics:
+            split_address(self.metrics_listen, "metrics_listen")
         host, _port = split_address(self.listen, "listen")
         if not (self.insecure or self.door.is_tls or is_loopback(host)):
             raise ConfigInvalid(
@@ -123,6 +126,13 @@ class ServerConfig:
             "slow_stream_s",
         ):
             self._check(name, may_be_zero=True)
+        if self.resume_ttl_s < LEAST_RESUME_TTL_S:
+            raise ConfigInvalid(
+                f"resume_ttl_s={self.resume_ttl_s} is less than {LEAST_RESUME_TTL_S:g}, and "
+                "clients ask for a checkpoint a second: none would be good for long enough; "
+                "allow more",
+                field="resume_ttl_s",
+            )
         self._check("max_lag_s")
         if self.max_lag_s < LEAST_LAG_S:
             raise ConfigInvalid(
@@ -147,6 +157,11 @@ class ServerConfig:
                 "http://127.0.0.1:4317",
                 field="otlp_endpoint",
             )
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether anybody can read the meters."""
+        return self.metrics_listen != OFF
 
     @property
     def transport_bytes(self) -> int:

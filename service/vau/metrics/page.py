@@ -1,28 +1,69 @@
 """The page on which Prometheus reads the meters."""
 
-from typing import Self
+import socket
+from collections.abc import Iterable
+from http import HTTPStatus
+from socketserver import ThreadingMixIn
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Self
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import start_http_server
+from prometheus_client import make_wsgi_app
 
 from vau.config import join_address, split_address
 from vau.errors import ConfigInvalid
 from vau.metrics.meters import Metrics
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+PATH: Final = "/metrics"
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request: one that is slow holds up no other."""
+
+    daemon_threads = True
+
+
+class _OverIPv6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Silent(WSGIRequestHandler):
+    """Whoever scrapes every five seconds is not worth a line each."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        pass
+
 
 class MetricsPage:
-    """``/metrics`` over HTTP, on a thread of its own."""
+    """``/metrics`` over HTTP, on a thread of its own, and nothing else."""
 
     def __init__(self, metrics: Metrics, listen: str) -> None:
         """Listen at ``listen``. Raises ConfigInvalid if that address cannot be had."""
         host, port = split_address(listen, "metrics_listen")
+        self._show = make_wsgi_app(metrics.registry)
         try:
-            self._server, self._thread = start_http_server(port, host, metrics.registry)
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            kind = _OverIPv6 if family == socket.AF_INET6 else _Server
+            self._server = make_server(host, port, self._answer, kind, _Silent)
         except OSError as cause:
             raise ConfigInvalid(
                 f"metrics_listen={listen!r}: {cause.strerror}; choose another address",
                 field="metrics_listen",
             ) from cause
         self.address = join_address(host, self._server.server_port)
+        self._thread = Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread.start()
+
+    def _answer(self, asked: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        if asked["PATH_INFO"] == PATH:
+            shown: Iterable[bytes] = self._show(asked, start)
+            return shown
+        status = HTTPStatus.NOT_FOUND
+        start(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")])
+        return [f"there is {PATH}\n".encode()]
 
     def close(self) -> None:
         """Stop listening."""

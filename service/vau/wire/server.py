@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from vau import search
 from vau.checkpoint.seal import Sealer, read_key
-from vau.config import ServerConfig, is_loopback, join_address, split_address, version
+from vau.config import OFF, ServerConfig, is_loopback, join_address, split_address, version
 from vau.errors import BackendFault, ConfigInvalid
 from vau.lane import Lane
 from vau.logs import facts
@@ -59,6 +59,7 @@ class Addresses:
 
     grpc: str
     metrics: str
+    """``OFF`` if it does not show any."""
 
 
 async def serve(
@@ -189,13 +190,14 @@ class Server:
             names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         listening = _bind(self._server, self._config.listen, self._host.door)
-        self._page = MetricsPage(self._metrics, self._config.metrics_listen)
+        if self._config.has_metrics:
+            self._page = MetricsPage(self._metrics, self._config.metrics_listen)
         await self._server.start()
         self._watching = (
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._host.door.watch()),
         )
-        addresses = Addresses(listening, self._page.address)
+        addresses = Addresses(listening, OFF if self._page is None else self._page.address)
         logger.info(
             "listening",
             extra=facts(
@@ -224,8 +226,7 @@ class Server:
 
     def _remark(self) -> None:
         """Warn of what may not be meant, and of what decoder and backends say, once."""
-        metrics_host, _port = split_address(self._config.metrics_listen, "metrics_listen")
-        if not is_loopback(metrics_host):
+        if self._page is not None and not is_loopback(split_address(self._page.address)[0]):
             logger.warning(
                 "metrics for anybody",
                 extra=facts(listen=self._config.metrics_listen, text=OPEN_METRICS),

@@ -12,7 +12,7 @@ Listen = Annotated[
 ]
 MetricsListen = Annotated[
     str,
-    flag("--metrics-listen", "Where Prometheus reads /metrics.", metavar="HOST:PORT"),
+    flag("--metrics-listen", "Where Prometheus reads /metrics.", metavar="HOST:PORT|off"),
 ]
 Models = Annotated[
     list[str],
