@@ -24,7 +24,7 @@ from tests.serving import (
     streaming,
 )
 from vau.backend import Backend, Slot
-from vau.errors import ModelNotFound, VauError
+from vau.errors import ModelNotFound, ServerDefect
 from vau.logs import log_to
 
 BACKEND = muntaniala().info.id
@@ -67,11 +67,11 @@ def test_a_defect_says_whose_it_is() -> None:
         with serving(pair) as served:
             talk = Talk(served.client)
             backend.defect = RuntimeError("ours")
-            with pytest.raises(VauError):
+            with pytest.raises(ServerDefect) as heard:
                 talk.say(speech())
             talk.vanish()
         (defect,) = lines.of("defect")
-    assert defect["session"] == talk.started.session_id
+    assert defect["session"] == heard.value.facts["session_id"] == talk.started.session_id
     assert "RuntimeError: ours" in defect["traceback"]
 
 

@@ -42,6 +42,7 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 EXIT_CODES: Final[dict[type[VauError], int]] = {
     VauError: DEFECT,
+    errors.ServerDefect: DEFECT,
     errors.ConfigError: USAGE,
     errors.AudioError: BAD_AUDIO,
     errors.ModelError: UNUSABLE,

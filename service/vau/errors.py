@@ -38,10 +38,12 @@
      │   ├─ StreamLagging      audio came faster than it was computed
      │   └─ ClientNotReading   responses were left unread for too long
      ├─ Draining               the server is shutting down
-     └─ Unreachable            the server does not answer, or was lost
+     ├─ Unreachable            the server does not answer, or was lost
+     └─ ServerDefect           the server ended the call by a mistake of its own
 
 What a caller cannot cause is not in the tree. A defect of ours raises whatever Python
-raises, ends the call as INTERNAL and leaves its traceback in the log.
+raises, ends the call as INTERNAL, which its client hears as ServerDefect, and leaves its
+traceback in the log.
 """
 
 from typing import Self
@@ -220,3 +222,7 @@ class Draining(VauError):
 
 class Unreachable(VauError):
     """Nothing listens at that address, or the connection broke and stayed broken."""
+
+
+class ServerDefect(VauError):
+    """A mistake of ours; the log of the server has its traceback under ``session_id``."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", action="append", choices=names, help="this check, repeatable")
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     asked = parser.parse_args(arguments)
+    # What gRPC would say of the faults between our lines, their statuses say as well.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     begun_s = monotonic()
     chosen = [check for check in CHECKS if not asked.only or check.name in asked.only]
     outcomes = soak(chosen, "long" if asked.long else "short")

@@ -157,7 +157,7 @@ def place_of(host: str) -> str:
 
 def _full(who: str, subject: str, limit: int) -> QuotaExceeded:
     return QuotaExceeded(
-        f"{who} has {limit} streams, which is all it may have; end one of them first",
+        f"{who} has as many streams as it may have, {limit}; end one of them first",
         subject=subject,
         limit=limit,
         retry_s=STREAM_RETRY_S,

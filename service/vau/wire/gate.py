@@ -148,7 +148,8 @@ class Gate:
         """Return why another stream would find no slot on ``lane``; None if it would."""
         if len(self._inside) >= self.max_streams:
             return SlotsExhausted(
-                f"all {self.max_streams} streams of this server are taken; try again soon",
+                f"this server carries as many streams as it may, {self.max_streams}; try "
+                "again soon",
                 limit=self.max_streams,
             )
         return self._fullness(lane)
@@ -159,8 +160,8 @@ class Gate:
             return None
         name = lane.backend.info.id
         return SlotsExhausted(
-            f"all {slots} slots of backend {name} with {lane.model.name} are taken; "
-            "try again soon, or another backend",
+            f"backend {name} with {lane.model.name} carries as many streams as it has slots, "
+            f"{slots}; try again soon, or another backend",
             limit=slots,
             backend=name,
         )

@@ -93,6 +93,7 @@ _FIELD: Final = (_bad_request,)
 # Of several classes with one reason, a client gets the last.
 STATUS: Final[dict[type[VauError], Row]] = {
     errors.VauError: Row(_CODE.INTERNAL, DEFECT),
+    errors.ServerDefect: Row(_CODE.INTERNAL, DEFECT),
     errors.ConfigError: Row(_CODE.INVALID_ARGUMENT, "CONFIG_INVALID", _FIELD),
     errors.ConfigInvalid: Row(_CODE.INVALID_ARGUMENT, "CONFIG_INVALID", _FIELD),
     errors.ConfigExpected: Row(_CODE.INVALID_ARGUMENT, "CONFIG_EXPECTED", _FIELD),
@@ -159,9 +160,9 @@ def to_grpc(error: VauError) -> grpc.Status:
     return rpc_status.to_status(rich_status(error))
 
 
-def defect(session_id: str) -> VauError:
+def defect(session_id: str) -> errors.ServerDefect:
     """Return what a client may know of a defect of ours: where to look for it in the log."""
-    return VauError(
+    return errors.ServerDefect(
         f"a defect of this server; its log has the details under session {session_id}",
         session_id=session_id,
     )

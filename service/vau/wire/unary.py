@@ -132,7 +132,7 @@ def _check_declared(field: str, declared: str | int, found: str | int) -> None:
 def _check_length(samples: int, rate_hz: int, limit_s: float) -> None:
     if samples > limit_s * rate_hz:
         raise AudioTooLong(
-            f"audio: {samples / rate_hz} s, {limit_s:g} s are allowed in one call; "
+            f"audio: {samples / rate_hz:.2f} s, {limit_s:g} s are allowed in one call; "
             "use StreamingRecognize, or cut the recording",
             field="audio",
             limit_s=limit_s,

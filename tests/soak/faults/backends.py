@@ -116,7 +116,7 @@ def raises_fault(site: Site) -> Figures:
 
 
 def raises_defect(site: Site) -> Figures:
-    return _raises(site, "break", "VauError")
+    return _raises(site, "break", "ServerDefect")
 
 
 def late(site: Site) -> Figures:

@@ -17,7 +17,7 @@ def near_idle_timeout(left_s: float) -> pb.Notice:
     """Say that the client has been silent for long."""
     return _notice(
         "NEAR_IDLE_TIMEOUT",
-        f"Nothing came for long: the stream ends in {left_s:g} s, unless something does; "
+        f"Nothing came for long: the stream ends in {left_s:.1f} s, unless something does; "
         "KIND_KEEP_ALIVE is enough.",
         left_s=f"{left_s:.3f}",
     )
@@ -27,7 +27,7 @@ def near_max_duration(left_s: float) -> pb.Notice:
     """Say that the stream becomes as old as a stream may."""
     return _notice(
         "NEAR_MAX_DURATION",
-        f"The stream has nearly lasted as long as one may: it ends in {left_s:g} s.",
+        f"The stream has nearly lasted as long as one may: it ends in {left_s:.1f} s.",
         left_s=f"{left_s:.3f}",
     )
 
