@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.commands import ROOT, environment
+from tests.fuzz.__main__ import main
 from tests.fuzz.case import Verdict, random_of, read_failures
 from tests.fuzz.messages import fields_of, scramble
 from tests.fuzz.statuses import REASONS
@@ -32,6 +33,33 @@ def fuzz(*arguments: object) -> tuple[int, dict[str, Any]]:
     )
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--replay", "nosuch"), "nosuch: No such file"),
+        (("--replay", __file__), "holds no inputs that --failures wrote"),
+        (("--count", "0"), "'0' is not a number of 1 or more"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_line(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_help_names_what_is_fuzzed_and_not_what_tests_the_fuzzer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert [name for name in TARGETS if name not in told] == []
+    assert "leaky" not in told
 
 
 def test_nothing_of_ours_fails_in_a_short_run(tmp_path: Path) -> None:

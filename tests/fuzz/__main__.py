@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Sequence
 from contextlib import closing
 from math import inf
 from pathlib import Path
@@ -13,7 +14,7 @@ from time import monotonic
 from typing import Any, Final
 
 from tests.commands import ROOT
-from tests.fuzz.case import read_failures, write_failures
+from tests.fuzz.case import Failure, read_failures, write_failures
 from tests.fuzz.targets import ALL, TARGETS
 from tests.fuzz.watch import MOST_GROWTH_BYTES, Tally, run
 from tests.fuzz.worker import Order
@@ -87,10 +88,29 @@ def is_clean(done: dict[str, Any]) -> bool:
     return not (done["crashes"] or done["hangs"] or done["untyped"] or done["leaks"])
 
 
-def replay(file: Path) -> int:
-    """Try the inputs of ``file`` in this process; return how many fail again."""
+def positive(text: str) -> int:
+    """Read a count. Of no input nothing would be learnt."""
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+    return int(text)
+
+
+def failures_in(text: str) -> list[Failure]:
+    """Read the file of --replay."""
+    try:
+        return list(read_failures(Path(text)))
+    except OSError as cause:
+        raise argparse.ArgumentTypeError(f"{text}: {cause.strerror}") from cause
+    except (ValueError, KeyError, TypeError) as cause:
+        raise argparse.ArgumentTypeError(
+            f"{text}: holds no inputs that --failures wrote"
+        ) from cause
+
+
+def replay(failures: list[Failure]) -> int:
+    """Try the inputs again, in this process; return how many fail again."""
     failed = 0
-    for failure in read_failures(file):
+    for failure in failures:
         print(f"{failure.target} {failure.number}, a {failure.verdict}:", flush=True)
         with (
             tempfile.TemporaryDirectory(prefix="vau-fuzz-") as folder,
@@ -107,12 +127,20 @@ def replay(file: Path) -> int:
     return failed
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run fuzz", description=__doc__)
-    parser.add_argument("--count", type=int, default=COUNT, help="inputs, over all targets")
+    parser.add_argument(
+        "--count", type=positive, default=COUNT, help="inputs, over all targets"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all inputs")
     parser.add_argument("--seconds", type=float, default=inf, help="begin none after so long")
-    parser.add_argument("--target", action="append", choices=list(ALL), help="only this")
+    parser.add_argument(
+        "--target",
+        action="append",
+        choices=list(ALL),
+        metavar="TARGET",
+        help=f"only this of {', '.join(TARGETS)}; repeatable",
+    )
     parser.add_argument("--input-seconds", type=float, default=INPUT_S, help="for one input")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="workers at a time"
@@ -121,7 +149,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--failures", type=Path, default=FAILURES, help="where inputs go that fail"
     )
-    parser.add_argument("--replay", type=Path, help="try the inputs of such a file again")
+    parser.add_argument(
+        "--replay", type=failures_in, metavar="FILE", help="try the inputs of such a file again"
+    )
     asked = parser.parse_args(arguments)
     if asked.replay is not None:
         return 1 if replay(asked.replay) else 0
