@@ -79,6 +79,15 @@ def test_what_a_client_may_complain_of_is_what_the_server_says() -> None:
     assert stated - reasons == set()
 
 
+def test_the_unit_of_systemd_has_flags_that_there_are_and_waits_for_streams() -> None:
+    unit = text_of("deploy/vau.service")
+    flags = set(re.findall(r"(?<=\s)--[a-z][a-z-]+", unit.partition("[Service]")[2]))
+    assert "--tokens" in flags
+    assert sorted(flags - set(re.findall(r"--[a-z-]+", vau("serve", "--help").stdout))) == []
+    (stop_s,) = re.findall(r"TimeoutStopSec=(\d+)", unit)
+    assert float(stop_s) >= ServerConfig().drain_grace_s + END_S
+
+
 def test_the_container_is_given_longer_than_its_streams() -> None:
     (grace_s,) = re.findall(r"stop_grace_period: (\d+)s", text_of("deploy/compose.yaml"))
     assert float(grace_s) >= ServerConfig().drain_grace_s + END_S
