@@ -388,7 +388,7 @@ def test_one_without_a_free_slot_is_passed_over() -> None:
         sitting = Talk(served.client, streaming(backend=TWIN))
         first.runs_left = 0
         error = broken(served.client, wanted(TWIN))
-        assert f"{TWIN}: all 1 slots of backend {TWIN} with tiny are taken" in str(error)
+        assert f"{TWIN}: all slots of backend {TWIN} with tiny are taken" in str(error)
         sitting.vanish()
         eventually(lambda: served.slots_in_use() == 0)
         heard = hear(served.client, [AUDIO], wanted(TWIN))

@@ -148,7 +148,7 @@ class Gate:
         """Return why another stream would find no slot on ``lane``; None if it would."""
         if len(self._inside) >= self.max_streams:
             return SlotsExhausted(
-                f"this server carries as many streams as it may, {self.max_streams}; try "
+                f"all streams of this server are taken, {self.max_streams} in number; try "
                 "again soon",
                 limit=self.max_streams,
             )
@@ -160,8 +160,8 @@ class Gate:
             return None
         name = lane.backend.info.id
         return SlotsExhausted(
-            f"backend {name} with {lane.model.name} carries as many streams as it has slots, "
-            f"{slots}; try again soon, or another backend",
+            f"all slots of backend {name} with {lane.model.name} are taken, {slots} in number; "
+            "try again soon, or another backend",
             limit=slots,
             backend=name,
         )
