@@ -359,6 +359,13 @@ def test_a_peer_that_carries_nothing_has_no_ratio() -> None:
     assert "torch_server: 0 streams" in text(found)
 
 
+def test_a_peer_that_says_no_name_has_a_plain_one() -> None:
+    found = report(replace(FINDINGS, peer=Peer(said={}, carried=carried(run(streams=16)))))
+    assert found["peer"]["name"] == "peer"
+    assert "peer: 16 streams" in text(found)
+    assert found["vs_peer"] > 0
+
+
 def test_what_cannot_be_measured_is_null() -> None:
     elsewhere = replace(FINDINGS, cores=None, few=None, fullness=None, peer=None)
     found = report(elsewhere)

@@ -123,6 +123,7 @@ def _peer(found: Findings) -> dict[str, Any]:
     return {
         f"vs_{found.peer.name}": rounded(ratio) if is_fair else None,
         "peer": {
+            "name": found.peer.name,
             **{k: v for k, v in found.peer.said.items() if k not in {"grpc", "metrics"}},
             **_carried(carried),
         },
