@@ -83,6 +83,7 @@ class Flaky(Held):
 
     def snapshot(self, slot: Slot) -> bytes:
         self._use("snapshot")
+        assert not self.is_mute
         if not self.may_give.is_set():
             self.entered.set()
             assert self.may_give.wait(PATIENCE_S)

@@ -342,6 +342,8 @@ def test_the_next_is_taken_if_a_fallback_cannot_and_the_last_failure_names_them_
         assert f"{TWIN}: the supply is at 0.4 V; {THIRD}: the supply is at 0.3 V" in str(error)
         assert error.facts["acked_sample"] == "0"
         assert error.facts["volts"] == "0.4"
+        ended = {"code": "UNAVAILABLE", "reason": "BACKEND_LOST"}
+        assert served.value("vau_streams_total", backend=ONE, **ended) == 1
         assert served.slots_in_use() == 0
 
 
@@ -380,6 +382,32 @@ def test_one_that_is_known_not_to_be_ready_is_passed_over(three: Pool) -> None:
     assert way(notices(heard.responses)[0])[:2] == (ONE, THIRD)
     second.mend()
     eventually(lambda: host.health[TWIN].state is State.READY)
+
+
+def test_one_that_gives_no_states_away_serves_and_is_left_while_its_utterance_is_short() -> (
+    None
+):
+    first, mute = flaky(ONE), flaky(TWIN)
+    mute.is_mute = True
+    with pool(first, mute, flaky(THIRD)) as served:
+        uncut = hear(served.client, [AUDIO], streaming())
+        first.fails = {"open"}
+        for runs_left in (None, 3, 8):
+            mute.runs_left = runs_left
+            config = wanted("same-kind")
+            if runs_left == 8:
+                error = broken(served.client, config)
+                assert f"{THIRD} would need a state that {TWIN} does not give away" in str(
+                    error
+                )
+                assert f"{ONE} would need" in str(error)
+                ended = {"code": "UNAVAILABLE", "reason": "BACKEND_LOST"}
+                assert served.value("vau_streams_total", backend=TWIN, **ended) == 1
+                continue
+            heard = hear(served.client, [AUDIO], config)
+            assert heard.finished.output_digest == uncut.finished.output_digest
+            ways = [way(each)[:2] for each in notices(heard.responses)]
+            assert ways == [(ONE, TWIN), (TWIN, THIRD)][: 1 + bool(runs_left)]
 
 
 def test_one_without_a_free_slot_is_passed_over() -> None:

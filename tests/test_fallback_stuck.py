@@ -168,3 +168,21 @@ def test_a_stream_whose_audio_is_still_in_line_behind_the_stuck_one_leaves_with_
     assert told[-1].finished.input_digest == uncut.finished.input_digest
     first.may_run.set()
     assert blocker.half_close()[-1].finished.samples == 8000
+
+
+def test_a_stream_that_would_begin_on_a_stuck_backend_begins_on_another(
+    two: tuple[Served, Flaky, Flaky],
+) -> None:
+    served, first, _ = two
+    blocker = Talk(served.client)
+    first.entered.clear()
+    first.may_run.clear()
+    blocker.send(AUDIO[:8000])
+    assert first.entered.wait(PATIENCE_S)
+    for _ in range(2):  # before that is known, and when it is
+        heard = hear(served.client, [AUDIO], wanted(TWIN))
+        assert heard.responses[0].started.backend.id == TWIN
+        assert len(notices(heard.responses)) == 1
+    first.may_run.set()
+    assert blocker.half_close()[-1].finished.samples == 4000
+    eventually(lambda: served.slots_in_use() == 0)

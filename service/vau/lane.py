@@ -157,9 +157,12 @@ class Lane:
         self._thread = threading.Thread(target=self._work, name=backend.info.id, daemon=True)
         self._thread.start()
 
-    async def open(self, session: Session) -> None:
-        """Give ``session`` a slot. Raises BackendBusy if none is free."""
-        await self._call(lambda: self._enter(session, open_session))
+    async def open(self, session: Session, claim: Claim | None = None) -> None:
+        """Give ``session`` a slot. Raises BackendBusy if none is free.
+
+        claim: by which the session can be taken away while this stands in line.
+        """
+        await self._call(lambda: self._enter(session, open_session, claim))
 
     async def push(
         self,
@@ -201,13 +204,13 @@ class Lane:
         push = Push(session, is_new=False, claim=claim or Claim())
         return await self._pushed(push, due_s)
 
-    async def take_over(self, session: Session) -> None:
+    async def take_over(self, session: Session, claim: Claim | None = None) -> None:
         """Give a session a slot that another lane has ``let_go``, where its trail begins.
 
         The backends owe each other equal states. Raises BackendBusy if no slot is free,
         BadSnapshot if this one does not take the state, BackendFault if it fails.
         """
-        await self._call(lambda: self._enter(session, move_session))
+        await self._call(lambda: self._enter(session, move_session, claim))
 
     def let_go(self, session: Session) -> None:
         """Take the slot of a session back that is to go on elsewhere.
@@ -223,13 +226,13 @@ class Lane:
         """Return the state of ``session`` as it is now, for ``resume`` here or elsewhere."""
         return await self.ask(partial(saved_session, session))
 
-    async def resume(self, session: Session, state: bytes) -> None:
+    async def resume(self, session: Session, state: bytes, claim: Claim | None = None) -> None:
         """Give a new ``session`` a slot, and the state of one that was saved.
 
         Raises ResumeError for a state that does not belong here, BackendBusy if no slot is
         free.
         """
-        await self._call(lambda: self._enter(session, partial(_resume, state)))
+        await self._call(lambda: self._enter(session, partial(_resume, state), claim))
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
@@ -257,7 +260,14 @@ class Lane:
         self._jobs.put(_Sign.END)
         await asyncio.to_thread(self._thread.join)
 
-    def _enter(self, session: Session, enter: Callable[[Session, Backend], None]) -> None:
+    def _enter(
+        self,
+        session: Session,
+        enter: Callable[[Session, Backend], None],
+        claim: Claim | None,
+    ) -> None:
+        if claim is not None and not claim.hold():
+            return  # it is somebody else's by now
         try:
             enter(session, self.backend)
         finally:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
-from vau.backend import State
+from vau.backend import BackendInfo, State
 from vau.endpoint import EndReason
 from vau.errors import BackendError, BackendFault, VauError
 from vau.lane import Lane, Timed
@@ -79,20 +79,20 @@ class Carrier:
         """
         self._session, self._shadows = session, tuple(shadows)
 
-        async def enter(lane: Lane) -> None:
+        async def begin(lane: Lane, claim: Claim) -> None:
             if state is None:
-                await lane.open(session)
+                await lane.open(session, claim)
             else:
-                await lane.resume(session, state)
+                await lane.resume(session, state, claim)
 
-        why = self._route.why
-        self._set_out(is_late=state is not None)
+        why, is_late = self._route.why, state is not None
+        self._set_out(is_late=is_late)
         try:
-            await enter(self.lane)
+            await self._watched(self.lane, begin)
         except BackendError as error:
             why = why or error
-            others = self._route.others(self.lane)
-            await self._elsewhere(error, others, enter, is_late=state is not None)
+            enter = partial(self._watched, work=begin)
+            await self._elsewhere(error, enter, lambda _: "", is_late=is_late)
         if why is not None and self.lane is not self._route.wanted:
             self._repeats = 0
             self._tell(self._place(self._route.wanted, why))
@@ -176,7 +176,11 @@ class Carrier:
 
     async def _take_over(self, lane: Lane, due_s: float | None) -> None:
         """Bring the session to where its last answer left it."""
-        await lane.take_over(self.session)
+
+        async def take_over(lane: Lane, claim: Claim) -> None:
+            await lane.take_over(self.session, claim)
+
+        await self._watched(lane, take_over)
         self._repeats = self.session.way.steps_to_repeat
         while self.session.way.repeats:
             timed = await self._caught_up(lane, due_s)
@@ -191,7 +195,7 @@ class Carrier:
     async def _watched(self, lane: Lane, work: Callable[[Lane, Claim], Awaitable[T]]) -> T:
         """Let ``lane`` do some work. Raises BackendFault if it is stuck, and may be left."""
         claim = Claim()
-        if self.session.way.trail is None:
+        if not self._route.others(lane):
             return await work(lane, claim)
         task = asyncio.ensure_future(work(lane, claim))
         name = lane.backend.info.id
@@ -215,38 +219,38 @@ class Carrier:
         """Let another lane do what this one failed at, and say so."""
         change = self._place(self.lane, error)
         here, trail = self.lane.backend.info, self.session.way.trail
-        others, refusals = [], []
-        for lane in self._route.others(self.lane):
-            if text := unfitness(lane.backend.info, here, trail):
-                refusals.append(f"{lane.backend.info.id} {text}")
-            elif text := ailment(self._host, lane):
-                refusals.append(f"{lane.backend.info.id} is not ready: {text}")
-            else:
-                others.append(lane)
-        done = await self._elsewhere(error, others, enter, refusals, is_late=True)
+        unfit = partial(unfitness, here=here, trail=trail)
+        done = await self._elsewhere(error, enter, unfit, is_late=True)
         self._tell(change)
         return done
 
     async def _elsewhere(
         self,
         error: BackendError,
-        others: Sequence[Lane],
         enter: Callable[[Lane], Awaitable[T]],
-        refusals: Sequence[str] = (),
+        unfit: Callable[[BackendInfo], str],
         *,
         is_late: bool,
     ) -> T:
-        """Enter the first of ``others`` that can be entered. Raises ``error`` if none can."""
-        refusals = list(refusals)
-        for lane in others:
-            left = self.lane
+        """Enter the first other lane that can be entered. Raises ``error`` if none can.
+
+        unfit: says why a backend is not to be tried; nothing if it is.
+        """
+        refusals, failed = [], self.lane
+        for lane in self._route.others(failed):
+            name = lane.backend.info.id
+            if text := unfit(lane.backend.info) or ailment(self._host, lane):
+                refusals.append(f"{name} {text}")
+                continue
             try:
+                left = self.lane
                 self._host.gate.move(self.admitted, lane)
                 left.let_go(self.session)
                 self._set_out(is_late=is_late)
                 return await enter(lane)
             except CANNOT as failure:
-                refusals.append(f"{lane.backend.info.id}: {failure}")
+                refusals.append(f"{name}: {failure}")
+        self._call.backend_id = failed.backend.info.id
         raise with_words(error, refusals) if refusals else error
 
     def _set_out(self, *, is_late: bool) -> None:
@@ -255,7 +259,9 @@ class Carrier:
         is_late: the beginning of the utterance was heard by nobody who hears it now.
         """
         session, info = self.session, self.lane.backend.info
-        if session.way.trail is None and self._has_successors():
+        if session.way.trail is not None:
+            session.way.trail.gives_states = info.state_export
+        elif self._has_successors():
             session.way.trail = Trail(gives_states=info.state_export)
         ears = self._host.shadows.ears(self._shadows, info.id, self.lane.model.name)
         if ears is not None and is_late:

@@ -45,17 +45,18 @@ def ready(host: Host, route: Route) -> tuple[Lane, Route]:
 
 def _refusal(host: Host, lane: Lane) -> VauError | None:
     """Return why a stream should not begin on ``lane`` if it may begin elsewhere."""
-    text = ailment(host, lane)
-    if text:
+    if text := ailment(host, lane):
         name = lane.backend.info.id
-        return BackendError(f"backend {name} is not ready: {text}", backend=name)
+        return BackendError(f"backend {name} {text}", backend=name)
     return host.gate.refusal(lane)
 
 
 def ailment(host: Host, lane: Lane) -> str:
     """Say why a backend is not to be used, as last seen; nothing if it is."""
     health = host.health[lane.backend.info.id]
-    return "" if health.state in USABLE else health.text or health.state.value
+    return (
+        "" if health.state in USABLE else f"is not ready: {health.text or health.state.value}"
+    )
 
 
 def unfitness(there: BackendInfo, here: BackendInfo, trail: Trail | None) -> str:
