@@ -10,6 +10,7 @@ import pytest
 from tests.commands import vau
 from tests.logged import logged
 from tests.serving import (
+    FREE,
     MODEL,
     PATIENCE_S,
     Failing,
@@ -24,6 +25,7 @@ from tests.serving import (
     streaming,
 )
 from vau.backend import Backend, Slot
+from vau.config import ServerConfig
 from vau.errors import ModelNotFound, ServerDefect
 from vau.logs import log_to
 
@@ -98,8 +100,9 @@ def test_what_goes_wrong_on_the_thread_of_a_backend_says_whose_it_is() -> None:
 
 
 def test_streams_side_by_side_do_not_mix() -> None:
+    patient = ServerConfig(listen=FREE, metrics_listen=FREE, slow_stream_s=0.0)
     with logged("debug") as lines:
-        with serving() as served:
+        with serving(config=patient) as served:
             talks = [Talk(served.client) for _ in range(4)]
             for talk in talks:
                 talk.say(speech(1600))
