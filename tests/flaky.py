@@ -54,9 +54,10 @@ class Flaky(Held):
         """What else it fails at: "open", "snapshot", "restore", "release"."""
 
         self.may_give = threading.Event()
-        """While it is cleared, whoever asks for a state waits."""
+        """While it is cleared, whoever asks for a state waits, or for what waits_at says."""
 
         self.may_give.set()
+        self.waits_at = "snapshot"
         self.is_mute = False
         self.origin: DeviceOrigin = "estimated"
         self.batches: list[list[int]] = []
@@ -84,9 +85,6 @@ class Flaky(Held):
     def snapshot(self, slot: Slot) -> bytes:
         self._use("snapshot")
         assert not self.is_mute
-        if not self.may_give.is_set():
-            self.entered.set()
-            assert self.may_give.wait(PATIENCE_S)
         return self.backend.snapshot(slot)
 
     def restore(self, slot: Slot, state: bytes) -> None:
@@ -111,6 +109,9 @@ class Flaky(Held):
         ]
 
     def _use(self, what: str) -> None:
+        if what == self.waits_at and not self.may_give.is_set():
+            self.entered.set()
+            assert self.may_give.wait(PATIENCE_S)
         if what in self.fails:
             raise SupplyLost(0.3)
 

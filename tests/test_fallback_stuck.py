@@ -86,6 +86,31 @@ def uncut_digest(*chunks: bytes) -> bytes:
     return asyncio.run(scenario())
 
 
+def test_a_session_that_is_being_opened_cannot_be_taken_away_and_one_in_line_can() -> None:
+    first = flaky(ONE)
+    first.waits_at = "open"
+
+    async def scenario() -> None:
+        lane = Lane(MODEL, first)  # type: ignore[arg-type]
+        begun, waiting, claims = Session(MODEL), Session(MODEL), [Claim(), Claim()]
+        first.entered.clear()
+        first.may_give.clear()
+        opening = asyncio.create_task(lane.open(begun, claims[0]))
+        await asyncio.to_thread(first.entered.wait, PATIENCE_S)
+        in_line = asyncio.create_task(lane.open(waiting, claims[1]))
+        await asyncio.sleep(0)  # it has put its job into the line
+        assert not claims[0].take()
+        assert claims[1].take()
+        first.may_give.set()
+        await opening
+        await in_line
+        assert begun.slot is not None
+        assert waiting.slot is None
+        await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["hold", "lend", "take"]), max_size=12))
 def test_a_session_is_held_or_taken_and_what_was_taken_is_never_held_again(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
@@ -109,13 +109,15 @@ def crowd(
     first: int = 0,
     *,
     stays: bool = False,
+    fallbacks: Sequence[str] = (),
 ) -> Iterator[Crowd]:
     """Keep so many streams open at ``server`` while the block lasts.
 
-    first: the seed of the first of them.
-    stays: whether they go on when the server asks them to leave.
+    first:     the seed of the first of them.
+    stays:     whether they go on when the server asks them to leave.
+    fallbacks: the backends that may take over.
     """
-    order = json.dumps([server.grpc, streams, backend, first, stays])
+    order = json.dumps([server.grpc, streams, backend, first, stays, list(fallbacks)])
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.soak.crowd", order],
         cwd=ROOT,
@@ -145,8 +147,9 @@ class _Stream:
         self.ended = Ended(seed)
         self._due: deque[tuple[int, float]] = deque()  # where a chunk ends, and when it was due
 
-    async def open(self, backend: str) -> None:
+    async def open(self, backend: str, fallbacks: Sequence[str]) -> None:
         config = streaming(pb.OutputConfig(phonemes=True), backend=backend)
+        config.recognition.fallback_backends.extend(fallbacks)
         await self._call.write(pb.StreamingRecognizeRequest(config=config))
         started = await self._call.read()
         if not started.HasField("started"):
@@ -196,7 +199,14 @@ class _Stream:
                 self.ended.digest = response.finished.output_digest.hex()
 
 
-async def _main(address: str, streams: int, backend: str, first: int, stays: bool) -> None:
+async def _main(
+    address: str,
+    streams: int,
+    backend: str,
+    first: int,
+    stays: bool,
+    fallbacks: Sequence[str],
+) -> None:
     is_over = asyncio.Event()
     async with grpc.aio.insecure_channel(address) as channel:
         stub = SpeechRecognitionStub(channel)
@@ -204,7 +214,7 @@ async def _main(address: str, streams: int, backend: str, first: int, stays: boo
             _Stream(stub.StreamingRecognize(), seed, is_over, stays)
             for seed in range(first, first + streams)
         ]
-        await asyncio.gather(*(each.open(backend) for each in crowd))
+        await asyncio.gather(*(each.open(backend, fallbacks) for each in crowd))
         sys.stdout.write(OPENED + "\n")
         sys.stdout.flush()
         loop = asyncio.get_running_loop()

@@ -119,6 +119,33 @@ def raises_defect(site: Site) -> Figures:
     return _raises(site, "break", "ServerDefect")
 
 
+def replaced(site: Site) -> Figures:
+    """It raises, and its streams have named another: they go on there."""
+
+    def act(server: RealServer, strings: Strings, known: Known) -> Figures:
+        begun = crowd(server, VICTIMS, puppet.KIND, FIRST_VICTIM, fallbacks=["muntaniala"])
+        with begun as victims:
+            wait_for_slots(server, OTHERS + VICTIMS, SOON_S)
+            sleep(1.5)  # long enough for a state of theirs to be kept
+            strings.pull("fault")
+            _until(lambda: not _slots_of_puppet(server), "its streams stay where they are")
+            strings.let_go("fault")
+            ended = victims.finish()
+        seen = judged(ended, known)
+        told = [each.notices.count("BACKEND_CHANGED") for each in ended]
+        figures = {f"victims{name.removeprefix('others')}": each for name, each in seen.items()}
+        require(told == [1] * VICTIMS, f"clients were told {told} times", figures)
+        return figures
+
+    return _beside_others(site, act)
+
+
+def _slots_of_puppet(server: RealServer) -> int:
+    with Client(server.grpc) as client:
+        listed = client.backends(include_unavailable=True)
+    return sum(each.slots_in_use for each in listed.backends if each.kind == puppet.KIND)
+
+
 def late(site: Site) -> Figures:
     """Each round takes long: streams lag, say so, and lose nothing."""
 
@@ -148,7 +175,7 @@ def hangs(site: Site) -> Figures:
         with crowd(server, VICTIMS, puppet.KIND, FIRST_VICTIM):
             wait_for_slots(server, OTHERS + VICTIMS, SOON_S)
             strings.pull("hold")
-            _until(lambda: strings.is_pulled("held"))
+            _until(lambda: strings.is_pulled("held"), "the backend was never asked to compute")
         figures: Figures = {"slot_free_s": wait_for_slots(server, OTHERS, SOON_S)}
         figures |= others.finish_well(known)
         begun_s = monotonic()
@@ -159,11 +186,11 @@ def hangs(site: Site) -> Figures:
     return figures
 
 
-def _until(is_so: Callable[[], bool]) -> None:
+def _until(is_so: Callable[[], bool], otherwise: str) -> None:
     end_s = monotonic() + SOON_S
     while not is_so():
         if monotonic() > end_s:
-            raise NotSo("the backend was never asked to compute")
+            raise NotSo(otherwise)
         sleep(0.01)
 
 
@@ -177,6 +204,11 @@ CHECKS: Final = (
         "backend-defect",
         f"its streams end as INTERNAL, logged, later ones are served; {OTHERS_KEEP}",
         raises_defect,
+    ),
+    Check(
+        "backend-replaced",
+        f"its streams that named another go on there with their bits; {OTHERS_KEEP}",
+        replaced,
     ),
     Check("backend-late", f"its streams wait and have their bits; {OTHERS_KEEP}", late),
     Check(
