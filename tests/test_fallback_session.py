@@ -177,13 +177,18 @@ def test_wherever_a_backend_fails_the_rest_has_the_bits_of_the_uncut_stream(
     assert sum(not each.repeated.steps for each in moved.answers) == len(uncut.answers)
 
 
-@settings(max_examples=30, deadline=None)
-@given(cuts=CUTS, ats=st.lists(st.integers(0, 9), min_size=3, max_size=3))
+FAULTS: Final = st.one_of(
+    st.tuples(st.just("run"), st.integers(0, 9)), st.tuples(st.just("snapshot"), st.just(0))
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cuts=CUTS, faults=st.lists(FAULTS, min_size=3, max_size=3))
 def test_a_fallback_may_fail_as_well_also_while_it_takes_steps_again(
-    cuts: list[int], ats: list[int]
+    cuts: list[int], faults: list[tuple[str, int]]
 ) -> None:
     told = pieces(cuts)
-    failing = [Power(fails="run", at=at) for at in ats]
+    failing = [Power(fails=what, at=at) for what, at in faults]
     moved = tell(told, *failing, Power("2x1"))
     assert moved.bits == tell(told, Power()).bits
 
