@@ -89,6 +89,7 @@ class Flaky(Held):
 
     def restore(self, slot: Slot, state: bytes) -> None:
         self._use("restore")
+        assert not self.is_mute
         self.backend.restore(slot, state)
 
     def release(self, slot: Slot) -> None:

@@ -372,6 +372,30 @@ def test_one_that_computes_otherwise_is_never_taken_in_the_middle_of_a_stream() 
         assert "float computes otherwise" in str(error)
 
 
+def test_one_that_computes_otherwise_is_passed_over_for_one_of_the_same_bits() -> None:
+    first = flaky(ONE)
+    with pool(first, flaky(WIDE), flaky(TWIN)) as served:
+        uncut = hear(served.client, [AUDIO], streaming())
+        for runs_left in (0, 2, 8):  # before there is a state to restore, and behind
+            first.runs_left = runs_left
+            heard = hear(served.client, [AUDIO], wanted(WIDE, TWIN))
+            assert [way(each)[:2] for each in notices(heard.responses)] == [(ONE, TWIN)]
+            assert heard.finished.output_digest == uncut.finished.output_digest
+
+
+def test_one_that_takes_no_states_is_passed_over_once_there_is_one_to_take() -> None:
+    first, mute = flaky(ONE), flaky(TWIN)
+    mute.is_mute = True
+    with pool(first, mute, flaky(THIRD)) as served:
+        for runs_left, taken in ((2, TWIN), (8, THIRD)):
+            first.runs_left = runs_left
+            heard = hear(served.client, [AUDIO], wanted(TWIN, THIRD))
+            assert [way(each)[:2] for each in notices(heard.responses)] == [(ONE, taken)]
+        first.runs_left = 8
+        error = broken(served.client, wanted(TWIN))
+        assert f"{TWIN} takes no state of another" in str(error)
+
+
 def test_one_that_is_known_not_to_be_ready_is_passed_over(three: Pool) -> None:
     client, (first, second, _) = three.client, three.backends
     second.present = Health(State.FAULT, "too hot")
