@@ -494,6 +494,15 @@ def test_a_stream_begins_on_a_fallback_if_its_backend_is_not_ready() -> None:
         np.testing.assert_array_equal(heard.values(), plain.values())
 
 
+def test_who_begins_elsewhere_is_told_before_any_audio_is_needed() -> None:
+    first = flaky(ONE)
+    with pool(first, flaky(TWIN)) as served:
+        first.fails = {"open"}
+        talk = Talk(served.client, wanted(TWIN))
+        assert [way(each)[:2] for each in notices([next(talk.responses)])] == [(ONE, TWIN)]
+        talk.vanish()
+
+
 def test_a_stream_begins_on_a_fallback_if_its_backend_has_no_room_or_fails_to_open() -> None:
     first, second = flaky(ONE, slot_count=1), flaky(TWIN)
     with pool(first, second) as served:

@@ -21,9 +21,12 @@ from tests.serving import (
     streaming,
 )
 from tests.test_fallback import notices, wanted, way
+from vau.backend import State
 from vau.endpoint import EndReason
+from vau.errors import VauError
+from vau.frontend import Frontend
 from vau.lane import Lane
-from vau.session import Claim, Session, Trail
+from vau.session import Answer, Claim, Push, Session, Trail, advance, open_session
 
 AUDIO: Final = speech(24_000, seed=6)
 CLOSE: Final = EndReason.HALF_CLOSE
@@ -111,6 +114,20 @@ def test_a_session_that_is_being_opened_cannot_be_taken_away_and_one_in_line_can
     asyncio.run(scenario())
 
 
+def test_nothing_of_a_session_that_was_taken_away_is_touched() -> None:
+    backend, frontend = muntaniala(), Frontend(MODEL.frontend)
+    taken, other, claim = Session(MODEL), Session(MODEL), Claim()
+    for each in (taken, other):
+        open_session(each, backend)
+    assert claim.take()
+    pushes = [Push(taken, AUDIO[:8000], claim=claim), Push(other, AUDIO[:8000])]
+    nothing, answer = advance(frontend, backend, pushes).answers
+    assert isinstance(nothing, VauError)
+    assert isinstance(answer, Answer)
+    assert taken.received_sample == 0
+    assert not taken.way.is_owed
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["hold", "lend", "take"]), max_size=12))
 def test_a_session_is_held_or_taken_and_what_was_taken_is_never_held_again(
@@ -145,7 +162,7 @@ def two(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Served, Flaky, Flaky]
 def test_a_stream_leaves_a_backend_that_does_not_answer(
     two: tuple[Served, Flaky, Flaky], stuck: str
 ) -> None:
-    served, first, _ = two
+    served, first, second = two
     chunks = [AUDIO[:36_000], AUDIO[36_000:42_000], AUDIO[42_000:]]
     may_go_on = getattr(first, stuck)
     uncut = hear(served.client, chunks, streaming())
@@ -162,8 +179,11 @@ def test_a_stream_leaves_a_backend_that_does_not_answer(
     assert way(notice) == (ONE, TWIN, "BACKEND_LOST")
     assert "it has not answered for" in notice.text
     may_go_on.set()
+    eventually(lambda: served.server.host.health[ONE].state is State.READY)  # and all is said
+    second.runs_left = 0  # what the stuck one said at last must not be what is taken again
     leaving.send(chunks[2])
     told += leaving.half_close()
+    assert [way(each)[:2] for each in notices(told)] == [(ONE, TWIN), (TWIN, ONE)]
     assert told[-1].finished.output_digest == uncut.finished.output_digest
     staying.send(chunks[2])
     stayed = staying.half_close()
