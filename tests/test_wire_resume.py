@@ -1,6 +1,7 @@
 """A stream that is cut and resumed, here or at another server, is the one that was not."""
 
 import asyncio
+import math
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -155,11 +156,18 @@ class Caller:
 
 
 def everything(responses: Sequence[pb.StreamingRecognizeResponse]) -> list[object]:
-    """Return all that a stream said but what depends on the clock of the server."""
+    """Return all that a stream said but what depends on the clock of the server.
+
+    Joules are sums over rounds, of which an end may have one of its own or share that of the
+    last audio: they are equal but for rounding.
+    """
     finished = pb.SessionFinished()
     finished.CopyFrom(responses[-1].finished)
     finished.ClearField("timing")
     finished.ClearField("deadline_misses")
+    for energy in finished.energy:
+        energy.joules = float(f"{energy.joules:.12g}")
+    spent = math.fsum(energy.joules for each in responses for energy in each.energy)
     return [
         [
             (
@@ -172,7 +180,7 @@ def everything(responses: Sequence[pb.StreamingRecognizeResponse]) -> list[objec
         ],
         [result for each in responses for result in each.results],
         [control for each in responses for control in each.controls],
-        [energy for each in responses for energy in each.energy],
+        f"{spent:.12g}",
         finished,
     ]
 
