@@ -284,10 +284,23 @@ def test_a_kernel_that_is_not_to_be_had_is_a_usage_error_in_however_many_process
 def test_a_full_server_is_a_refusal(folder: Path) -> None:
     with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
         talk = Talk(served.client)
-        done = vau("stream", folder / "audio/a.flac", "--server", served.address)
+        done = vau("stream", folder / "audio/a.flac", "--server", served.address, "--no-resume")
         talk.vanish()
     assert done.returncode == 6
-    assert_one_line(done.stderr)
+    assert_one_line(done.stderr, "try again in 1 s")
+
+
+def test_a_stream_waits_for_room_and_says_so(folder: Path) -> None:
+    with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
+        talk = Talk(served.client)
+        command = ("stream", folder / "audio/a.flac", "--server", served.address)
+        with started(*command, "--no-pace", "--json") as process:
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            talk.vanish()
+            process.communicate(timeout=PATIENCE_S)
+    assert said.startswith("vau: notice: no room yet, trying again for 60 s: all streams of ")
+    assert process.returncode == 0
 
 
 def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path: Path) -> None:

@@ -467,9 +467,10 @@ def test_a_source_waits_once_as_much_is_kept_as_may_be() -> None:
 
 
 def test_resume_refuses_nonsense() -> None:
+    wrong: dict[str, float]
     for wrong in ({"interval_s": 0.0}, {"patience_s": float("inf")}, {"keep_s": 1.0}):
         with pytest.raises(ConfigInvalid):
-            Resume(**wrong)
+            Resume(**wrong)  # type: ignore[arg-type] # none of them is on_loss
 
 
 # --- what was said twice -----------------------------------------------------------------
@@ -612,7 +613,7 @@ def test_patience_counts_from_the_loss_and_begins_anew_once_the_stream_goes_on()
     now[0] = 18.0
     backoff.lost(Unreachable("gone"))
     now[0] = 28.0
-    with pytest.raises(Unreachable, match="after 1 attempts in 10 s"):
+    with pytest.raises(Unreachable, match=r"after \d attempts? in 10 s"):
         backoff.lost(Unreachable("gone"))
 
 

@@ -25,7 +25,7 @@ from vau.commands.compare.result import Comparison
 from vau.commands.compare.table import WIDTH, table
 from vau.commands.compare.table.layout import LABEL
 from vau.commands.compare.table.phones import phone_lines
-from vau.errors import AudioError, BackendFault
+from vau.errors import BackendFault, VauError
 from vau.evaluation.edits import Edits
 from vau.model import Model
 from vau.registry import GROUP
@@ -112,7 +112,7 @@ def silent(_done: float, _total: float) -> None:
     """Take the progress, and do nothing."""
 
 
-def never(error: AudioError, _file: Path) -> None:
+def never(error: VauError, _file: Path) -> None:
     pytest.fail(str(error))
 
 

@@ -19,7 +19,7 @@ from vau.commands.compare.plots import comparison_figure
 from vau.commands.compare.plots.posteriors import overlay
 from vau.commands.compare.plots.window import WINDOW_S, window_of
 from vau.commands.compare.result import Comparison
-from vau.errors import AudioError, ConfigInvalid
+from vau.errors import ConfigInvalid, VauError
 from vau.evaluation.manifest import LABELS
 
 BACKENDS = ("muntaniala:1x1", "muntaniala:1x1+acc=wide", "float")
@@ -51,7 +51,7 @@ def compared(
     return compare(plan, lambda _done, _total: None, pytest.fail, never)
 
 
-def never(error: AudioError, _file: Path) -> None:
+def never(error: VauError, _file: Path) -> None:
     pytest.fail(str(error))
 
 

@@ -36,7 +36,8 @@ from tests.serving import (
     speech,
     streaming,
 )
-from vau.client import Access, AsyncClient, Client
+from vau.batch import Failed
+from vau.client import Access, AsyncClient, Client, Resume
 from vau.client.paced import Load, drive
 from vau.client.recognition import Request, transcribe
 from vau.config import ServerConfig
@@ -426,16 +427,43 @@ def test_files_wait_for_the_streams_that_their_token_may_have(
     assert [type(done[at]) for at in range(4)] == [Transcription] * 4
 
 
-def test_a_file_that_is_more_audio_than_its_token_may_send_is_not_begun_again(
+def test_files_that_are_more_audio_than_their_token_may_send_at_once_take_longer(
     guests: Guests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("vau.client.retry.sleep", waited.append)
+    monkeypatch.setattr("vau.door.visits.BURST_S", 0.1)
+    bob = guests.add("bob", max_audio_rate=8.0)
+    files = [recording(tmp_path / f"{at}.flac", 3.0, at) for at in range(2)]
+    told: list[str] = []
+
+    def lost(_index: int, text: str) -> None:
+        told.append(text)
+
+    with serving() as plain:
+        uncut = dict(transcribe(plain.address, files, Request()))
+    with serving(config=guarded(guests)) as served:
+        done = dict(
+            transcribe(served.address, files, Request(), access=bob, streams=2, on_loss=lost)
+        )
+    for at, expected in uncut.items():
+        paced = done[at]
+        assert isinstance(paced, Transcription)
+        assert isinstance(expected, Transcription)
+        assert paced.output_digest == expected.output_digest
+    assert told
+    assert all("going on at 8 s of audio a second" in text for text in told)
+
+
+def test_a_file_that_would_take_for_ever_is_named_and_the_others_go_on(
+    guests: Guests, tmp_path: Path
+) -> None:
     bob = guests.add("bob", max_audio_rate=0.01)
-    file = recording(tmp_path / "long.flac", 3.0, 0)
-    with serving(config=guarded(guests)) as served, pytest.raises(QuotaExceeded):
-        list(transcribe(served.address, [file], Request(), access=bob))
-    assert waited == []
+    files = [tmp_path / "absent.flac", recording(tmp_path / "long.flac", 3.0, 0)]
+    hasty = Resume(patience_s=1.0)
+    with serving(config=guarded(guests)) as served:
+        done = dict(transcribe(served.address, files, Request(), access=bob, resume=hasty))
+    assert isinstance(done[0], Failed)
+    assert isinstance(done[1], Failed)
+    assert (done[1].file, type(done[1].error)) == (files[1], QuotaExceeded)
 
 
 def test_a_load_comes_through_tls_with_a_token(guests: Guests, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from vau.commands.live_audio import (
     microphones,
     paced,
 )
-from vau.errors import AudioCorrupt, AudioError, ConfigInvalid
+from vau.errors import AudioError, ConfigInvalid
 
 
 def heard(source: Source) -> list[int]:
@@ -53,14 +53,16 @@ def test_a_paced_chunk_comes_no_sooner_than_it_could_be_spoken(
     now_s = 100.0
     slept: list[float] = []
 
-    def sleep(seconds: float) -> None:
-        nonlocal now_s
-        slept.append(seconds)
-        now_s += seconds
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal now_s
+            assert timeout is not None
+            slept.append(timeout)
+            now_s += timeout
+            return self.is_set()
 
-    monkeypatch.setattr("vau.commands.live_audio.sleep", sleep)
     monkeypatch.setattr("vau.commands.live_audio.perf_counter", lambda: now_s)
-    chunks = paced(noise(4_000)[:, 0], 1_600)
+    chunks = paced(noise(4_000)[:, 0], 1_600, Stop())
     next(chunks)
     now_s += 0.03  # the reader was busy: the next chunk must not come later for it
     assert [len(chunk) for chunk in chunks] == [1_600, 800]
@@ -88,9 +90,22 @@ def test_a_pipe_arrives_whole_in_any_chunks(content: bytes, chunk_size: int) -> 
         assert source.sha256() == hashlib.sha256(content).hexdigest()
 
 
-def test_a_pipe_that_ends_inside_a_sample_is_refused() -> None:
-    with pipe(b"abc") as reader, pytest.raises(AudioCorrupt, match="1 bytes are left"):
-        heard(from_pipe(reader, 100, threading.Event()))
+def test_what_a_pipe_leaves_behind_its_last_sample_comes_as_it_is() -> None:
+    with pipe(b"abc") as reader:
+        source = from_pipe(reader, 100, threading.Event())
+        samples, rest = source.chunks
+    assert samples.tobytes() == b"ab"  # type: ignore[union-attr]
+    assert rest == b"c"
+    assert source.sha256() == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("pace", [True, False])
+def test_a_file_can_be_left(tmp_path: Path, pace: bool) -> None:
+    stop = threading.Event()
+    source = from_file(recording(tmp_path / "x.flac", 0.1), 160, pace=pace, stop=stop)
+    assert len(next(source.chunks)) == 160
+    stop.set()
+    assert heard(source) == []
 
 
 def test_a_pipe_nobody_writes_to_can_be_left() -> None:

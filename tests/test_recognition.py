@@ -16,7 +16,7 @@ from tests.serving import FREE, Served, Talk, eventually, floating, muntaniala, 
 from vau.audiofile import read_pcm, to_mono_16k
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Failed
-from vau.client import Client
+from vau.client import Client, Resume
 from vau.client.recognition import (
     Finished,
     Request,
@@ -28,7 +28,6 @@ from vau.client.recognition import (
     transcribe,
     transcription,
 )
-from vau.client.retry import ATTEMPTS
 from vau.config import ServerConfig
 from vau.decode import DecoderName, decoder_of
 from vau.errors import CapabilityMissing, ModelNotFound, SlotsExhausted, Unreachable
@@ -162,24 +161,30 @@ def test_a_refusal_ends_them_all(files: list[Path]) -> None:
             list(transcribe(served.address, files, request, streams=2))
 
 
-def test_a_server_that_stays_full_is_an_error(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("vau.client.retry.sleep", waited.append)
+def test_a_server_that_stays_full_is_an_error(files: list[Path]) -> None:
+    told: list[tuple[int, str]] = []
     with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
         talk = Talk(served.client)
-        with pytest.raises(SlotsExhausted):
-            list(transcribe(served.address, files[:1], Request()))
+        with pytest.raises(SlotsExhausted, match="after 0 attempts") as error:
+            list(
+                transcribe(
+                    served.address,
+                    files[:1],
+                    Request(),
+                    on_loss=lambda *loss: told.append(loss),
+                    resume=Resume(patience_s=0.5),
+                )
+            )
         talk.vanish()
-    assert len(waited) == ATTEMPTS - 1
+    assert error.value.retry_after_s == 1.0  # which is more patience than there is
+    assert told == []
 
 
 def test_a_server_that_is_not_there_is_an_error(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = partial(Client, connect_timeout_s=0.2)
-    monkeypatch.setattr("vau.client.recognition.Client", hasty)
+    monkeypatch.setattr("vau.client.recognition.files.Client", hasty)
     with pytest.raises(Unreachable):
         list(transcribe(FREE.replace(":0", ":1"), files[:1], Request()))
 
@@ -227,15 +232,22 @@ def test_what_a_newer_server_says_in_unknown_words_is_tolerated() -> None:
 
 
 def test_the_limits_of_a_server_are_kept(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch
+    files: list[Path],
 ) -> None:
-    refused: list[float] = []
-    monkeypatch.setattr("vau.client.retry.sleep", refused.append)
+    refused: list[tuple[int, str]] = []
     narrow = ServerConfig(
         listen=FREE, metrics_listen=FREE, max_streams=1, max_audio_message_bytes=3_201
     )
     with serving((LIVELY, muntaniala(LIVELY)), config=narrow) as served:
-        outcomes = dict(transcribe(served.address, files, Request(), streams=8))
+        outcomes = dict(
+            transcribe(
+                served.address,
+                files,
+                Request(),
+                streams=8,
+                on_loss=lambda *loss: refused.append(loss),
+            )
+        )
     assert [type(outcomes[index]) for index in range(3)] == [Transcription] * 3
     assert refused == []
 
@@ -256,22 +268,23 @@ def test_audio_of_a_stream_that_never_began_is_not_asked_for(served: Served) -> 
     assert len(list(audio)) == 1
 
 
-def test_who_finds_no_free_slot_comes_again_when_told(
+def test_who_finds_no_free_slot_comes_again_when_told_and_says_so(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited: list[float] = []
+    monkeypatch.setattr("vau.wire.gate.SLOT_RETRY_S", 0.05)
+    told: list[tuple[int, str]] = []
     with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
         talk = Talk(served.client)
 
-        def wait(seconds: float) -> None:
-            waited.append(seconds)
+        def lost(index: int, text: str) -> None:
+            told.append((index, text))
             talk.vanish()
-            eventually(lambda: served.slots_in_use() == 0)
 
-        monkeypatch.setattr("vau.client.retry.sleep", wait)
-        ((_, done),) = transcribe(served.address, files[:1], Request())
+        ((_, done),) = transcribe(served.address, files[:1], Request(), on_loss=lost)
     assert isinstance(done, Transcription)
-    assert waited == [1.0]
+    ((index, text),) = told
+    assert index == 0
+    assert text.startswith("no room yet, trying again for 60 s: all streams of ")
 
 
 def test_leaving_early_leaves_no_stream_and_the_callers_client_alone(
@@ -290,10 +303,13 @@ def test_a_file_that_is_gone_when_it_is_done_keeps_its_digest(
     file = recording(tmp_path / "x.flac", 0.3)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
 
-    def after_reading(*arguments: Any) -> Iterator[Started | Update | Finished]:  # noqa: ANN401
+    def after_reading(
+        *arguments: Any,  # noqa: ANN401
+        **named: Any,  # noqa: ANN401
+    ) -> Iterator[Started | Update | Finished]:
         file.unlink()
-        yield from converse(*arguments)
+        yield from converse(*arguments, **named)
 
-    monkeypatch.setattr("vau.client.recognition.converse", after_reading)
+    monkeypatch.setattr("vau.client.recognition.files.converse", after_reading)
     ((_, done),) = transcribe(served.address, [file], Request())
     assert comparable(done).sha256 == digest

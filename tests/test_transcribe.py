@@ -20,7 +20,7 @@ from vau.commands.transcribe import (
     transcribe,
     transcribe_all,
 )
-from vau.errors import AudioError, ConfigInvalid
+from vau.errors import ConfigInvalid, VauError
 from vau.transcript import Output, Transcription
 
 
@@ -183,7 +183,7 @@ def ignore(_done_s: float, _total_s: float) -> None:
     """Take progress that the test is not about."""
 
 
-def unread(_error: AudioError, _file: Path) -> int:
+def unread(_error: VauError, _file: Path) -> int:
     return 4
 
 

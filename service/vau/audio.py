@@ -94,6 +94,11 @@ class PcmReader:
         return to_int16(floats, first_sample)
 
     @property
+    def rest(self) -> bytes:
+        """What there is of a sample that is not complete yet."""
+        return self._rest
+
+    @property
     def rest_bytes(self) -> int:
         """Bytes of a sample that is not complete yet."""
         return len(self._rest)

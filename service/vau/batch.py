@@ -45,10 +45,10 @@ Change = Callable[[int, NDArray[np.int16]], NDArray[np.int16]]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file whose audio could not be used, and why; the others went on."""
+    """A file that could not be heard, and why; the others went on."""
 
     file: Path
-    error: AudioError
+    error: VauError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

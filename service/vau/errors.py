@@ -61,6 +61,8 @@ class VauError(Exception):
         super().__init__(message)
         self.field = field
         self.facts = facts
+        self.retry_after_s: float | None = None
+        """Of what a server said: when it wants to be asked again; None if it does not say."""
 
     def copy(self) -> Self:
         """Return the same as an object of its own, for each caller whom it answers.

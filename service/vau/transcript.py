@@ -1,8 +1,9 @@
 """What was heard in one file, and the files it is written to.
 
 A transcript is JSON lines of schema ``vau.transcript/1``: a header, one line per segment, a
-summary; a file without a summary is incomplete. Posteriors go into an ``.npz`` without
-pickled objects. Either appears under its name only once it is whole.
+summary. One that does not hold all there was to hear says ``incomplete`` in its header, and
+why; without a summary the stream broke off. Posteriors go into an ``.npz`` without pickled
+objects. Either appears under its name only once it is whole.
 """
 
 import json
@@ -79,6 +80,12 @@ class Transcription:
     notices: tuple[str, ...] = ()
     """What is doubtful about the audio, in sentences; no part of what is written."""
 
+    incomplete: str = ""
+    """Why it ends before its audio did; empty if it does not."""
+
+    has_ended: bool = True
+    """Whether its stream came to its end, and so to a summary."""
+
     @property
     def audio_s(self) -> float:
         """Duration of the audio."""
@@ -125,6 +132,7 @@ def header(done: Transcription) -> dict[str, Any]:
     return {
         "type": "header",
         "schema": SCHEMA,
+        **({"incomplete": done.incomplete} if done.incomplete else {}),
         "file": done.file,
         "sha256": done.sha256,
         "samples": done.samples,
@@ -192,7 +200,9 @@ def to_json(line: Mapping[str, Any]) -> str:
 
 def write_jsonl(done: Transcription, target: Path) -> None:
     """Write the transcript of one file."""
-    lines = [header(done), *map(segment_line, done.segments), summary(done)]
+    lines = [header(done), *map(segment_line, done.segments)]
+    if done.has_ended:
+        lines.append(summary(done))
     text = "".join(to_json(line) + "\n" for line in lines)
     write_whole(target, lambda file: file.write(text.encode()))
 

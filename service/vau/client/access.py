@@ -4,11 +4,13 @@ import re
 import socket
 import ssl
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
 import grpc
 
+from vau.client.address import hosts_of
 from vau.config import is_loopback, split_address
 from vau.door.certificates import read_ca, read_client_pair
 from vau.errors import ConfigInvalid
@@ -21,6 +23,8 @@ _PLAINTEXT: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_
 _NOT_TRUSTED: Final = (7, 18, 19, 20, 21)  # of OpenSSL: the issuer is unknown, or only named so
 _OTHER_NAME: Final = (62, 64)  # of OpenSSL: another host, another address
 
+StrPath = str | PathLike[str]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
@@ -29,14 +33,14 @@ class Access:
     tls: bool = False
     """Encrypt, and believe the authorities that gRPC brings. A CA or certificate implies it."""
 
-    tls_ca: Path | None = None
+    tls_ca: StrPath | None = None
     """PEM: believe these authorities instead."""
 
-    tls_cert: Path | None = None
+    tls_cert: StrPath | None = None
     """PEM: show this certificate, with ``tls_key``, to a server that asks for one."""
 
-    tls_key: Path | None = None
-    token_file: Path | None = None
+    tls_key: StrPath | None = None
+    token_file: StrPath | None = None
     """Its first line is the bearer token to send."""
 
     def __post_init__(self) -> None:
@@ -59,10 +63,10 @@ class Access:
         """
         if not self.is_tls:
             return None
-        authorities = None if self.tls_ca is None else read_ca(self.tls_ca, "tls_ca")
+        authorities = None if self.tls_ca is None else read_ca(Path(self.tls_ca), "tls_ca")
         if self.tls_cert is None or self.tls_key is None:
             return grpc.ssl_channel_credentials(authorities)
-        chain, key = read_client_pair(self.tls_cert, self.tls_key)
+        chain, key = read_client_pair(Path(self.tls_cert), Path(self.tls_key))
         return grpc.ssl_channel_credentials(authorities, key, chain)
 
     def metadata(self, address: str) -> tuple[tuple[str, str], ...]:
@@ -73,13 +77,13 @@ class Access:
         """
         if self.token_file is None:
             return ()
-        if not self.is_tls and not is_loopback(split_address(address, "server")[0]):
+        if not self.is_tls and not all(map(is_loopback, hosts_of(address))):
             raise ConfigInvalid(
                 f"token_file: others could read the token on its way to {address}; connect "
                 "with TLS: give tls_ca, or tls",
                 field="token_file",
             )
-        return (("authorization", f"Bearer {_secret(self.token_file)}"),)
+        return (("authorization", f"Bearer {_secret(Path(self.token_file))}"),)
 
     def obstacle(self, address: str) -> str:
         """Say why no connection to ``address`` comes about; empty if it is not TLS.

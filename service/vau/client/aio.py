@@ -1,7 +1,7 @@
 """A client for asyncio: the calls of ``vau.client.Client``, awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
@@ -10,8 +10,18 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from vau.client.access import PLAIN, Access
-from vau.client.channel import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, HEALTH, options
+from vau.client.address import check_address
+from vau.client.alive import alive_async, check_interval
+from vau.client.channel import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    HEALTH,
+    closed,
+    options,
+)
+from vau.client.items import Said, Sound, check_items, items_as_they_come, sound_of
 from vau.client.kept import Item
+from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resuming_async import resuming
@@ -43,13 +53,16 @@ class AsyncClient:
 
         access:            TLS and token, if the server wants them.
         connect_timeout_s: for so long the first call tries to connect, refused or not.
-        Raises ConfigInvalid if a file of ``access`` cannot be used.
+        Several servers that share a ``--resume-key-file`` may be named at once, as
+        ``ipv4:10.0.0.1:50051,10.0.0.2:50051``: the first that answers is taken.
+        Raises ConfigInvalid for what is no address, or if a file of ``access`` cannot be used.
         """
-        self.address = address
+        self.address = check_address(address)
         self._access = access
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
-        self._is_reached = False
+        self._is_reached = self._is_closed = False
+        self._pace = Pace()
         credentials = access.credentials()
         how = options(connect_timeout_s)
         self._channel = (
@@ -72,6 +85,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Hang up; calls still under way are cancelled. Closing twice is harmless."""
+        self._is_closed = True
         await self._channel.close()
 
     async def server_info(self) -> pb.GetServerInfoResponse:
@@ -94,10 +108,11 @@ class AsyncClient:
             return backends
 
     async def recognize(
-        self, config: pb.RecognitionConfig, audio: bytes
+        self, config: pb.RecognitionConfig, audio: Sound
     ) -> pb.RecognizeResponse:
         """Recognise one short recording: raw samples, or the bytes of a WAV or FLAC file."""
-        request = pb.RecognizeRequest(config=config, audio=audio)
+        data = sound_of(audio, config.audio_format.encoding)
+        request = pb.RecognizeRequest(config=config, audio=data)
         async with self._errors():
             await self._reach()
             answer: pb.RecognizeResponse = await self._stub.Recognize(
@@ -108,20 +123,31 @@ class AsyncClient:
     def stream(
         self,
         config: pb.StreamingConfig,
-        items: AsyncIterable[Item],
+        items: AsyncIterable[Said] | Iterable[Said],
         *,
         resume: Resume | None = None,
+        keep_alive_s: float | None = None,
     ) -> AsyncGenerator[Response, None]:
         """Stream audio and controls; yield the responses as they come.
 
-        items:  their end is the half-close. What they raise, this raises.
+        items:  bytes, arrays of samples in the encoding of ``config``, and controls; what is
+                iterable but not asynchronously so is asked on threads, so it may wait, too.
+                Their end is the half-close. What they raise, this raises.
         resume: how the stream outlives its connection; None if it does not.
+        keep_alive_s: after so long without an item a KEEP_ALIVE is sent; None for never, and
+                then a server ends the stream after ``limits.idle_timeout``.
         The call begins with the first ``anext``; leaving the loop early ends it, at once if
         the generator is closed.
+        Raises ConfigInvalid if ``items`` can be none, or yield what is neither.
         """
+        check_items(items)
+        said = items_as_they_come(items, config.recognition.audio_format.encoding)
+        if keep_alive_s is not None:
+            check_interval(keep_alive_s)
+            said = alive_async(said, keep_alive_s)
         if resume is not None:
-            return resuming(self.exchange, config, items, resume)
-        return self.exchange(_requests(config, items))
+            return resuming(self.exchange, config, said, resume, self._pace)
+        return self.exchange(_requests(config, said))
 
     async def exchange(
         self, requests: AsyncIterable[Request]
@@ -148,7 +174,12 @@ class AsyncClient:
         return self._shown.now()
 
     async def _reach(self) -> None:
-        """Wait for the server until the first time that it answers, whatever it says."""
+        """Wait for the server until the first time that it answers, whatever it says.
+
+        Raises ConfigInvalid if the client was closed.
+        """
+        if self._is_closed:
+            raise closed(self.address)
         if self._is_reached:
             return
         check = self._channel.unary_unary(

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from vau.errors import ConfigInvalid
+
 CONNECT_TIMEOUT_S: Final = 5.0
 ANSWER_TIMEOUT_S: Final = 10.0  # for calls that compute nothing
 RETRY_S: Final = (0.1, 0.5)  # after a refused connection: first, and at most
@@ -9,6 +11,13 @@ KEEPALIVE_S: Final = 20.0  # a server that is busy answers pings; one that vanis
 KEEPALIVE_TIMEOUT_S: Final = 10.0
 UNLIMITED: Final = -1  # in the words of gRPC
 HEALTH: Final = "/grpc.health.v1.Health/Check"
+
+
+def closed(address: str) -> ConfigInvalid:
+    """Return what a call of a client raises that was closed before."""
+    return ConfigInvalid(
+        f"client: the one of {address} was closed; make another", field="client"
+    )
 
 
 def options(connect_timeout_s: float) -> list[tuple[str, int]]:

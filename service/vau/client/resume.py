@@ -6,28 +6,23 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from vau.client.retry import retry_delay_s
 from vau.errors import (
     BackendBusy,
     BackendFault,
     ClientNotReading,
     ConfigInvalid,
     Draining,
+    QuotaExceeded,
     SlotsExhausted,
     StreamTooLong,
     Unreachable,
     VauError,
 )
 
-PASSING: Final = (
-    BackendBusy,
-    BackendFault,
-    ClientNotReading,
-    Draining,
-    SlotsExhausted,
-    StreamTooLong,
-    Unreachable,
-)
+NO_ROOM: Final = (BackendBusy, Draining, QuotaExceeded, SlotsExhausted)
+"""Errors that keep a stream from beginning, until another has ended or a server is there."""
+
+PASSING: Final = (*NO_ROOM, BackendFault, ClientNotReading, StreamTooLong, Unreachable)
 """Errors after which the same stream may go on, here or at another server."""
 
 TRANSPORT: Final = frozenset({"ABORTED", "CANCELLED", "INTERNAL", "UNKNOWN"})
@@ -50,11 +45,16 @@ class Resume:
     """Of audio between checkpoints: so much is sent again after a loss, at most."""
 
     patience_s: float = 60.0
-    """For so long a server may be away, or full, before the loss is final."""
+    """For so long a server may be away, or full, before the loss is final. A stream that finds
+    no room at its beginning comes again for so long, too; a server that nobody has ever seen
+    there is not waited for."""
 
     keep_s: float = 60.0
     """Of audio that is kept because it is not safe yet. During an outage so much is taken from
     the source; then the source has to wait, and a microphone gives up."""
+
+    on_loss: Callable[[str], None] | None = None
+    """Hears in a sentence of each loss, and of want of room, as soon as it happens."""
 
     def __post_init__(self) -> None:
         for name in ("interval_s", "patience_s", "keep_s"):
@@ -99,19 +99,25 @@ class Backoff:
     def lost(self, error: VauError) -> float:
         """Return after how many seconds to come again.
 
-        Raises ``error``, saying how often that was tried, once patience is at its end.
+        Raises ``error``, saying how often that was tried, once patience is at its end, or the
+        server wants more of it.
         """
         now_s = self._clock()
         if self._lost_s is None:
             self._lost_s = now_s
         away_s = now_s - self._lost_s
-        if away_s >= self._patience_s:
+        asked_s = error.retry_after_s or 0.0
+        if max(away_s, asked_s) >= self._patience_s:
             raise _given_up(error, self._attempts, away_s) from error
         delay_s = self._delay_s * (LEAST_SHARE + (1.0 - LEAST_SHARE) * self._chance())
         self._delay_s = min(MOST_S, GROWTH * self._delay_s)
         self._attempts += 1
-        asked_s = retry_delay_s(error, default_s=0.0)
         return max(delay_s, asked_s)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether something is lost, and has not gone on yet."""
+        return self._lost_s is not None
 
     def goes_on(self) -> float | None:
         """Take note that the stream does; return for how long it was lost, if it was."""
@@ -123,7 +129,14 @@ class Backoff:
 
 
 def _given_up(error: VauError, attempts: int, away_s: float) -> VauError:
-    text = f"{error} (after {attempts} attempts in {away_s:.0f} s to go on with the stream)"
-    given_up = type(error)(text, field=error.field)
-    given_up.facts = error.facts | {"attempts": attempts, "away_s": round(away_s, 3)}
+    times = "attempt" if attempts == 1 else "attempts"
+    given_up = saying(f"{error} (after {attempts} {times} in {away_s:.0f} s)", error)
+    given_up.facts |= {"attempts": attempts, "away_s": round(away_s, 3)}
     return given_up
+
+
+def saying(text: str, error: VauError) -> VauError:
+    """Return ``error`` with another text."""
+    other = type(error)(text, field=error.field)
+    other.facts, other.retry_after_s = dict(error.facts), error.retry_after_s
+    return other

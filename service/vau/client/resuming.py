@@ -6,6 +6,7 @@ from contextlib import closing
 from itertools import chain
 
 from vau.client.kept import Item
+from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resumption import Resumption
 from vau.client.sieve import Response
@@ -18,14 +19,19 @@ Exchange = Callable[[Iterable[Request]], Generator[Response, None, None]]
 
 
 def resuming(
-    exchange: Exchange, config: pb.StreamingConfig, items: Iterable[Item], policy: Resume
+    exchange: Exchange,
+    config: pb.StreamingConfig,
+    items: Iterable[Item],
+    policy: Resume,
+    pace: Pace | None = None,
 ) -> Iterator[Response]:
     """Stream ``items``, over several calls if it must be; yield each response once.
 
     items:  consumed on a thread of its own, as far ahead of what is safe as ``policy`` keeps.
+    pace:   how fast its client may send.
     Raises  what ``items`` raises, what the server refuses, and the loss that was final.
     """
-    stream = Resumption(config, policy)
+    stream = Resumption(config, policy, pace)
     outbox = _Outbox(stream, items)
     try:
         while True:
@@ -115,7 +121,14 @@ class _Outbox:
         """Yield messages from a number on as they come, for as long as a call lasts."""
         while (item := self._next(call, number)) is not None:
             number += 1
+            if not self._is_turn(call, self._stream.wait_s(item)):
+                return
             yield as_request(item)
+
+    def _is_turn(self, call: int, wait_s: float) -> bool:
+        """Wait for the turn of a message; tell whether the call still lasts then."""
+        with self._changed:
+            return not self._changed.wait_for(lambda: call != self._calls, wait_s)
 
     def _next(self, call: int, number: int) -> Item | None:
         with self._changed:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
 
 from vau.client.kept import Item
+from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resumption import Resumption
@@ -18,14 +19,19 @@ Exchange = Callable[[AsyncIterable[Request]], AsyncGenerator[Response, None]]
 
 
 async def resuming(
-    exchange: Exchange, config: pb.StreamingConfig, items: AsyncIterable[Item], policy: Resume
+    exchange: Exchange,
+    config: pb.StreamingConfig,
+    items: AsyncIterable[Item],
+    policy: Resume,
+    pace: Pace | None = None,
 ) -> AsyncGenerator[Response, None]:
     """Stream ``items``, over several calls if it must be; yield each response once.
 
     items:  taken as far ahead of what is safe as ``policy`` keeps.
+    pace:   how fast its client may send.
     Raises  what ``items`` raises, what the server refuses, and the loss that was final.
     """
-    outbox = _Outbox(Resumption(config, policy))
+    outbox = _Outbox(Resumption(config, policy, pace))
     taking = asyncio.create_task(outbox.take(items))
     try:
         while True:
@@ -109,4 +115,5 @@ class _Outbox:
             if not self.stream.keeps:
                 self.stream.kept.drop()
                 await self._tell()
+            await asyncio.sleep(self.stream.wait_s(item))
             yield as_request(item)

@@ -7,10 +7,17 @@ call, shows it every response and every loss, and sends what it keeps from its f
 from typing import Final
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
-from vau.client.kept import Kept
-from vau.client.resume import Backoff, Resume, is_passing
+from vau.client.kept import Item, Kept
+from vau.client.pace import Pace, rate_of
+from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing, saying
 from vau.client.sieve import Response, Sieve
-from vau.errors import CapabilityMissing, VauError
+from vau.errors import (
+    CapabilityMissing,
+    ConfigInvalid,
+    QuotaExceeded,
+    Unreachable,
+    VauError,
+)
 from vau.v1 import speech_pb2 as pb
 
 RESUMED: Final = "RESUMED"
@@ -24,16 +31,24 @@ _WIDTH: Final = {
 class Resumption:
     """The state of one stream at its client."""
 
-    def __init__(self, config: pb.StreamingConfig, policy: Resume) -> None:
-        """Begin a stream with ``config``; its checkpoint interval goes before the policy's."""
+    def __init__(
+        self, config: pb.StreamingConfig, policy: Resume, pace: Pace | None = None
+    ) -> None:
+        """Begin a stream with ``config``; its checkpoint interval goes before the policy's.
+
+        pace: of all streams of the client, which share what its token may send.
+        """
+        self._policy, self._pace = policy, pace or Pace()
+        self._has_own_interval = bool(config.checkpoint_interval.ToNanoseconds())
+        self._loss: VauError | None = None
         self._config = pb.StreamingConfig()
         self._config.CopyFrom(config)
-        if not config.checkpoint_interval.ToNanoseconds():
-            interval_ns = round(policy.interval_s * 1e9)
-            self._config.checkpoint_interval.FromNanoseconds(interval_ns)
+        if not self._has_own_interval:
+            self._ask_every(policy.interval_s)
         encoding = config.recognition.audio_format.encoding
         sample_bytes = _WIDTH.get(encoding, SAMPLE_BYTES["linear16"])
         self.kept = Kept(sample_bytes)
+        self._sample_bytes = sample_bytes
         self._most_bytes = round(policy.keep_s * SAMPLE_RATE_HZ) * sample_bytes
         self._backoff = Backoff(policy.patience_s)
         self._sieve = Sieve()
@@ -56,7 +71,7 @@ class Resumption:
         away_s = self._backoff.goes_on() if response.HasField("started") else None
         if response.HasField("started") and self._has_begun:
             response.ClearField("started")
-            _tell(response, away_s or 0.0)
+            self._tell(response, away_s or 0.0)
         self._has_begun = True
         is_new = self._sieve.sift(response)
         if response.HasField("checkpoint"):
@@ -67,15 +82,76 @@ class Resumption:
     def lost(self, error: VauError) -> float:
         """Return after how many seconds to call again.
 
-        Raises ``error`` if the stream cannot go on after it, or if that was tried for too long.
+        Raises ``error`` if the stream cannot go on after it, or if that was tried for too long;
+        what came before it is said with it.
         """
         if self._lacks_checkpoints(error):
             self._config.ClearField("checkpoint_interval")
             self.keeps = False
             return 0.0
-        if not (self._has_begun and self.keeps and is_passing(error)):
-            raise error
-        return self._backoff.lost(error)
+        if self._is_asked_too_rarely(error):
+            return 0.0
+        if not self._may_pass(error):
+            raise self._with_loss(error) from error
+        is_first = not self._backoff.is_lost
+        delay_s = self._backoff.lost(error)
+        rate = rate_of(error)
+        if rate is not None:
+            self._pace.learn(rate)
+        if is_first:
+            self._loss = error
+            if self._policy.on_loss is not None:
+                self._policy.on_loss(self._words(error, rate))
+        return delay_s
+
+    def wait_s(self, item: Item) -> float:
+        """Return in how many seconds a message may be sent: at once, but for a quota."""
+        if not isinstance(item, bytes):
+            return 0.0
+        return self._pace.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
+
+    def _ask_every(self, interval_s: float) -> None:
+        self._config.checkpoint_interval.FromNanoseconds(round(interval_s * 1e9))
+
+    def _may_pass(self, error: VauError) -> bool:
+        if self._has_begun:
+            return self.keeps and is_passing(error)
+        if self._backoff.is_lost:  # a server that drained may be gone before the next is there
+            return is_passing(error)
+        return isinstance(error, NO_ROOM)
+
+    def _with_loss(self, error: VauError) -> VauError:
+        """Return an error that ends what a loss began, and say of that, too."""
+        if not self._backoff.is_lost or self._loss is None:
+            return error
+        before = "lost" if self._has_begun else "refused"
+        return saying(f"{error} (before that the stream was {before}: {self._loss})", error)
+
+    def _words(self, error: VauError, rate: float | None) -> str:
+        patience = f"trying again for {self._policy.patience_s:g} s"
+        if rate is not None:
+            return f"{error}; going on at {rate:g} s of audio a second"
+        if not self._has_begun:
+            return f"no room yet, {patience}: {error}"
+        if isinstance(error, Unreachable):
+            return f"connection lost, {patience}: {error}"
+        return f"stream lost, {patience}: {error}"
+
+    def _is_asked_too_rarely(self, error: VauError) -> bool:
+        """Tell whether checkpoints are to come sooner than tokens expire, and ask for that."""
+        most_s = float(error.facts.get("most_s", 0.0))
+        if (
+            self._has_begun
+            or self._has_own_interval
+            or not isinstance(error, ConfigInvalid)
+            or error.field != "config.checkpoint_interval"
+            or not 0.0 < most_s < self._policy.interval_s
+        ):
+            return False
+        least_s = float(error.facts.get("least_s", 0.0))
+        self._ask_every(max(least_s, most_s / 2))
+        self._has_own_interval = True
+        return True
 
     def _lacks_checkpoints(self, error: VauError) -> bool:
         return (
@@ -84,11 +160,11 @@ class Resumption:
             and error.facts.get("capability") == "checkpoints"
         )
 
-
-def _tell(response: Response, away_s: float) -> None:
-    """Say that the stream goes on."""
-    notice = response.notices.add(
-        code=RESUMED,
-        text=f"The stream was lost for {away_s:.1f} s, and goes on where it was.",
-    )
-    notice.metadata["away_s"] = f"{away_s:.3f}"
+    def _tell(self, response: Response, away_s: float) -> None:
+        """Say that the stream goes on."""
+        what = "held up by its quota" if isinstance(self._loss, QuotaExceeded) else "lost"
+        notice = response.notices.add(
+            code=RESUMED,
+            text=f"The stream was {what} for {away_s:.1f} s, and goes on where it was.",
+        )
+        notice.metadata["away_s"] = f"{away_s:.3f}"

@@ -11,8 +11,17 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from vau.client.access import PLAIN, Access
-from vau.client.channel import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, HEALTH, options
-from vau.client.kept import Item
+from vau.client.address import check_address
+from vau.client.alive import alive, check_interval
+from vau.client.channel import (
+    ANSWER_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    HEALTH,
+    closed,
+    options,
+)
+from vau.client.items import Said, Sound, check_items, items_of, sound_of
+from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request, resuming
 from vau.client.shown import Metadata, Shown
@@ -40,13 +49,16 @@ class Client:
 
         access:            TLS and token, if the server wants them.
         connect_timeout_s: for so long the first call tries to connect, refused or not.
-        Raises ConfigInvalid if a file of ``access`` cannot be used.
+        Several servers that share a ``--resume-key-file`` may be named at once, as
+        ``ipv4:10.0.0.1:50051,10.0.0.2:50051``: the first that answers is taken.
+        Raises ConfigInvalid for what is no address, or if a file of ``access`` cannot be used.
         """
-        self.address = address
+        self.address = check_address(address)
         self._access = access
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
-        self._is_reached = False
+        self._is_reached = self._is_closed = False
+        self._pace = Pace()
         credentials = access.credentials()
         how = options(connect_timeout_s)
         self._channel = (
@@ -69,6 +81,7 @@ class Client:
 
     def close(self) -> None:
         """Hang up; calls still under way are cancelled. Closing twice is harmless."""
+        self._is_closed = True
         self._channel.close()
 
     def server_info(self) -> pb.GetServerInfoResponse:
@@ -91,11 +104,12 @@ class Client:
             )
             return backends
 
-    def recognize(self, config: pb.RecognitionConfig, audio: bytes) -> pb.RecognizeResponse:
+    def recognize(self, config: pb.RecognitionConfig, audio: Sound) -> pb.RecognizeResponse:
         """Recognise one short recording: raw samples, or the bytes of a WAV or FLAC file."""
+        data = sound_of(audio, config.audio_format.encoding)
         with self._errors():
             self._reach()
-            request = pb.RecognizeRequest(config=config, audio=audio)
+            request = pb.RecognizeRequest(config=config, audio=data)
             answer: pb.RecognizeResponse = self._stub.Recognize(
                 request, metadata=self._metadata
             )
@@ -104,23 +118,33 @@ class Client:
     def stream(
         self,
         config: pb.StreamingConfig,
-        requests: Iterable[Item],
+        requests: Iterable[Said],
         *,
         resume: Resume | None = None,
+        keep_alive_s: float | None = None,
     ) -> Iterator[pb.StreamingRecognizeResponse]:
         """Stream audio and controls; yield the responses as they come.
 
-        requests: consumed on another thread, so it may wait, for a microphone or the clock;
-                  its end is the half-close. What it raises, this raises.
+        requests: bytes, arrays of samples in the encoding of ``config``, and controls. Consumed
+                  on another thread, so it may wait, for a microphone or the clock; its end is
+                  the half-close. What it raises, this raises.
         resume:   how the stream outlives its connection and its server; None if it does not.
                   Every frame, final, event and control then comes once all the same.
+        keep_alive_s: after so long without anything from ``requests`` a KEEP_ALIVE is sent;
+                  None for never: a server ends the stream after ``limits.idle_timeout``.
         The call begins with the first ``next``; leaving the loop early cancels it.
         To send ``client_mark``, see ``exchange``.
+        Raises ConfigInvalid if ``requests`` can be none, or yield what is neither.
         """
+        check_items(requests)
+        items = items_of(requests, config.recognition.audio_format.encoding)
+        if keep_alive_s is not None:
+            check_interval(keep_alive_s)
+            items = alive(items, keep_alive_s)
         if resume is not None:
-            return resuming(self.exchange, config, requests, resume)
+            return resuming(self.exchange, config, items, resume, self._pace)
         first = pb.StreamingRecognizeRequest(config=config)
-        return self.exchange(chain([first], map(as_request, requests)))
+        return self.exchange(chain([first], map(as_request, items)))
 
     def exchange(
         self, requests: Iterable[pb.StreamingRecognizeRequest]
@@ -146,7 +170,10 @@ class Client:
         """Wait for the server until the first time that it answers, whatever it says.
 
         If nobody listens there, the call to come fails at once, and gRPC says why.
+        Raises ConfigInvalid if the client was closed.
         """
+        if self._is_closed:
+            raise closed(self.address)
         if self._is_reached:
             return
         check = self._channel.unary_unary(
@@ -172,9 +199,13 @@ class Client:
         """Translate what gRPC raises; what ``source`` raised goes before it."""
         try:
             yield
-        except grpc.RpcError as error:
+        except (grpc.RpcError, ValueError) as error:
             if source is not None:
                 source.check()
+            if self._is_closed:  # gRPC raises a ValueError for it, if it is asked again
+                raise closed(self.address) from error
+            if isinstance(error, ValueError):
+                raise
             raise self._explained(error_from(error, self.address)) from error
 
     def _explained(self, failure: VauError) -> VauError:

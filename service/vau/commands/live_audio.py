@@ -12,9 +12,10 @@ import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from types import ModuleType
 from typing import Final
 
@@ -28,6 +29,8 @@ from vau.errors import AudioError, ConfigInvalid
 
 MIC_INSTALL: Final = "pip install sounddevice"
 MIC_QUEUE_S: Final = 10.0  # of sound that waits while the server does not take it
+FAST_PACE: Final = 1.1  # seconds of audio in a second: more than clocks that differ
+PIPE_S: Final = 0.5  # of audio that a pipe may have held before anybody read it
 STOP_CHECK_S: Final = 0.2  # how often a source that waits looks whether it is to stop
 
 Chunk = NDArray[np.int16]
@@ -39,25 +42,70 @@ class Source:
     """Audio to stream."""
 
     name: str
-    chunks: Iterator[Chunk]
+    chunks: Iterator[Chunk | bytes]
+    """Bytes are what a pipe left behind its last whole sample."""
+
     sha256: Callable[[], str]
     """Hex digest: of the file, or of the little-endian samples so far."""
 
     audio_s: float | None = None
     """Duration; None if nobody knows before it ends."""
 
+    is_live: Callable[[], bool] = lambda: True
+    """Whether it has come no faster than speech so far."""
 
-def from_file(file: Path, chunk_size: int, *, pace: bool, channel: Channel = "mix") -> Source:
-    """Open a file; with ``pace`` it takes as long as it lasts. Raises AudioError."""
+
+def from_file(
+    file: Path,
+    chunk_size: int,
+    *,
+    pace: bool,
+    channel: Channel = "mix",
+    stop: threading.Event | None = None,
+) -> Source:
+    """Open a file; with ``pace`` it takes as long as it lasts. Raises AudioError.
+
+    stop: ends it early once it is set.
+    """
     audio = read_recording(file, channel)
-    chunks = paced(audio.samples, chunk_size) if pace else chunks_of(audio.samples, chunk_size)
+    stop = stop or threading.Event()
+    chunks = (
+        paced(audio.samples, chunk_size, stop)
+        if pace
+        else takewhile(lambda _: not stop.is_set(), chunks_of(audio.samples, chunk_size))
+    )
     audio_s = len(audio.samples) / SAMPLE_RATE_HZ
-    return Source(str(file), chunks, lambda: audio.sha256, audio_s)
+    return Source(str(file), chunks, lambda: audio.sha256, audio_s, lambda: pace)
 
 
 def from_pipe(descriptor: int, chunk_size: int, stop: threading.Event) -> Source:
     """Open a pipe of raw s16le samples, 16 kHz mono."""
-    return _hashed("stdin", raw_input(descriptor, chunk_size, stop))
+    clock = _Clock()
+    source = _hashed("stdin", clock.timed(raw_input(descriptor, chunk_size, stop)))
+    return replace(source, is_live=clock.is_live)
+
+
+class _Clock:
+    """Tells from when they came whether chunks came as someone speaks."""
+
+    def __init__(self) -> None:
+        self._began_s = self._last_s = 0.0
+        self._samples = 0  # after the first chunk, before which there is no pace
+
+    def timed(self, chunks: Iterator[Chunk | bytes]) -> Iterator[Chunk | bytes]:
+        """Yield the chunks, and look at the clock."""
+        for number, chunk in enumerate(chunks):
+            self._last_s = perf_counter()
+            if not number:
+                self._began_s = self._last_s
+            elif not isinstance(chunk, bytes):
+                self._samples += len(chunk)
+            yield chunk
+
+    def is_live(self) -> bool:
+        """Tell whether they came no faster than speech."""
+        audio_s = self._samples / SAMPLE_RATE_HZ
+        return audio_s <= FAST_PACE * (self._last_s - self._began_s) + PIPE_S
 
 
 def from_microphone(device: str, chunk_size: int, stop: threading.Event) -> Source:
@@ -69,13 +117,13 @@ def from_microphone(device: str, chunk_size: int, stop: threading.Event) -> Sour
     return _hashed("mic", _Microphone(device, chunk_size).chunks(stop))
 
 
-def _hashed(name: str, chunks: Iterator[Chunk]) -> Source:
+def _hashed(name: str, chunks: Iterator[Chunk | bytes]) -> Source:
     """Return a source that takes the digest of what passes."""
     digest = hashlib.sha256()
 
-    def passing() -> Iterator[Chunk]:
+    def passing() -> Iterator[Chunk | bytes]:
         for chunk in chunks:
-            digest.update(chunk.astype("<i2").tobytes())
+            digest.update(chunk if isinstance(chunk, bytes) else chunk.astype("<i2").tobytes())
             yield chunk
 
     return Source(name, passing(), digest.hexdigest)
@@ -88,20 +136,26 @@ def chunk_samples(chunk_ms: int) -> int:
     return chunk_ms * SAMPLE_RATE_HZ // 1000
 
 
-def paced(samples: Chunk, chunk_size: int) -> Iterator[Chunk]:
-    """Cut samples into chunks, each when a speaker would have come to its end."""
+def paced(samples: Chunk, chunk_size: int, stop: threading.Event) -> Iterator[Chunk]:
+    """Cut samples into chunks, each when a speaker would have come to its end.
+
+    stop: ends them early once it is set.
+    """
     started_s = perf_counter()
     sent = 0
     for chunk in chunks_of(samples, chunk_size):
         sent += len(chunk)
-        sleep(max(0.0, started_s + sent / SAMPLE_RATE_HZ - perf_counter()))
+        if stop.wait(max(0.0, started_s + sent / SAMPLE_RATE_HZ - perf_counter())):
+            return
         yield chunk
 
 
-def raw_input(descriptor: int, chunk_size: int, stop: threading.Event) -> Iterator[Chunk]:
+def raw_input(
+    descriptor: int, chunk_size: int, stop: threading.Event
+) -> Iterator[Chunk | bytes]:
     """Yield raw s16le samples of 16 kHz mono as they arrive in a pipe, until it ends.
 
-    Raises AudioCorrupt if they end inside a sample.
+    If it ends inside a sample, what there is of that comes last, as bytes.
     """
     reader = PcmReader("linear16")
     while not stop.is_set():
@@ -110,7 +164,8 @@ def raw_input(descriptor: int, chunk_size: int, stop: threading.Event) -> Iterat
             continue
         data = os.read(descriptor, 2 * chunk_size)
         if not data:
-            reader.check_complete()
+            if rest := reader.rest:
+                yield rest
             return
         yield reader.read(data)
 

@@ -1,7 +1,7 @@
 """One stream as it happens: its figures, and the phonemes that can no longer change."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vau.audio import FRAMES_PER_S, SAMPLE_RATE_HZ
 from vau.backend import Cost, Energy
 from vau.client import Client, Resume
-from vau.client.recognition import Finished, Request, Started, Update, converse, transcription
+from vau.client.recognition import Finished, Gathering, Request, Started, Update, converse
 from vau.commands.latencies import Latencies
 from vau.commands.live_audio import Source
 from vau.segments import Phone, Segment, SpeechEvent
@@ -149,19 +149,24 @@ def listen(
     *,
     keep_posteriors: bool = False,
     resume: Resume | None = None,
+    on_broken: Callable[[Gathering, BaseException], None] | None = None,
 ) -> Transcription:
     """Stream ``source`` to a server and let ``monitor`` follow; return the whole of it.
 
     keep_posteriors: for a file of them; a stream without end would fill the memory.
+    on_broken:       hears, before it is raised, what ends the stream too soon, and what was
+                     heard until then.
     Raises           what the source raises, what the server answers with, and Unreachable
                      if it is lost.
     """
     monitor.audio_s = source.audio_s
-
-    def followed() -> Iterator[Started | Update | Finished]:
-        for event in converse(client, source.chunks, request, resume):
+    gathering = Gathering(source.name, source.sha256, keep_posteriors=keep_posteriors)
+    try:
+        for event in converse(client, source.chunks, request, resume, source.is_live):
+            gathering.add(event)
             monitor.take(event)
-            yield event
-
-    events = followed()
-    return transcription(source.name, source.sha256, events, keep_posteriors=keep_posteriors)
+    except BaseException as end:
+        if on_broken is not None:
+            on_broken(gathering, end)
+        raise
+    return gathering.whole()

@@ -3,20 +3,21 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vau.audiofile import Channel
 from vau.client import Client, Resume
 from vau.client.access import PLAIN, Access
 from vau.client.endpointing import Endpointing
-from vau.client.recognition import Request
+from vau.client.recognition import Gathering, Request
 from vau.commands.display import phone_line, summary_lines, turn_line
 from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
 from vau.commands.monitor import Monitor, listen
 from vau.decode import DecoderName
-from vau.errors import ConfigInvalid
+from vau.errors import ConfigInvalid, VauError
 from vau.segments import Phone, Segment, SpeechEvent
 from vau.transcript import (
     Output,
@@ -90,8 +91,10 @@ def stream(
 ) -> None:
     """Stream until the audio ends; ``tell`` each phoneme that became certain, then the sum.
 
-    ``warn`` hears the server's notices.
-    The first Ctrl-C ends a microphone's audio, so that all of it is answered.
+    ``warn`` hears the server's notices, and of losses.
+    The first Ctrl-C ends the audio, so that all of it is answered; for whoever did not listen
+    to a microphone, KeyboardInterrupt is raised then. What a stream said that breaks off is
+    written all the same, with the reason in its header.
     Raises what the audio, the server or the output folder is wrong with.
     """
     output = options.output
@@ -115,41 +118,88 @@ def stream(
         monitor.on_turn = lambda turn: tell(_turn_line(turn, options))
     keep = output is not None and "npz" in output.formats
     try:
-        with Client(options.server, access=options.access) as client:
+        with (
+            _ending_on_interrupt(stop, lambda: monitor.started is not None) as interrupted,
+            Client(options.server, access=options.access) as client,
+        ):
             done = listen(
                 client,
                 source,
                 request,
                 monitor,
                 keep_posteriors=keep,
-                resume=Resume() if options.resume else None,
+                resume=Resume(on_loss=warn) if options.resume else None,
+                on_broken=lambda heard, end: _write_part(heard, end, options, warn),
             )
     finally:
         stop.set()
+    is_cut = interrupted.is_set() and not options.mic
+    if is_cut:
+        done = replace(done, incomplete="interrupted")
     if output is not None:
         write(done, output.folder / Path(source.name).stem, output.formats)
-    _tell_end(monitor, done, options, tell)
+    _tell_end(monitor, done, options, tell, is_live=source.is_live())
+    if is_cut:
+        raise KeyboardInterrupt
 
 
 def _source(options: StreamOptions, stop: threading.Event) -> Source:
     size = chunk_samples(options.chunk_ms)
     if options.mic:
-        _stop_on_interrupt(stop)
         return from_microphone(options.device, size, stop)
     if options.file == STDIN:
         return from_pipe(sys.stdin.fileno(), size, stop)
     path = Path(options.file)
-    return from_file(path, size, pace=options.pace, channel=options.channel)
+    return from_file(path, size, pace=options.pace, channel=options.channel, stop=stop)
 
 
-def _stop_on_interrupt(stop: threading.Event) -> None:
-    """Let the first Ctrl-C end the audio, and the second end us."""
+@contextmanager
+def _ending_on_interrupt(
+    stop: threading.Event, has_begun: Callable[[], bool]
+) -> Iterator[threading.Event]:
+    """Let the first Ctrl-C of a stream that has begun set ``stop``, and the second end us.
+
+    Yields what is set once that happened.
+    """
+    interrupted = threading.Event()
 
     def end(_number: int, _frame: object) -> None:
-        stop.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not has_begun():
+            raise KeyboardInterrupt
+        interrupted.set()
+        stop.set()
 
-    signal.signal(signal.SIGINT, end)
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_part(
+    heard: Gathering, end: BaseException, options: StreamOptions, warn: Callable[[str], None]
+) -> None:
+    """Write what was heard of a stream that broke off, and say so."""
+    output = options.output
+    part = heard.broken_off(_reason(end))
+    if output is None or part is None:
+        return
+    stem = output.folder / Path(part.file).stem
+    try:
+        write(part, stem, output.formats)
+    except VauError as failure:  # what ended the stream is worth more
+        warn(str(failure))
+    else:
+        warn(f"{stem}: has what was heard until the stream broke off, marked as incomplete")
+
+
+def _reason(end: BaseException) -> str:
+    if isinstance(end, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(end, SystemExit):
+        return "terminated"
+    return " ".join(str(end).split()) or type(end).__name__
 
 
 def _phone_line(monitor: Monitor, phone: Phone, options: StreamOptions) -> str:
@@ -168,7 +218,12 @@ def _turn_line(turn: SpeechEvent | Segment, options: StreamOptions) -> str:
 
 
 def _tell_end(
-    monitor: Monitor, done: Transcription, options: StreamOptions, tell: Callable[[str], None]
+    monitor: Monitor,
+    done: Transcription,
+    options: StreamOptions,
+    tell: Callable[[str], None],
+    *,
+    is_live: bool,
 ) -> None:
     if options.as_json:
         engine = done.engine
@@ -180,6 +235,5 @@ def _tell_end(
         figures = {**summary(done), **made_by, "frame_latency_ms": monitor.latencies_ms()}
         tell(to_json(figures))
         return
-    paced = options.pace or monitor.audio_s is None
-    for line in ("", *summary_lines(monitor, paced=paced)):
+    for line in ("", *summary_lines(monitor, paced=is_live)):
         tell(line)

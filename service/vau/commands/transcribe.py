@@ -17,7 +17,7 @@ from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request, Wanted
 from vau.client.recognition import transcribe as transcribe_remotely
 from vau.decode import DecoderName
-from vau.errors import AudioError, ConfigInvalid
+from vau.errors import ConfigInvalid, VauError
 from vau.processes import spread
 from vau.transcript import Output, Transcription, write
 
@@ -122,7 +122,7 @@ def transcribe_all(
     plan: TranscribePlan,
     on_progress: Callable[[float, float], None],
     tell: Callable[[str], None],
-    complain: Callable[[AudioError, Path], int],
+    complain: Callable[[VauError, Path], int],
     *,
     warn: Callable[[str], None],
 ) -> list[int]:
@@ -139,7 +139,7 @@ def transcribe_all(
         plan.output.prepare()
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
-    with closing(in_order(items, transcribe(items, plan, on_progress))) as ordered:
+    with closing(in_order(items, transcribe(items, plan, on_progress, warn))) as ordered:
         for item, outcome in ordered:
             if isinstance(outcome, Failed):
                 statuses.append(complain(outcome.error, item.file))
@@ -153,11 +153,15 @@ def transcribe_all(
 
 
 def transcribe(
-    items: Sequence[Item], plan: TranscribePlan, on_progress: Callable[[float, float], None]
+    items: Sequence[Item],
+    plan: TranscribePlan,
+    on_progress: Callable[[float, float], None],
+    warn: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[Outcome]:
     """Yield each file as it is done, and written if it is to be; the order is chance.
 
     on_progress: hears how many seconds of audio are done, and of how many.
+    warn:        hears of streams that were lost, or found no room.
     Raises       what is not the fault of one file.
     """
     total_s = sum(duration_s(item.file) for item in items)
@@ -170,7 +174,7 @@ def transcribe(
 
     numbered = list(enumerate(items))
     if plan.server:
-        yield from _counted(_on_server(items, plan), on_audio)
+        yield from _counted(_on_server(items, plan, warn), on_audio)
     elif min(plan.jobs, len(items)) > 1:
         work = partial(_work, plan)
         done = spread(work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE)
@@ -218,7 +222,9 @@ def _work(
             yield index, _kept(item, outcome, plan.output)
 
 
-def _on_server(items: Sequence[Item], plan: TranscribePlan) -> Iterator[Outcome]:
+def _on_server(
+    items: Sequence[Item], plan: TranscribePlan, warn: Callable[[str], None]
+) -> Iterator[Outcome]:
     """Transcribe on a server."""
     wanted: Wanted = "none"
     if plan.output is not None and "npz" in plan.output.formats:
@@ -234,6 +240,7 @@ def _on_server(items: Sequence[Item], plan: TranscribePlan) -> Iterator[Outcome]
         access=plan.access,
         channel=plan.channel,
         streams=plan.jobs,
+        on_loss=lambda index, text: warn(f"{items[index].file}: {text}"),
     ):
         yield index, _kept(items[index], outcome, plan.output)
 

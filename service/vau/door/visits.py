@@ -65,8 +65,10 @@ class Visits:
         self._check(visitor)
         if sum(self._hosts.values()) >= self.most:
             raise SlotsExhausted(
-                f"{self.most} streams have begun or wait for their config; try again soon",
+                f"{self.most} streams have begun or wait for their config; try again in "
+                f"{STREAM_RETRY_S:g} s",
                 limit=self.most,
+                retry_s=STREAM_RETRY_S,
             )
         account = self._owners.setdefault(visitor.owner, _Account())
         account.streams += 1

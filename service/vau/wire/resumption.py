@@ -43,6 +43,8 @@ def interval_s(config: pb.StreamingConfig, backend: BackendInfo, limits: ServerC
             field=field,
             found=asked_s,
             accepted=accepted,
+            least_s=LEAST_INTERVAL_S,
+            most_s=limits.resume_ttl_s,
         )
     for path, is_asked in (
         (field, bool(asked_s)),

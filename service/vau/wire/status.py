@@ -177,8 +177,17 @@ def error_from(error: grpc.RpcError, address: str = "") -> VauError:
     for info in _unpacked(status, error_details_pb2.ErrorInfo):
         if info.domain == DOMAIN and status is not None:
             kind = _CLASS.get(info.reason, VauError)
-            return kind(status.message, field=_field(status), **info.metadata)
+            meant = kind(status.message, field=_field(status), **info.metadata)
+            meant.retry_after_s = retry_after_s(error)
+            return meant
     return _foreign(error.code(), error.details() or "", address or "the server")
+
+
+def retry_after_s(error: grpc.RpcError) -> float | None:
+    """Return the delay of the RetryInfo in a status; None if there is none."""
+    for info in _unpacked(_details_of(error), error_details_pb2.RetryInfo):
+        return float(info.retry_delay.ToTimedelta().total_seconds())
+    return None
 
 
 def _foreign(code: grpc.StatusCode, text: str, who: str) -> VauError:

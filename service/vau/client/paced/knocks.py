@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import grpc
 
-from vau.client.retry import stated_delay_s
 from vau.load.knocks import Knock
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
+from vau.wire.status import retry_after_s
 
 ANSWER_S: Final = (
     10.0  # for a status; what takes longer counts as this, and as DEADLINE_EXCEEDED
@@ -44,7 +44,7 @@ async def _knock(
             await call.write(pb.StreamingRecognizeRequest(config=config))
         await call.read()
     except grpc.RpcError as refusal:
-        code, retry_s = refusal.code().name, stated_delay_s(refusal)
+        code, retry_s = refusal.code().name, retry_after_s(refusal)
     took_s = perf_counter() - due_s
     call.cancel()  # who was let in wants nothing
     return Knock(took_s=took_s, code=code, retry_s=retry_s)

@@ -16,7 +16,7 @@ from vau.commands.compare.plots import draw
 from vau.commands.compare.result import Comparison
 from vau.comparison import Posteriors
 from vau.decode import DecoderName
-from vau.errors import AudioError, ConfigInvalid
+from vau.errors import AudioError, ConfigInvalid, VauError
 from vau.evaluation.listening import inventory_of
 from vau.evaluation.manifest import Utterance, read_manifest
 from vau.frontend import Frontend
@@ -100,7 +100,7 @@ def compare(
     plan: ComparePlan,
     on_progress: Callable[[float, float], None],
     warn: Callable[[str], None],
-    complain: Callable[[AudioError, Path], object],
+    complain: Callable[[VauError, Path], object],
 ) -> Comparison:
     """Take every file through all backends.
 

@@ -20,7 +20,8 @@ Pace = Annotated[
     bool,
     flag(
         "--pace",
-        "Send as fast as someone speaks, or as fast as possible.",
+        "Send a file as fast as someone speaks, or as fast as possible. What comes through a "
+        "pipe has its own pace.",
         negative="--no-pace",
     ),
 ]
@@ -28,7 +29,8 @@ Resume = Annotated[
     bool,
     flag(
         "--resume",
-        "Go on after the connection or the server was lost, for a minute.",
+        "Try for a minute to go on after the connection or the server was lost, and to begin "
+        "where there is no room yet.",
         negative="--no-resume",
     ),
 ]

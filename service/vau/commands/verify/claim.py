@@ -102,6 +102,8 @@ def _lines(file: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, 
     types = [str(line.get("type")) if isinstance(line, dict) else "" for line in lines]
     if not lines or types[0] != "header" or lines[0].get("schema") != SCHEMA:
         raise _damaged(file, f"its first line is not the header of a {SCHEMA}")
+    if lines[0].get("incomplete"):
+        raise _damaged(file, f"it does not hold all of its audio: {lines[0]['incomplete']}")
     if types[-1] != "summary" or set(types[1:-1]) - {"segment"}:
         raise _damaged(file, "it ends without a summary, so it is not complete")
     return lines[0], lines[1:-1], lines[-1]

@@ -1,0 +1,82 @@
+"""What to ask a server for."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from vau.audio import SAMPLE_RATE_HZ
+from vau.client.endpointing import Endpointing
+from vau.decode import DecoderName
+from vau.v1 import speech_pb2 as pb
+
+S_TO_NS: Final = 10**9
+
+Wanted = Literal["none", "log", "logits"]
+"""Which posteriors to ask for."""
+
+_ENCODINGS: Final[dict[Wanted, pb.PosteriorEncoding]] = {
+    "none": pb.POSTERIOR_ENCODING_UNSPECIFIED,
+    "log": pb.POSTERIOR_ENCODING_FLOAT32,
+    "logits": pb.POSTERIOR_ENCODING_RAW_INT32,
+}
+DECODERS: Final[dict[DecoderName, pb.Decoder]] = {
+    "viterbi": pb.DECODER_VITERBI,
+    "greedy": pb.DECODER_GREEDY,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to ask a server for; an empty name means its default."""
+
+    model: str = ""
+    backend: str = ""
+    fallback_backends: tuple[str, ...] = ()
+    """Those that may take over, the best first: ids, ``same-kind`` or ``any``."""
+
+    interim_results: bool = False
+    posteriors: Wanted = "none"
+    decoder: DecoderName = "viterbi"
+    max_lag_s: float | None = None
+    """The most audio that may wait at the server; None for what it allows."""
+
+    endpointing: Endpointing | None = None
+    """When a segment ends before the audio does, and whether to hear where speech begins and
+    ends; None for neither."""
+
+    def config(self) -> pb.StreamingConfig:
+        """Return the first message of a stream."""
+        wanted = self.posteriors != "none"
+        return pb.StreamingConfig(
+            recognition=pb.RecognitionConfig(
+                audio_format=pb.AudioFormat(
+                    encoding=pb.AudioFormat.ENCODING_LINEAR16,
+                    sample_rate_hertz=SAMPLE_RATE_HZ,
+                    channel_count=1,
+                ),
+                model=self.model,
+                backend=self.backend,
+                fallback_backends=self.fallback_backends,
+                decoder=DECODERS[self.decoder],
+                output=pb.OutputConfig(
+                    phonemes=True,
+                    posteriors=(
+                        pb.OutputConfig.POSTERIORS_FULL
+                        if wanted
+                        else pb.OutputConfig.POSTERIORS_UNSPECIFIED
+                    ),
+                    encoding=_ENCODINGS[self.posteriors],
+                    timing=True,
+                    energy=True,
+                ),
+            ),
+            interim_results=self.interim_results,
+            endpointing=None if self.endpointing is None else self.endpointing.message(),
+            flow_control=self._flow_control(),
+        )
+
+    def _flow_control(self) -> pb.FlowControl | None:
+        if self.max_lag_s is None:
+            return None
+        flow = pb.FlowControl()
+        flow.max_lag.FromNanoseconds(round(self.max_lag_s * S_TO_NS))
+        return flow
