@@ -13,7 +13,15 @@ import pytest
 import typer.main
 
 from tests.audio import encoded, noise, recording
-from tests.commands import PATIENCE_S, children, is_running, started, vau
+from tests.commands import (
+    PATIENCE_S,
+    VAU,
+    children,
+    environment,
+    is_running,
+    started,
+    vau,
+)
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import Served, Talk, eventually, floating, muntaniala, serving
 from vau import errors
@@ -378,6 +386,44 @@ def test_a_reader_that_has_read_enough_ends_us_quietly(folder: Path) -> None:
         stderr = process.stderr.read()
         process.wait(PATIENCE_S)
     assert (process.returncode, stderr) == (1, "")
+
+
+def test_a_standard_stream_that_is_closed_is_no_defect(served: Served, folder: Path) -> None:
+    verbs = ("--version", f"backends --server {served.address}", "token alice")
+    audio = folder / "audio/a.flac"
+    for verb in (*verbs, f"stream {audio} --no-pace --server {served.address}"):
+        command = f"exec {sys.executable} -m vau.cli {verb} <&- >&-"
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["--version", "stream"])
+def test_an_output_that_is_full_is_told_in_a_line(
+    served: Served, folder: Path, verb: str
+) -> None:
+    arguments = [verb]
+    if verb == "stream":
+        arguments += [str(folder / "audio/a.flac"), "--no-pace", "--server", served.address]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            (*VAU, *arguments),
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    assert done.returncode == 74
+    assert_one_line(done.stderr, "the output cannot be written: no space is left")
 
 
 # --- the verbs ---------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import Any, Final
@@ -29,10 +29,12 @@ from hypothesis import strategies as st
 from tests.commands import started
 from tests.serving import (
     END_UTTERANCE,
+    FREE,
     MODEL,
     PATIENCE_S,
     Heard,
     Served,
+    Talk,
     cut,
     eventually,
     hear,
@@ -50,6 +52,7 @@ from vau.client.kept import Item, Kept
 from vau.client.resume import FIRST_S, MOST_S, Backoff, is_passing
 from vau.client.resuming import resuming
 from vau.client.sieve import Sieve
+from vau.config import ServerConfig
 from vau.errors import (
     AudioUnsupported,
     AuthRequired,
@@ -57,6 +60,7 @@ from vau.errors import (
     ConfigInvalid,
     Draining,
     ResumeInvalid,
+    SlotsExhausted,
     Unreachable,
     VauError,
 )
@@ -329,6 +333,29 @@ def test_a_server_may_be_killed_and_another_goes_on_to_the_bit(
     assert heard.finished.output_digest == uncut.finished.output_digest
 
 
+def test_a_client_that_names_two_servers_moves_to_the_other(key_file: Path) -> None:
+    speaker = Speaker()
+    speaker.say(*PIECES[:7])
+    told: list[str] = []
+    policy = replace(SOON, on_loss=told.append)
+    with (
+        process(resume_key_file=key_file) as first,
+        process(resume_key_file=key_file) as other,
+        Client(f"ipv4:{first.grpc},{other.grpc}") as client,
+    ):
+        stream = client.stream(streaming(), speaker, resume=policy)
+        responses = [next(stream) for _ in range(6)]
+        first.process.send_signal(signal.SIGKILL)
+        first.process.wait()
+        speaker.say(*PIECES[7:], None)
+        responses += stream
+    with serving() as running:
+        uncut = hear(running.client, PIECES, streaming())
+    assert joined(responses[1:]) == joined(uncut.responses[1:])
+    (text,) = told
+    assert text.startswith("connection lost, trying again for 30 s: ")
+
+
 def test_a_drained_stream_moves_on_with_its_last_checkpoint(key_file: Path) -> None:
     speaker = Speaker()
     speaker.say(*PIECES[:3])
@@ -356,7 +383,13 @@ def test_a_token_that_the_next_server_cannot_open_ends_the_stream_as_that(
             next(stream)
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
-        with process(listen=first.grpc), pytest.raises(ResumeInvalid, match="another key"):
+        with (
+            process(listen=first.grpc),
+            pytest.raises(
+                ResumeInvalid,
+                match=r"another key.*before that the stream was lost: .*not answer",
+            ),
+        ):
             list(stream)
     speaker.say(None)
 
@@ -376,6 +409,41 @@ def test_a_server_that_stays_away_is_given_up_after_a_while_in_words() -> None:
     assert int(error.value.facts["attempts"]) > 0
     assert float(error.value.facts["away_s"]) >= 0.2
     speaker.say(None)
+
+
+def test_checkpoints_come_often_enough_for_a_server_that_soon_forgets() -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, resume_ttl_s=2.0)
+    with serving(config=config) as running:
+        patient = Resume(interval_s=3.0)
+        heard = Heard(list(running.client.stream(streaming(), PIECES, resume=patient)))
+        assert heard.finished.samples == 24_000
+        assert any(each.HasField("checkpoint") for each in heard.responses)
+        own = streaming()
+        own.checkpoint_interval.FromSeconds(3)  # what a caller asks for is not changed
+        with pytest.raises(ConfigInvalid, match="checkpoint_interval"):
+            list(running.client.stream(own, PIECES, resume=patient))
+
+
+def test_a_stream_that_is_refused_for_want_of_room_begins_when_there_is_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.wire.gate.SLOT_RETRY_S", 0.05)
+    with serving((MODEL, muntaniala(slot_count=1))) as running:
+        talk = Talk(running.client)
+        with pytest.raises(SlotsExhausted, match=r"try again in 0\.05 s") as refused:
+            hear(running.client, PIECES, streaming())
+        assert refused.value.retry_after_s == 0.05
+        told: list[str] = []
+
+        def lost(text: str) -> None:
+            told.append(text)
+            talk.vanish()
+
+        policy = replace(SOON, on_loss=lost)
+        *_, last = running.client.stream(streaming(), PIECES, resume=policy)
+    assert last.finished.samples == 24_000
+    (text,) = told
+    assert text.startswith("no room yet, trying again for 30 s: all streams of ")
 
 
 def test_a_server_that_was_never_there_is_not_waited_for(shaky: Shaky) -> None:
@@ -677,7 +745,9 @@ def test_the_command_goes_on_when_its_server_is_killed_and_started_again(
             uncut = hear(client, cut(data, 30_000, 60_000), streaming())
     assert figures["output_digest"] == uncut.finished.output_digest.hex()
     assert figures["frames"] == uncut.finished.frames
-    assert "vau: notice: The stream was lost for" in said
+    lost, again = said.splitlines()
+    assert lost.startswith("vau: notice: connection lost, trying again for 60 s: ")
+    assert again.startswith("vau: notice: The stream was lost for")
 
 
 def test_without_resume_the_command_ends_with_its_server(key_file: Path) -> None:

@@ -72,6 +72,24 @@ def test_a_token_is_a_line_for_the_file_and_a_secret_that_is_shown_once() -> Non
     assert found.holder.name == "alice"
 
 
+def test_a_secret_goes_into_a_file_that_a_client_takes_and_nobody_else_reads(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret"
+    made = vau("token", "alice", "--secret-file", file)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.startswith("alice ")
+    assert file.stat().st_mode & 0o777 == 0o600
+    secret = file.read_text().strip()
+    ((_, sent),) = Access(token_file=file).metadata("127.0.0.1:1")
+    assert sent == f"Bearer {secret}"
+    assert secret not in made.stdout
+    again = vau("token", "alice", "--secret-file", file)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "cannot be made: File exists" in again.stderr
+    assert secret not in again.stderr
+
+
 def test_a_token_can_be_made_for_programs() -> None:
     made: dict[str, Any] = json.loads(vau("token", "bob", "--json").stdout)
     assert Tokens.parse(made["line"]).find(made["secret"]) is not None

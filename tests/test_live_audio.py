@@ -90,6 +90,20 @@ def test_a_pipe_arrives_whole_in_any_chunks(content: bytes, chunk_size: int) -> 
         assert source.sha256() == hashlib.sha256(content).hexdigest()
 
 
+def test_a_pipe_that_holds_more_than_was_spoken_is_not_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("vau.commands.live_audio.perf_counter", lambda: now_s)
+    for step_s, is_live in ((0.1, True), (0.01, False)):
+        with pipe(bytes(40 * 3200)) as reader:
+            source = from_pipe(reader, 1_600, threading.Event())
+            assert source.is_live()
+            for _ in source.chunks:
+                now_s += step_s
+        assert source.is_live() is is_live
+
+
 def test_what_a_pipe_leaves_behind_its_last_sample_comes_as_it_is() -> None:
     with pipe(b"abc") as reader:
         source = from_pipe(reader, 100, threading.Event())

@@ -1,6 +1,7 @@
 """A file, a stream and a server give the same: to the bit, through real sockets."""
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any, Final, get_args
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.audio import noise, recording
 from tests.lively import LIVELY
@@ -259,6 +261,39 @@ def test_a_chunk_is_cut_to_what_the_server_takes(limit: dict[str, Any]) -> None:
         *_, last = converse(served.client, [noise(16_000)[:, 0]], Request())
     assert isinstance(last, Finished)
     assert last.samples == 16_000
+
+
+def test_audio_may_pause_for_longer_than_a_server_waits() -> None:
+    samples = noise(8_000)[:, 0]
+
+    def paused() -> Iterator[NDArray[np.int16]]:
+        yield samples
+        threading.Event().wait(1.0)  # three times what the server waits
+        yield samples
+
+    hasty = ServerConfig(listen=FREE, metrics_listen=FREE, idle_timeout_s=0.3)
+    with serving((LIVELY, muntaniala(LIVELY)), config=hasty) as served:
+        *_, last = converse(served.client, paused(), Request())
+    assert isinstance(last, Finished)
+    assert last.samples == 16_000
+
+
+def test_that_much_waits_is_no_news_of_audio_that_comes_faster_than_speech() -> None:
+    notices = [
+        pb.Notice(code="LAGGING", text="behind"),
+        pb.Notice(code="CLIPPING", text="loud"),
+    ]
+    client = Newer(
+        pb.StreamingRecognizeResponse(started=pb.SessionStarted()),
+        pb.StreamingRecognizeResponse(notices=notices),
+        pb.StreamingRecognizeResponse(finished=pb.SessionFinished(samples=1)),
+    )
+    heard = []
+    for is_live in (True, False):
+        _, update, *_ = converse(client, [], Request(), None, lambda live=is_live: live)  # type: ignore[arg-type, misc]
+        assert isinstance(update, Update)
+        heard.append(update.notices)
+    assert heard == [("behind", "loud"), ("loud",)]
 
 
 def test_audio_of_a_stream_that_never_began_is_not_asked_for(served: Served) -> None:

@@ -46,6 +46,26 @@ def test_a_path_that_is_not_there_is_named(folder: Path) -> None:
         find_items([folder / "absent"])
 
 
+@pytest.mark.parametrize(("path", "why"), [("absent", "No such file"), ("model", "directory")])
+def test_a_path_that_cannot_be_heard_stops_nobody_else(
+    folder: Path, path: str, why: str
+) -> None:
+    file = folder / "audio/b/two.flac"
+    chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala")
+    complaints: list[str] = []
+
+    def complain(error: VauError, at: Path) -> int:
+        complaints.append(f"{at}: {error}")
+        return 4
+
+    items = find_items([folder / path, file])
+    statuses = transcribe_all(items, chosen, ignore, print, complain, warn=print)
+    assert statuses == [4, 0]
+    (complaint,) = complaints
+    assert complaint.startswith(f"{folder / path}: ")
+    assert why in complaint
+
+
 def test_a_folder_without_audio_says_what_would_be(folder: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"no audio file \(\.wav, \.flac"):
         find_items([folder / "model"])

@@ -31,6 +31,11 @@ from vau.commands.flags import (
     observing,
     serving,
 )
+from vau.commands.standard_streams import (
+    abandon_output,
+    hold_standard_streams,
+    why_unwritten,
+)
 from vau.errors import VauError
 
 if TYPE_CHECKING:
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
 DEFECT: Final = 70
+UNWRITTEN: Final = 74  # EX_IOERR of sysexits.h
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 EXIT_CODES: Final[dict[type[VauError], int]] = {
@@ -66,7 +72,7 @@ file. What a server has is named on the command line alone.
 Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
 3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost, or it ended \
 the stream; 6 refused: no slot is free, no right or no quota; 70 a defect of ours; \
-130 interrupted; 143 terminated.
+74 the output cannot be written; 130 interrupted; 143 terminated.
 """
 
 app = typer.Typer(
@@ -82,6 +88,7 @@ app = typer.Typer(
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    hold_standard_streams()
     signal.signal(signal.SIGTERM, _terminated)
     # Threads of BLAS only wait for each other over matrices as small as ours: many times
     # slower once the cores are busy. It looks at this when numpy is imported.
@@ -101,9 +108,13 @@ def main() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:  # at the last flush; before it, typer does the same
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
         return SOME_FAILED
-    except Exception:  # noqa: BLE001 - a defect: whoever repairs it must see where
+    except Exception as error:  # noqa: BLE001 - a defect: whoever repairs it must see where
+        if isinstance(error, OSError) and (why := why_unwritten(error)):
+            print(f"vau: error: the output cannot be written: {why}", file=sys.stderr)
+            abandon_output()
+            return UNWRITTEN
         traceback.print_exc()
         return DEFECT
     return int(status or DONE)
@@ -713,17 +724,23 @@ def token(
     name: door.TokenName,
     max_streams: door.TokenStreams = None,
     max_audio_rate: door.TokenRate = None,
+    secret_file: door.SecretFile = None,
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> None:
     """Make a token: its line for the file of --tokens, and its secret, which is shown once.
 
-    The line goes to stdout and the secret to stderr: vau token alice >> tokens
+    The line goes to stdout and the secret to stderr, or into a file for --token-file:
+    vau token alice --secret-file secret >> tokens
     """
-    from vau.door.tokens import Holder, mint
+    from vau.door.tokens import Holder, mint, write_secret
 
     holder = Holder(name=name, max_streams=max_streams, max_audio_rate=max_audio_rate)
     minted = mint(holder)
+    if secret_file is not None:
+        write_secret(secret_file, minted.secret, "secret-file")
+        print(json.dumps({"name": name, "line": minted.line}) if as_json else minted.line)
+        return
     if as_json:
         print(json.dumps({"name": name, "secret": minted.secret, "line": minted.line}))
         return

@@ -45,22 +45,28 @@ Numbered = Sequence[tuple[int, Item]]
 def find_items(paths: Iterable[Path]) -> list[Item]:
     """Return the files of ``paths``, and of folders all audio files below them, by name.
 
-    A file that is named twice is there twice.
-    Raises ConfigInvalid if a path does not exist, or a folder holds no audio file.
+    A file that is named twice is there twice. What does not exist, or is a folder without an
+    audio file, stands among them, so that it is complained of in its turn.
+    Raises ConfigInvalid if there is nothing else.
     """
     items: list[Item] = []
+    wrong: list[ConfigInvalid] = []
     for path in paths:
         if path.is_dir():
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
             if not found:
-                raise ConfigInvalid(
-                    f"{path}: holds no audio file ({', '.join(SUFFIXES)})", field="paths"
-                )
+                why = f"{path}: holds no audio file ({', '.join(SUFFIXES)})"
+                wrong.append(ConfigInvalid(why, field="paths"))
+                items.append(Item(path, Path(path.name)))
             items += [Item(file, file.relative_to(path).with_suffix("")) for file in found]
         elif path.exists():
             items.append(Item(path, Path(path.stem)))
         else:
-            raise ConfigInvalid(f"{path}: no such file or folder", field="paths")
+            why = f"{path}: no such file or folder"
+            wrong.append(ConfigInvalid(why, field="paths"))
+            items.append(Item(path, Path(path.name)))
+    if len(wrong) == len(items):
+        raise wrong[0]
     return items
 
 

@@ -7,6 +7,7 @@ turned back by guessing, as that of a word could.
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -151,6 +152,24 @@ class Minted:
 
     secret: str
     line: str
+
+
+def write_secret(file: Path, secret: str, field: str) -> None:
+    """Write a secret as the only line of a new file that its owner alone may read.
+
+    field:  the setting that names the file.
+    Raises  ConfigInvalid if it cannot be made, or is there already.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(f"{secret}\n")
+    except OSError as cause:
+        raise ConfigInvalid(
+            f"{field}={str(file)!r}: cannot be made: {cause.strerror}; name a file that is not "
+            "there yet",
+            field=field,
+        ) from cause
 
 
 def mint(holder: Holder) -> Minted:

@@ -66,6 +66,14 @@ TokenStreams = Annotated[
         elsewhere=False,  # of a server it says how many: there the variable means all callers
     ),
 ]
+SecretFile = Annotated[
+    Path | None,
+    flag(
+        "--secret-file",
+        "Write the secret into this new file, for your eyes alone, rather than to stderr.",
+        metavar="FILE",
+    ),
+]
 TokenRate = Annotated[
     float | None,
     flag(
