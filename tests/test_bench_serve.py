@@ -122,9 +122,15 @@ def test_a_peer_is_measured_in_the_same_way(model: Path, clip: Path) -> None:
         check=True,
     )
     figures = json.loads(done.stdout)
-    assert figures["peer"]["streams"] == 1
-    assert figures["peer"]["capacity"]["streams"] == 1
-    assert figures["vs_peer"] == figures["streams"] > 1
+    peer = figures["peer"]
+    assert peer["name"] == "peer"
+    refused = {each["streams"]: each["refused_streams"] for each in peer["capacity"]["trials"]}
+    refused.pop(1, None)  # whether it keeps the limits with one is for this machine to say
+    assert refused
+    assert all(lost == streams - 1 for streams, lost in refused.items())
+    assert peer["streams"] == peer["capacity"]["streams"] <= 1 or not peer["keeps_to_limits"]
+    if figures["vs_peer"] is not None:
+        assert figures["vs_peer"] == figures["streams"] > 1
 
 
 def test_streams_without_room_are_counted(served: Served, clip: Path) -> None:
