@@ -3,7 +3,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -73,12 +73,18 @@ def test_a_paced_chunk_comes_no_sooner_than_it_could_be_spoken(
 def pipe(content: bytes) -> Iterator[int]:
     """Yield the end of a pipe from which ``content`` can be read."""
     reader, writer = os.pipe()
-    with os.fdopen(writer, "wb", buffering=0) as opened:
-        opened.write(content)
+
+    def write() -> None:
+        with suppress(BrokenPipeError), os.fdopen(writer, "wb") as opened:
+            opened.write(content)
+
+    thread = threading.Thread(target=write)  # it may be more than a pipe holds
+    thread.start()
     try:
         yield reader
     finally:
         os.close(reader)
+        thread.join()
 
 
 @given(st.binary(max_size=500).filter(lambda data: len(data) % 2 == 0), st.integers(1, 99))
