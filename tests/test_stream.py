@@ -155,7 +155,8 @@ def test_what_was_heard_of_a_stream_that_breaks_off_is_written_with_the_reason(
     header, written, summary = transcript(tmp_path / "out/long.jsonl")
     assert reason in header["incomplete"]
     assert summary == {}
-    assert [{"type": "phone", **phone} for phone in written] == phones
+    shown = [{"type": "phone", **phone} for phone in written[: len(phones)]]
+    assert shown == phones  # a signal may come between noting one and showing it
     with np.load(tmp_path / "out/long.npz", allow_pickle=False) as stored:
         frames = len(stored["log_posterior"])
         assert len(stored["frame_start_sample"]) == frames > 0
