@@ -105,6 +105,10 @@ PORT: Final = {
 """All that a backend knows of the service."""
 
 
+BUILT_ON: Final = {"vau_backends.board": "vau_backends.muntaniala"}
+"""A backend that is another in hardware: it has its arithmetic, and is checked against it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Import:
     """One import: who, whom, and in which line."""
@@ -183,7 +187,10 @@ def faults_of_service(found: Import) -> Iterator[str]:
 
 
 def faults_of_backends(found: Import, kinds: Iterable[str]) -> Iterator[str]:
-    others = [kind for kind in kinds if not is_within(found.importer, [kind])]
+    allowed = {of for kind, of in BUILT_ON.items() if is_within(found.importer, [kind])}
+    others = [
+        kind for kind in kinds if not is_within(found.importer, [kind]) and kind not in allowed
+    ]
     if is_within(found.imported, FORBIDDEN):
         yield f"{found}, which no server may need"
     if is_within(found.imported, RESERVED):

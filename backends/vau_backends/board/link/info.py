@@ -1,0 +1,109 @@
+"""The INFO block: what a board is and can do.
+
+Ref: docs/vau-link-1.md, section 4.6.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final, Self
+
+from vau_backends.board.link.junk import Junk
+from vau_backends.board.link.words import Capability, Kind
+
+BLOCK: Final = struct.Struct("<BBBB16s16sQHHBBBBIHBBIIIII")
+LEAST_BYTES: Final = 76
+"""All but what was appended: the receive buffer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info:
+    """What a board says of itself."""
+
+    versions: tuple[int, int] = (1, 1)
+    """Lowest and highest that it speaks."""
+
+    kind: int = Kind.SOFTWARE
+    spec: str = "munt-spec-0"
+    rtl_hash: bytes = bytes(16)
+    serial: int = 0
+    units: int
+    """N of a die."""
+
+    inputs: int
+    """NX of a die."""
+
+    rows: int
+    columns: int
+    arrays: int = 1
+    contexts: int = 1
+    """States of each array."""
+
+    clock_hz: int
+    most_payload: int = 1024
+    window: int = 8
+    cycles_per_beat: int = 2
+    capabilities: Capability = Capability.STEP_N | Capability.SUM | Capability.STATE_IO
+    nonce: int = 0
+    tables_crc: int
+    rate_hz: int
+    """Cycles that it really does in a second: its clock, but for a simulation."""
+
+    buffer_bytes: int = 0
+    """What it takes in without losing any; 0: it makes the sender wait."""
+
+    @property
+    def stable_id(self) -> str:
+        """Return its name, whatever port it is on."""
+        return f"{self.serial:016x}"
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether its cycles are time."""
+        return self.kind == Kind.FPGA
+
+    @property
+    def weight_rows(self) -> int:
+        """Rows of weights of a die."""
+        return 4 * (self.inputs + self.units)
+
+    def encode(self) -> bytes:
+        """Return the block."""
+        return BLOCK.pack(
+            *(*self.versions, self.kind, BLOCK.size, self.spec.encode("ascii"), self.rtl_hash),
+            *(self.serial, self.units, self.inputs, self.rows, self.columns, self.arrays),
+            *(self.contexts, self.clock_hz, self.most_payload, self.window),
+            *(self.cycles_per_beat, self.capabilities, self.nonce, self.tables_crc),
+            *(self.rate_hz, self.buffer_bytes),
+        )
+
+    @classmethod
+    def decode(cls, block: bytes) -> Self:
+        """Read a block; of a longer one the fields that are known. Raises Junk for no block."""
+        if len(block) < LEAST_BYTES or block[3] != len(block):
+            raise Junk(f"an INFO block of {len(block)} bytes")
+        values = BLOCK.unpack(block[: BLOCK.size].ljust(BLOCK.size, b"\0"))
+        lowest, highest, kind, _, spec, rtl_hash, serial, units, inputs = values[:9]
+        rows, columns, arrays, contexts, clock_hz, most_payload, window = values[9:16]
+        cycles_per_beat, capabilities, nonce, tables_crc, rate_hz, buffer_bytes = values[16:]
+        return cls(
+            versions=(lowest, highest),
+            kind=kind,
+            spec=spec.rstrip(b"\0").decode("ascii", "replace"),
+            rtl_hash=rtl_hash,
+            serial=serial,
+            units=units,
+            inputs=inputs,
+            rows=rows,
+            columns=columns,
+            arrays=arrays,
+            contexts=contexts,
+            clock_hz=clock_hz,
+            most_payload=most_payload,
+            window=window,
+            cycles_per_beat=cycles_per_beat,
+            capabilities=Capability(capabilities),
+            nonce=nonce,
+            tables_crc=tables_crc,
+            rate_hz=rate_hz,
+            buffer_bytes=buffer_bytes,
+        )
