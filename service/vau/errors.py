@@ -19,8 +19,13 @@
      │   └─ ModelTooLarge      it does not fit into the accelerator's memory
      ├─ BackendError           the accelerator cannot be used
      │   ├─ BackendNotFound    no backend of that name is installed or served here
-     │   ├─ BackendBusy        every slot the backend can hold is taken
+     │   ├─ BackendBusy        every slot the backend can hold is taken, or it has another owner
+     │   ├─ DevicePermission   its port may not be opened by this server
+     │   ├─ FirmwareMismatch   it speaks another protocol, or is not the hardware it should be
      │   └─ BackendFault       the device, its driver or its model gave up
+     │       ├─ DeviceLost     it was unplugged, restarted, or hung up
+     │       ├─ DeviceTimeout  it does not answer, whatever was tried
+     │       └─ DeviceCorrupt  what it holds or computes is not what it should be
      ├─ SlotsExhausted         the server already carries as many streams as it may
      ├─ AuthError              the caller may not do this
      │   ├─ AuthRequired       no bearer token, or none that this server knows
@@ -152,6 +157,26 @@ class BackendBusy(BackendError):
 
 class BackendFault(BackendError):
     """The device, its driver or its model gave up; states of that batch are lost."""
+
+
+class DevicePermission(BackendError):
+    """Example: a serial port that only members of the group dialout may open."""
+
+
+class FirmwareMismatch(BackendError):
+    """Examples: an RTL hash that nobody here knows, other activation tables, no SUM."""
+
+
+class DeviceLost(BackendFault):
+    """Unplugged, powered off, restarted or hung up: one error for every cause."""
+
+
+class DeviceTimeout(BackendFault):
+    """Retries are used up; ``stage`` says at what."""
+
+
+class DeviceCorrupt(BackendFault):
+    """A checksum, a parity, a known answer or a cycle count is wrong, also the second time."""
 
 
 class SlotsExhausted(VauError):

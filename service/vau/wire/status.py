@@ -110,10 +110,17 @@ STATUS: Final[dict[type[VauError], Row]] = {
     errors.ModelIncompatible: Row(_CODE.INVALID_ARGUMENT, "MODEL_INCOMPATIBLE", _FIELD),
     errors.ModelNotFound: Row(_CODE.NOT_FOUND, "MODEL_NOT_FOUND", (_missing("model"),)),
     errors.ModelTooLarge: Row(_CODE.FAILED_PRECONDITION, "MODEL_TOO_LARGE", (_precondition,)),
+    errors.DevicePermission: Row(_CODE.UNAVAILABLE, "BACKEND_NOT_READY", (_retry(5),)),
     errors.BackendError: Row(_CODE.UNAVAILABLE, "BACKEND_NOT_READY", (_retry(5),)),
     errors.BackendNotFound: Row(_CODE.NOT_FOUND, "BACKEND_NOT_FOUND", (_missing("backend"),)),
     errors.BackendBusy: Row(_CODE.RESOURCE_EXHAUSTED, "BACKEND_BUSY", (_retry(1),)),
+    errors.FirmwareMismatch: Row(
+        _CODE.FAILED_PRECONDITION, "FIRMWARE_MISMATCH", (_precondition,)
+    ),
+    errors.DeviceLost: Row(_CODE.UNAVAILABLE, "BACKEND_LOST", (_retry(5),)),
     errors.BackendFault: Row(_CODE.UNAVAILABLE, "BACKEND_LOST", (_retry(5),)),
+    errors.DeviceTimeout: Row(_CODE.DEADLINE_EXCEEDED, "BACKEND_TIMEOUT"),
+    errors.DeviceCorrupt: Row(_CODE.DATA_LOSS, "BACKEND_CORRUPT"),
     errors.SlotsExhausted: Row(
         _CODE.RESOURCE_EXHAUSTED, "STREAM_SLOTS_EXHAUSTED", (_retry(1), _quota)
     ),

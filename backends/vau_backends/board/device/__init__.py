@@ -1,0 +1,1 @@
+"""The driver of one board: exchange, load, steps, contexts, recovery."""

@@ -1,0 +1,412 @@
+"""One board: opened, configured, loaded and proven before it takes a step.
+
+Nothing is mended here. What a board reports and its driver can put right leaves as an
+``Upset``; ``streams.py`` does that, and knows what every stream was doing.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.errors import BackendFault, DeviceCorrupt, FirmwareMismatch
+from vau_backends.board.device.exchange import DEFAULT_LIMIT_S, Exchange
+from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, Memory
+from vau_backends.board.device.known_answer import KnownAnswer, known_answer
+from vau_backends.board.device.upsets import DieFault, MemoryUpset, OutOfStep, Upset
+from vau_backends.board.link.frame import Frame
+from vau_backends.board.link.info import Info
+from vau_backends.board.link.junk import Junk
+from vau_backends.board.link.payloads import (
+    ADDRESS,
+    CHECKSUM,
+    COUNT,
+    STATE_HEAD,
+    STEP_HEAD,
+    FaultReport,
+    StatePart,
+    Stepped,
+    state_crc,
+)
+from vau_backends.board.link.telemetry import Readings
+from vau_backends.board.link.words import (
+    STEP_MODULUS,
+    VERSION,
+    Capability,
+    Operation,
+    Region,
+    Status,
+    address,
+)
+from vau_backends.board.transport.port import Port
+from vau_backends.muntaniala.cycles import LayerCycles
+from vau_backends.muntaniala.weights import SPEC
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Trusts = Callable[[Info], bool]
+"""Tells whether the RTL of a board is one that is known here, or that a person has named."""
+
+LOAD_LIMIT_S: Final = 60.0
+REQUIRED: Final = Capability.SUM | Capability.STATE_IO
+
+
+class Stage(Enum):
+    """How far a board has come."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    CONFIGURED = "configured"
+    LOADED = "loaded"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """What a context holds of one layer: h, then c, and after how many steps."""
+
+    step: int
+    content: bytes
+
+    @classmethod
+    def of(cls, step: int, h: NDArray[np.int8], c: NDArray[np.int16]) -> "LayerState":
+        """Join h and c."""
+        return cls(step % STEP_MODULUS, h.tobytes() + c.astype("<i2").tobytes())
+
+    @property
+    def h(self) -> NDArray[np.int8]:
+        """Of all units."""
+        return np.frombuffer(self.content[: len(self.content) // 3], np.int8)
+
+    @property
+    def c(self) -> NDArray[np.int16]:
+        """Of all units."""
+        return np.frombuffer(self.content[len(self.content) // 3 :], "<i2").astype(np.int16)
+
+
+class Board:
+    """The driver's view of one board. One thread calls it."""
+
+    def __init__(self, port: Port, trusts: Trusts) -> None:
+        """Talk to the board behind ``port``; ``trusts`` says whether its RTL is known."""
+        self.exchange = Exchange(port)
+        self.stage = Stage.CLOSED
+        self._trusts = trusts
+        self._layers: tuple[LayerImage, ...] = ()
+        self._answers: tuple[KnownAnswer, ...] = ()
+        self._cycles: tuple[int, ...] = ()
+        self._info: Info | None = None
+
+    @property
+    def info(self) -> Info:
+        """What it said of itself. Raises ValueError before it was opened."""
+        if self._info is None:
+            raise ValueError(f"{self.exchange.port.name} was not opened yet")
+        return self._info
+
+    @property
+    def layers(self) -> tuple[LayerImage, ...]:
+        """What it was configured for."""
+        return self._layers
+
+    # --- from the port to the first step ----------------------------------------------------
+
+    def open(self) -> Info:
+        """Find the board, see that it is one we can drive, and own it.
+
+        Raises FirmwareMismatch, BackendBusy, Silent, DeviceLost.
+        """
+        found = self.exchange.find()
+        self._check(found)
+        self._info = self.exchange.open()
+        self._check(self._info)
+        self.stage = Stage.OPEN
+        return self._info
+
+    def configure(self, layers: Sequence[LayerImage]) -> None:
+        """Lay each layer on its array. Raises FirmwareMismatch if the board takes it not."""
+        for array, layer in enumerate(layers):
+            payload = layer.config.encode()
+            self._done(Frame(op=Operation.CONFIG, array=array, payload=payload))
+        if tuple(layers) != self._layers:
+            self._layers = tuple(layers)
+            self._answers = tuple(known_answer(each.weights, each.tiling) for each in layers)
+            self._cycles = tuple(LayerCycles.of(each.tiling).total for each in layers)
+        self.stage = Stage.CONFIGURED
+
+    def load(self) -> None:
+        """Write all weights, read their checksums back, and ask what is known.
+
+        Raises DeviceCorrupt if either is wrong.
+        """
+        for array, layer in enumerate(self._layers):
+            for memory in layer.memories:
+                self._write(array, memory)
+        self.prove()
+
+    def prove(self) -> None:
+        """Check every memory and table, then eight known answers. Raises DeviceCorrupt."""
+        if wrong := self.wrong_memories():
+            raise self._corrupt(
+                f"{len(wrong)} memories fail their checksums after they were written, first "
+                f"{wrong[0][1].region.name.lower()} of die {wrong[0][1].die}"
+            )
+        if self.sum_of(0, 0, Region.TABLES, TABLE_ROWS) != TABLES_CRC:
+            raise self._corrupt("its activation tables are not those of munt-spec-0")
+        for array, answer in enumerate(self._answers):
+            self._ask_known(array, answer)
+        self.stage = Stage.LOADED
+
+    def wrong_memories(self) -> list[tuple[int, Memory]]:
+        """Return array and memory of all that do not hold what they should."""
+        return [
+            (array, memory)
+            for array, layer in enumerate(self._layers)
+            for memory in layer.memories
+            if not self.is_right(array, memory)
+        ]
+
+    def is_right(self, array: int, memory: Memory) -> bool:
+        """Tell whether a memory holds what it should, by the board's own checksum of it."""
+        try:
+            return self.sum_of(array, memory.die, memory.region, len(memory.rows)) == memory.crc
+        except MemoryUpset:
+            return False
+
+    def mend(self) -> int:
+        """Write anew what does not hold what it should; return how many memories that were."""
+        wrong = self.wrong_memories()
+        for array, memory in wrong:
+            self._write(array, memory)
+        return len(wrong)
+
+    def _write(self, array: int, memory: Memory) -> None:
+        info = self.info
+        rows_each = info.most_payload // info.units
+        requests = [
+            Frame(
+                op=Operation.WRITE,
+                die=memory.die,
+                array=array,
+                address=address(memory.region, first),
+                payload=memory.rows[first : first + rows_each].tobytes(),
+            )
+            for first in range(0, len(memory.rows), rows_each)
+        ]
+        for request, reply in zip(
+            requests, self.exchange.stream(requests, LOAD_LIMIT_S), strict=True
+        ):
+            self._check_reply(request, reply)
+
+    def sum_of(self, array: int, die: int, region: Region, rows: int) -> int:
+        """Return the board's checksum of the first ``rows`` rows of a memory."""
+        reply = self._done(
+            Frame(
+                op=Operation.SUM,
+                die=die,
+                array=array,
+                address=address(region, 0),
+                payload=COUNT.pack(rows),
+            ),
+            answer_bytes=CHECKSUM.size,
+            cycles=4 * rows * self.info.units,
+        )
+        return int(CHECKSUM.unpack(reply.payload)[0])
+
+    def _ask_known(self, array: int, answer: KnownAnswer) -> None:
+        self.set_state(array, 0, LayerState.of(0, answer.h, answer.c))
+        for step, x in enumerate(answer.x):
+            hidden, saturations = self.step(array, 0, step, x[np.newaxis])
+            if not np.array_equal(hidden[0], answer.hidden[step]) or (
+                saturations != answer.saturations[step]
+            ):
+                raise self._corrupt(f"step {step + 1} of its known-answer test is wrong")
+
+    # --- steps and states -------------------------------------------------------------------
+
+    @property
+    def frames_each(self) -> int:
+        """Frames that one request may carry through every layer."""
+        info = self.info
+        if not info.capabilities & Capability.STEP_N:
+            return 1
+        return min(
+            min(
+                info.most_payload // each.tiling.inputs,
+                (info.most_payload - STEP_HEAD.size) // each.tiling.hidden,
+            )
+            for each in self._layers
+        )
+
+    def step(
+        self,
+        array: int,
+        context: int,
+        step: int,
+        x: NDArray[np.int8],
+        limit_s: float = DEFAULT_LIMIT_S,
+    ) -> tuple[NDArray[np.int8], int]:
+        """Take a context through frames of one layer; return h of each, and saturations.
+
+        x: shape (frames, inputs), at most ``frames_each``.
+        Raises DeviceCorrupt if it took another number of cycles than the schedule has.
+        """
+        tiling, frames = self._layers[array].tiling, len(x)
+        cycles = frames * self._cycles[array]
+        request = Frame(
+            op=Operation.STEP if frames == 1 else Operation.STEP_N,
+            array=array,
+            address=address(context, step % STEP_MODULUS),
+            payload=x.tobytes(),
+        )
+        size = frames * tiling.hidden
+        reply = self._done(
+            request, answer_bytes=STEP_HEAD.size + size, cycles=cycles, limit_s=limit_s
+        )
+        stepped = self._read(Stepped.decode, reply.payload, size)
+        if stepped.cycles != cycles:
+            raise self._corrupt(
+                f"{frames} steps took {stepped.cycles} cycles, and {cycles} by the schedule"
+            )
+        hidden = np.frombuffer(stepped.hidden, np.int8).reshape(frames, tiling.hidden)
+        return hidden, stepped.saturations
+
+    def reset_state(self, array: int, context: int) -> None:
+        """Begin a stream: c = h = 0."""
+        self._done(Frame(op=Operation.STATE_RESET, array=array, address=address(context, 0)))
+
+    def get_state(self, array: int, context: int) -> LayerState:
+        """Copy a state out. Raises DeviceCorrupt if its parts are not of one piece."""
+        size = self._layers[array].config.state_bytes
+        content, step, crc = b"", 0, 0
+        while len(content) < size:
+            count = min(size - len(content), self.info.most_payload - STATE_HEAD.size)
+            reply = self._done(
+                Frame(
+                    op=Operation.STATE_GET,
+                    array=array,
+                    address=address(context, len(content)),
+                    payload=COUNT.pack(count),
+                ),
+                answer_bytes=STATE_HEAD.size + count,
+            )
+            part = self._read(StatePart.decode, reply.payload)
+            if len(part.content) != count:
+                raise FirmwareMismatch(
+                    f"{self._name}: {len(part.content)} of {count} bytes of state"
+                )
+            content, step, crc = content + part.content, part.step, part.crc
+        if state_crc(step, content) != crc:
+            raise self._corrupt("a state that it gave away fails its checksum")
+        return LayerState(step, content)
+
+    def set_state(self, array: int, context: int, state: LayerState) -> None:
+        """Put a state into a context."""
+        room = self.info.most_payload - STATE_HEAD.size
+        for first in range(0, len(state.content), room):
+            content = state.content[first : first + room]
+            crc = state_crc(state.step, state.content[: first + len(content)])
+            self._done(
+                Frame(
+                    op=Operation.STATE_SET,
+                    array=array,
+                    address=address(context, first),
+                    payload=StatePart(state.step, crc, content).encode(),
+                )
+            )
+
+    def readings(self) -> Readings:
+        """Read instruments and counters."""
+        return self._read(
+            Readings.decode, self._done(Frame(op=Operation.TELEM), answer_bytes=112).payload
+        )
+
+    def close(self) -> None:
+        """End the session if that is quickly done, and let go of the port. Never fails."""
+        try:
+            if self.exchange.is_open and self.stage is not Stage.FAULT:
+                self.exchange.call(Frame(op=Operation.CLOSE), limit_s=1.0)
+        except (BackendFault, Upset):
+            pass  # it is gone, or never was ours: the port is let go all the same
+        finally:
+            self.stage = Stage.CLOSED
+            self.exchange.port.close()
+
+    # --- what is refused --------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return self.exchange.port.name
+
+    def _done(self, request: Frame, **expected: int | float) -> Frame:
+        reply = self.exchange.call(request, **expected)  # type: ignore[arg-type]  # by name
+        self._check_reply(request, reply)
+        return reply
+
+    def _check_reply(self, request: Frame, reply: Frame) -> None:
+        """Raise what a refusal means."""
+        op = Operation(request.op).name
+        match reply.status:
+            case Status.OK:
+                return
+            case Status.STATE:
+                raise OutOfStep
+            case Status.MEM:
+                (where,) = ADDRESS.unpack(reply.payload[: ADDRESS.size])
+                raise MemoryUpset(reply.die, where >> 24, where & 0xFF_FFFF)
+            case Status.FAULT:
+                raise DieFault(reply.die, self._read(FaultReport.decode, reply.payload))
+            case Status.UNSUPPORTED:
+                raise self._mismatch(f"it does not support {op} as it was asked", "operation")
+        raise BackendFault(
+            f"{self._name}: it refuses {op} as {Status(reply.status).name}, which this driver "
+            "did not expect; report it with the output of vau board check"
+        )
+
+    def _read(self, decode: Callable[..., T], payload: bytes, *expected: int) -> T:
+        """Read a payload. Raises FirmwareMismatch if it is not of its form."""
+        try:
+            return decode(payload, *expected)
+        except Junk as cause:
+            raise self._mismatch(f"{cause}, which is not of vau-link/1", "link") from cause
+
+    def _corrupt(self, what: str) -> DeviceCorrupt:
+        return DeviceCorrupt(f"{self._name}: {what}; do not trust its answers")
+
+    def _check(self, info: Info) -> None:
+        """Raise FirmwareMismatch unless we can drive a board like this."""
+        lowest, highest = info.versions
+        if not lowest <= VERSION <= highest:
+            raise self._mismatch(
+                f"it speaks vau-link {lowest} to {highest}, not {VERSION}", "link"
+            )
+        if info.spec != SPEC:
+            raise self._mismatch(f"it computes {info.spec!r}, not {SPEC}", "arithmetic")
+        if info.tables_crc != TABLES_CRC:
+            raise self._mismatch(
+                f"its tables have the CRC {info.tables_crc:08x}, not {TABLES_CRC:08x}",
+                "tables",
+            )
+        if missing := REQUIRED & ~info.capabilities:
+            raise self._mismatch(f"it cannot do {missing!r}, which is needed", "capabilities")
+        least = min(
+            info.rows, info.columns, info.units, info.inputs, info.arrays, info.contexts
+        )
+        if least < 1 or not info.window or info.most_payload < info.units:
+            raise self._mismatch(
+                "its INFO names an array, window or payload of nothing", "info"
+            )
+        if not self._trusts(info):
+            raise self._mismatch(
+                f"its RTL {info.rtl_hash.hex()} is not known here; to take it all the same, "
+                f"add +rtl={info.rtl_hash.hex()} to its URL",
+                "rtl",
+            )
+
+    def _mismatch(self, what: str, capability: str) -> FirmwareMismatch:
+        return FirmwareMismatch(f"{self._name}: {what}", capability=capability, field="board")

@@ -1,0 +1,41 @@
+"""What a board reports that its driver can mend. None of them reaches a caller."""
+
+from vau_backends.board.link.payloads import FaultReport
+
+
+class Upset(Exception):
+    """Something went wrong that may be put right."""
+
+
+class Rebooted(Upset):
+    """The board has forgotten us: it restarted, or somebody else took it."""
+
+    def __str__(self) -> str:
+        return "the board has forgotten its session: it restarted, or another program took it"
+
+
+class Silent(Upset):
+    """The board does not answer, not even INFO."""
+
+
+class OutOfStep(Upset):
+    """A context is not where the driver believes it is."""
+
+    def __str__(self) -> str:
+        return "a context is out of step"
+
+
+class MemoryUpset(Upset):
+    """A parity error in a memory of a die."""
+
+    def __init__(self, die: int, region: int, row: int) -> None:
+        super().__init__(f"parity error in die {die}, region {region}, row {row}")
+        self.die = die
+
+
+class DieFault(Upset):
+    """The dies could not finish a step."""
+
+    def __init__(self, die: int, report: FaultReport) -> None:
+        super().__init__(f"die {die}: {report}")
+        self.die = die

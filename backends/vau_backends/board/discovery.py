@@ -1,0 +1,146 @@
+"""Which boards there are, and how one is opened by its name.
+
+Configured are the URLs in the variable VAU_BOARD, with blanks between them; ``--board`` of the
+command line sets it. Beside them stand the serial ports on USB whose device answers.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from vau.errors import BackendError, BackendNotFound, ModelError
+from vau_backends.board.device.exchange import Exchange
+from vau_backends.board.device.opening import driver_of, tilings_on
+from vau_backends.board.device.streams import Driver
+from vau_backends.board.device.upsets import Upset
+from vau_backends.board.link.info import Info
+from vau_backends.board.transport.serial_line import candidates
+from vau_backends.board.transport.urls import Url
+from vau_backends.muntaniala.array import DieArray
+from vau_backends.muntaniala.weights import NetworkWeights
+
+VARIABLE: Final = "VAU_BOARD"
+LOOK_S: Final = 0.5
+
+
+class Started(Protocol):
+    """A board that was started for us, and ends with us."""
+
+    @property
+    def url(self) -> Url:
+        """Where it serves."""
+
+    def close(self) -> None:
+        """End it. A second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A board that may be opened."""
+
+    instance: str
+    """By which it was asked for, and can be asked for again."""
+
+    url: Url
+    started: Started | None = None
+
+    def driver(self, weights: NetworkWeights) -> Driver:
+        """Return a driver for it, not started yet."""
+        return driver_of(self.url, weights)
+
+    def close(self) -> None:
+        """End the board if it was started for us."""
+        if self.started is not None:
+            self.started.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A board that answered, or why none did."""
+
+    url: str
+    info: Info | None
+    text: str = ""
+
+
+def configured() -> list[str]:
+    """Return the URLs that were named beforehand."""
+    return os.environ.get(VARIABLE, "").split()
+
+
+def look_at(text: str, limit_s: float = LOOK_S) -> Sighting:
+    """Ask a board who it is, and nothing else."""
+    try:
+        url = Url.parse(text)
+        if url.scheme == "virtual":
+            return Sighting(text, None, "is started when it is opened")
+        with closing(url.open(limit_s)) as port:
+            return Sighting(text, Exchange(port).find(limit_s))
+    except (BackendError, Upset) as error:
+        return Sighting(text, None, str(error))
+
+
+def sightings() -> Iterator[Sighting]:
+    """Look at every board that is configured, and every serial port on USB."""
+    named = configured()
+    yield from map(look_at, named)
+    for path, description in candidates():
+        if f"serial:{path}" not in named:
+            seen = look_at(f"serial:{path}")
+            yield Sighting(seen.url, seen.info, seen.text or description)
+
+
+def found_for(weights: NetworkWeights) -> list[str]:
+    """Return the instances that could be opened with a network, the best first."""
+    instances = []
+    for seen in sightings():
+        if seen.info is None:
+            if seen.url.startswith("virtual:"):
+                instances.append(seen.url)
+            continue
+        try:
+            tilings_on(seen.info, weights)
+        except ModelError:
+            continue
+        instances.append(seen.url)
+    return instances
+
+
+def opened(instance: str, weights: NetworkWeights) -> Found:
+    """Return the board of that name, started if it is a virtual one.
+
+    instance: a URL, a serial number, or nothing: the first that is configured, or else a
+              virtual board as large as the network needs.
+    Raises    BackendNotFound if there is none of that name.
+    """
+    text = instance or next(iter(configured()), "") or _virtual_for(weights)
+    if re.fullmatch(r"[0-9a-f]{16}", text):
+        return Found(text, Url.parse(_of_serial(text)))
+    url = Url.parse(text)
+    if url.scheme != "virtual":
+        return Found(text, url)
+    from vau_backends.board.hosting import start  # noqa: PLC0415 - needs a compiler to be of use
+
+    started = start(url.where)
+    return Found(text, started.url, started)
+
+
+def _virtual_for(weights: NetworkWeights) -> str:
+    array = DieArray.square_for(weights.layers[0].w_h.shape[1])
+    return f"virtual:{array.rows}x{array.columns}"
+
+
+def _of_serial(serial: str) -> str:
+    seen = list(sightings())
+    for each in seen:
+        if each.info is not None and each.info.stable_id == serial:
+            return each.url
+    there = ", ".join(each.info.stable_id for each in seen if each.info is not None)
+    raise BackendNotFound(
+        f"board: none of serial number {serial} answers; there are: {there or 'none'}",
+        field="board",
+        name=serial,
+    )

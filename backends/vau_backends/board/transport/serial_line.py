@@ -1,0 +1,127 @@
+"""A board on a serial port, or on a pseudo terminal that behaves as one.
+
+Opened exclusively: the second opener is refused by the kernel, and, among programs that ask,
+by an advisory lock. Serial ports need pyserial, the optional extra ``serial``; a pseudo
+terminal needs nothing.
+"""
+
+import fcntl
+import os
+import termios
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from vau.errors import BackendBusy, BackendNotFound, DeviceLost, DevicePermission
+from vau_backends.board.transport.port import Port
+
+DEFAULT_BAUD: Final = 921_600
+LEAST_BAUD: Final = 460_800  # below it speech is not live: docs/boards.md
+SLOW_LATENCY_MS: Final = 2
+_HOLDS: Final = (BlockingIOError, PermissionError)
+
+
+def open_pty(where: str) -> Port:
+    """Open a pseudo terminal by its path. Raises as ``open_serial`` does."""
+    name = f"pty:{where}"
+    try:
+        descriptor = os.open(where, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError as cause:
+        raise _unopened(name, cause) from cause
+    try:
+        _hold(name, descriptor)
+        tty.setraw(descriptor)
+        termios.tcflush(descriptor, termios.TCIOFLUSH)
+    except termios.error as cause:
+        os.close(descriptor)
+        raise BackendNotFound(
+            f"board: {name} is no terminal", field="board", name=name
+        ) from cause
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Port(name, descriptor, lambda: os.close(descriptor))
+
+
+def open_serial(where: str, baud: int) -> Port:
+    """Open a serial port by its path, 8 bits, no parity, 1 stop bit.
+
+    Raises BackendNotFound if there is none, or pyserial is not installed, DevicePermission if
+    it may not be opened, BackendBusy if somebody else has it, DeviceLost if it cannot be used.
+    """
+    name = f"serial:{where}"
+    try:
+        import serial  # noqa: PLC0415 - optional: who has no serial port need not have it
+    except ImportError as cause:
+        raise BackendNotFound(
+            f"board: {name} needs pyserial, which is not installed; pip install 'vau[serial]'",
+            field="board",
+            name=name,
+        ) from cause
+    try:
+        line = serial.Serial(where, baud, timeout=0, write_timeout=0, exclusive=True)
+    except serial.SerialException as cause:
+        system = cause.__context__ if isinstance(cause.__context__, OSError) else None
+        raise _unopened(name, system or OSError(cause.errno or 0, str(cause))) from cause
+    try:
+        _hold(name, line.fileno())
+        line.reset_input_buffer()
+    except BaseException:
+        line.close()
+        raise
+    os.set_blocking(line.fileno(), False)
+    return Port(name, line.fileno(), line.close, bits_per_s=float(baud))
+
+
+def candidates() -> Iterator[tuple[str, str]]:
+    """Yield path and description of the serial ports on USB; none without pyserial."""
+    try:
+        from serial.tools import list_ports  # noqa: PLC0415 - as above
+    except ImportError:
+        return
+    for found in sorted(list_ports.comports(), key=lambda each: str(each.device)):
+        if found.vid is not None:
+            yield found.device, f"{found.description} {found.vid:04x}:{found.pid:04x}"
+
+
+def latency_warning(where: str) -> str:
+    """Say if the USB chip of a port waits longer than a frame takes; nothing if not."""
+    timer = Path("/sys/bus/usb-serial/devices") / Path(where).name / "latency_timer"
+    try:
+        latency_ms = int(timer.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return ""
+    if latency_ms <= SLOW_LATENCY_MS:
+        return ""
+    return f"its USB chip keeps bytes back for {latency_ms} ms; echo 1 > {timer}"
+
+
+def _hold(name: str, descriptor: int) -> None:
+    """Keep others out. Raises BackendBusy if somebody is in."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.ioctl(descriptor, termios.TIOCEXCL)
+    except _HOLDS as cause:
+        raise _busy(name) from cause
+
+
+def _unopened(name: str, cause: OSError) -> Exception:
+    if isinstance(cause, FileNotFoundError):
+        return BackendNotFound(
+            f"board: {name} is not there; is it plugged in?", field="board", name=name
+        )
+    if isinstance(cause, PermissionError):
+        return DevicePermission(
+            f"board: {name} may not be opened by this user; add it to the group of the device",
+            field="board",
+        )
+    if cause.errno in (16, 11):  # EBUSY, EAGAIN of the lock
+        return _busy(name)
+    return DeviceLost(f"{name}: it cannot be opened: {cause.strerror or cause}")
+
+
+def _busy(name: str) -> BackendBusy:
+    return BackendBusy(
+        f"board: {name} is held by another program; end that first", field="board"
+    )

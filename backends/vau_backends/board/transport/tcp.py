@@ -1,0 +1,40 @@
+"""A board behind a TCP port, for one client at a time."""
+
+import socket
+from typing import Final
+
+from vau.errors import BackendNotFound, DeviceLost, DeviceTimeout
+from vau_backends.board.transport.port import Port
+
+KEEP_ALIVE_S: Final = 5
+KEEP_ALIVE_PROBES: Final = 3
+
+
+def open_tcp(where: str, limit_s: float) -> Port:
+    """Connect to ``host:port``.
+
+    Raises BackendNotFound if that names none, DeviceTimeout or DeviceLost if nobody answers.
+    """
+    name = f"tcp:{where}"
+    host, _, number = where.rpartition(":")
+    if not host or not number.isascii() or not number.isdigit() or int(number) > 0xFFFF:
+        raise BackendNotFound(
+            f"board: {name} names no host and port, for example tcp:localhost:4000",
+            field="board",
+            name=name,
+        )
+    try:
+        connection = socket.create_connection((host.strip("[]"), int(number)), limit_s)
+    except TimeoutError as cause:
+        raise DeviceTimeout(f"{name}: no answer within {limit_s:g} s", stage="open") from cause
+    except OSError as cause:
+        raise DeviceLost(
+            f"{name}: {cause.strerror or cause}; does a board serve it?"
+        ) from cause
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
+    connection.setblocking(False)
+    return Port(name, connection.fileno(), connection.close)

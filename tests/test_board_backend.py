@@ -1,0 +1,199 @@
+"""The port over a board: what every backend owes the service, and what a board adds."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from tests.board_server import BoardServer, served
+from tests.software_board import SoftwareBoard, board_info
+from vau.backend import Backend, BackendOptions, State, Work, promise_equal_bits
+from vau.errors import BackendNotFound, DeviceLost, ModelIncompatible
+from vau.model import Network
+from vau.testing.contract import BackendContract
+from vau.testing.contract.subject import NETWORK, Case
+from vau.testing.models import random_model
+from vau_backends.board.backend import FACTORY, BoardBackend
+from vau_backends.board.discovery import VARIABLE
+from vau_backends.board.link.words import Capability, Kind
+from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
+
+MODEL = random_model(NETWORK)
+FRAMES = np.random.default_rng(5).normal(size=(30, NETWORK.inputs)).astype(np.float32)
+
+
+class OnASoftwareBoard:
+    """Serves a board while a test runs, as the only one that is configured."""
+
+    changes: ClassVar[dict[str, object]] = {}
+
+    @pytest.fixture(autouse=True)
+    def server(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardServer]:
+        with served(SoftwareBoard(board_info(**self.changes))) as server:
+            monkeypatch.setenv(VARIABLE, server.url)
+            yield server
+
+    @pytest.fixture
+    def case(self, server: BoardServer) -> Case:
+        return Case(factory=FACTORY, instance=server.url, network=NETWORK, does_not_apply={})
+
+
+class TestBoard(OnASoftwareBoard, BackendContract):
+    factory = FACTORY
+
+
+class TestBoardWithoutParity(OnASoftwareBoard, BackendContract):
+    factory = FACTORY
+    changes: ClassVar[dict[str, object]] = {
+        "capabilities": Capability.SUM | Capability.STATE_IO,
+        "contexts": 1,
+    }
+
+
+@pytest.fixture
+def board() -> SoftwareBoard:
+    return SoftwareBoard(board_info())
+
+
+@pytest.fixture
+def server(board: SoftwareBoard) -> Iterator[BoardServer]:
+    with served(board) as server:
+        yield server
+
+
+@pytest.fixture
+def backend(server: BoardServer) -> Iterator[Backend]:
+    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url, slot_count=4))
+    yield backend
+    backend.close()
+
+
+@pytest.fixture
+def model_of_it() -> Backend:
+    return MUNTANIALA.open(MODEL, BackendOptions(instance="2x2", slot_count=4))
+
+
+def test_it_owes_the_bits_of_its_model_and_pays_them(
+    backend: Backend, model_of_it: Backend
+) -> None:
+    assert promise_equal_bits(backend.info, model_of_it.info)
+    ours = backend.run([Work(backend.open(), FRAMES)])[0]
+    theirs = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
+    for name in ("logits", "log_prob", "inputs"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    assert ours.cost == theirs.cost  # of a board that is none: all of it is estimated
+
+
+def test_a_state_moves_between_a_board_and_its_model(
+    backend: Backend, model_of_it: Backend
+) -> None:
+    here, there = backend.open(), model_of_it.open()
+    backend.run([Work(here, FRAMES[:11])])
+    model_of_it.restore(there, backend.snapshot(here))
+    ours = backend.run([Work(here, FRAMES[11:20])])[0]
+    theirs = model_of_it.run([Work(there, FRAMES[11:20])])[0]
+    np.testing.assert_array_equal(ours.logits, theirs.logits)
+    backend.restore(here, model_of_it.snapshot(there))
+    ours = backend.run([Work(here, FRAMES[20:])])[0]
+    theirs = model_of_it.run([Work(there, FRAMES[20:])])[0]
+    np.testing.assert_array_equal(ours.logits, theirs.logits)
+
+
+def test_energy_that_a_board_measures_comes_first_and_says_so(
+    board: SoftwareBoard, server: BoardServer
+) -> None:
+    board.power_w = 0.009
+    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
+    cost = backend.run([Work(backend.open(), FRAMES)])[0].cost
+    backend.close()
+    assert backend.info.measures_energy
+    measured, *estimated = cost.energies
+    assert (measured.origin, measured.boundary) == ("measured", "board")
+    assert cost.cycles is not None
+    true_j = 0.009 * cost.cycles / board.info.clock_hz
+    assert measured.joules == pytest.approx(
+        true_j, abs=2e-9
+    )  # its counter has whole nanojoules
+    assert [energy.origin for energy in estimated] == ["estimated", "estimated"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "origin"),
+    [(Kind.FPGA, "measured"), (Kind.SIMULATION, "estimated"), (Kind.SOFTWARE, "estimated")],
+)
+def test_cycles_are_measured_time_on_hardware_alone(
+    board: SoftwareBoard, server: BoardServer, kind: Kind, origin: str
+) -> None:
+    board.info = replace(board.info, kind=kind)
+    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
+    cost = backend.run([Work(backend.open(), FRAMES[:3])])[0].cost
+    backend.close()
+    assert cost.device_origin == origin
+
+
+def test_a_lost_board_is_a_fault_until_it_is_back(
+    server: BoardServer, backend: BoardBackend, model_of_it: Backend
+) -> None:
+    slot = backend.open()
+    before = backend.run([Work(slot, FRAMES[:9])])[0]
+    server.unplug()
+    with pytest.raises(DeviceLost):
+        backend.run([Work(slot, FRAMES[9:])])
+    assert backend.health().state is State.FAULT
+    assert "lost" in backend.health().text
+    server.plug()
+    backend._look(0.0)  # noqa: SLF001 - what the watch does each second
+    assert backend.health().state is State.DEGRADED
+    after = backend.run([Work(slot, FRAMES[9:])])[0]
+    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
+    assert before.logits is not None
+    assert after.logits is not None
+    np.testing.assert_array_equal(
+        np.concatenate([before.logits, after.logits]), expected.logits
+    )
+
+
+def test_a_board_is_found_by_its_serial_number(
+    server: BoardServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"tcp:127.0.0.1:1 {server.url}")
+    backend = FACTORY.open(MODEL, BackendOptions(instance=f"{0x5EED:016x}"))
+    backend.close()
+    assert backend.info.id == "board:0000000000005eed"
+    with pytest.raises(BackendNotFound, match="0000000000005eed"):
+        FACTORY.open(MODEL, BackendOptions(instance="0" * 16))
+
+
+def test_a_network_with_peepholes_is_refused(server: BoardServer) -> None:
+    peepholes = random_model(replace(NETWORK, peephole=True))
+    assert FACTORY.discover(peepholes) == []
+    with pytest.raises(ModelIncompatible, match="peepholes"):
+        FACTORY.open(peepholes, BackendOptions(instance=server.url))
+
+
+def test_a_network_that_fits_no_board_is_not_offered(
+    server: BoardServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, server.url)
+    large = random_model(Network(layers=3, hidden=8, inputs=12, classes=7))
+    assert FACTORY.discover(large) == []
+    assert FACTORY.discover(MODEL) == [f"board:{server.url}"]
+
+
+def test_a_board_without_parity_is_checked_at_every_utterance(
+    board: SoftwareBoard, server: BoardServer
+) -> None:
+    board.info = replace(board.info, capabilities=Capability.SUM | Capability.STATE_IO)
+    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
+    memory = next(iter(board.arrays[0].memories.values()))
+    memory[0, 0] ^= 1
+    board.arrays[0].weights = None
+    slot = backend.open()
+    ours = backend.run([Work(slot, FRAMES)])[0]
+    backend.close()
+    theirs = MUNTANIALA.open(MODEL, BackendOptions(instance="2x2"))
+    expected = theirs.run([Work(theirs.open(), FRAMES)])[0]
+    np.testing.assert_array_equal(ours.logits, expected.logits)
+    assert "per_utterance" in backend.info.firmware
