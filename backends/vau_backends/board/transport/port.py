@@ -33,6 +33,10 @@ class Port:
         self._waiting = bytearray()
         self._poll = select.poll()
 
+    def fileno(self) -> int:
+        """Return the descriptor, for ``select``."""
+        return self._descriptor
+
     def send(self, data: bytes, limit_s: float) -> None:
         """Write all of it; what comes in meanwhile is kept for ``receive``.
 

@@ -1,0 +1,262 @@
+"""Streams through a board while everything goes wrong, and a count of what came of it.
+
+Each round steps a stream on while some fault strikes, and compares what comes back with the
+reference: bit-equal, or a typed error after which the stream goes on where it was. Anything
+else, a wrong bit or no end, is what must never be.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Hung
+from dataclasses import asdict, dataclass, field
+from random import Random
+from time import monotonic, sleep
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vau.errors import VauError
+from vau_backends.board.device.opening import tilings_on
+from vau_backends.board.device.streams import Driver
+from vau_backends.board.faults.kinds import MAY_FAIL, Fast, Fault, Kind, Slow, Way
+from vau_backends.board.faults.proxy import Proxy
+from vau_backends.board.link.info import Info
+from vau_backends.muntaniala import cell
+from vau_backends.muntaniala.array import Knobs
+from vau_backends.muntaniala.states import States
+from vau_backends.muntaniala.weights import NetworkWeights
+
+HANG_S: Final = 60.0
+"""No call may take longer, whatever happens. The limits of the driver add up to much less."""
+
+FRAMES: Final = 160
+"""Of the stream, which then begins anew."""
+
+MOST_AT_ONCE: Final = 3
+REVIVAL_S: Final = 10.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of the faults of one kind."""
+
+    injected: int = 0
+    recovered: int = 0
+    typed: Counter[str] = field(default_factory=Counter)
+    wrong: int = 0
+    hangs: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for a program."""
+        return {**asdict(self), "typed": dict(self.typed), "typed_errors": self.typed.total()}
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of all of them."""
+
+    seed: int
+    tallies: dict[Kind, Tally] = field(default_factory=dict)
+    steps: int = 0
+    duration_s: float = 0.0
+
+    def of(self, kind: Kind) -> Tally:
+        """Return the tally of a kind."""
+        return self.tallies.setdefault(kind, Tally())
+
+    def unkept(self) -> list[str]:
+        """Say what must not have been: wrong bits, hangs, errors where the bits were due."""
+        found = []
+        for kind, tally in self.tallies.items():
+            if tally.wrong or tally.hangs:
+                found.append(f"{kind.name}: {tally.wrong} wrong, {tally.hangs} hangs")
+            if tally.typed and kind not in MAY_FAIL:
+                found.append(f"{kind.name}: errors {dict(tally.typed)}, where bits were due")
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for a program."""
+        total = [*self.tallies.values()]
+        return {
+            "seed": self.seed,
+            "steps": self.steps,
+            "duration_s": round(self.duration_s, 1),
+            "injected": sum(each.injected for each in total),
+            "recovered": sum(each.recovered for each in total),
+            "typed_errors": sum(each.typed.total() for each in total),
+            "wrong": sum(each.wrong for each in total),
+            "hangs": sum(each.hangs for each in total),
+            "unkept": self.unkept(),
+            "kinds": {
+                f"{type(kind).__name__.lower()}/{kind.name.lower()}": tally.facts()
+                for kind, tally in self.tallies.items()
+            },
+        }
+
+
+class Chaos:
+    """A driver behind a proxy, one stream, and its right answers."""
+
+    def __init__(
+        self, driver: Driver, proxy: Proxy, weights: NetworkWeights, seed: int
+    ) -> None:
+        """Begin with a driver that was started through ``proxy``."""
+        self._driver, self._proxy = driver, proxy
+        self._weights = weights
+        self._rng = Random(seed)  # noqa: S311 - of faults that can be had again
+        self.report = Report(seed)
+        info = driver.board.info
+        inputs = weights.layers[0].w_x.shape[1]
+        noise = np.random.default_rng(seed)
+        self._x = noise.integers(-128, 128, (FRAMES, inputs), np.int8)
+        self._logits = _reference(weights, info, self._x)
+        self._stream = driver.begin()
+        self._at = 0
+        self._caller = ThreadPoolExecutor(1)
+
+    def fast(self, faults: int, say: Say) -> None:
+        """Let so many frames be spoilt, of every kind in turn."""
+        started_s, struck = monotonic(), 0
+        kinds = list(Fast)
+        while struck < faults and not self._hung:
+            before = self._proxy.struck.copy()
+            for _ in range(self._rng.randint(1, MOST_AT_ONCE)):
+                kind = kinds[self._rng.randrange(len(kinds))]
+                self._proxy.arm(Fault(kind, self._rng.choice(list(Way))))
+            self._round()
+            met = self._proxy.struck - before
+            struck += met.total()
+            if struck // 1000 > (struck - met.total()) // 1000:
+                say(f"{struck} faults of bytes and frames, {self.report.steps} steps")
+        self._proxy.heal()
+        self.report.duration_s += monotonic() - started_s
+
+    def slow(self, each: int, say: Say) -> None:
+        """Let every lasting fault strike so often."""
+        started_s = monotonic()
+        for kind in Slow:
+            for _ in range(each):
+                if self._hung:
+                    return
+                self._strike(kind)
+                self._proxy.heal()
+                self._until_revived()
+            say(f"{kind.value}: {self.report.of(kind).facts()}")
+        self.report.duration_s += monotonic() - started_s
+
+    def close(self) -> None:
+        """End the thread of the calls; one that hangs is left behind."""
+        self._caller.shutdown(wait=not self._hung)
+
+    @property
+    def _hung(self) -> bool:
+        return any(tally.hangs for tally in self.report.tallies.values())
+
+    def _strike(self, kind: Slow) -> None:
+        match kind:
+            case Slow.UNPLUG:
+                self._proxy.arm(Fault(Slow.LATE, Way.UP))  # so that it is pulled within a call
+                pulled = self._caller_of_unplug()
+                self._round(kind)
+                pulled()
+            case Slow.FOREIGN:
+                self._proxy.make_foreign()
+                self._proxy.unplug()
+                self._round(kind)
+            case Slow.DEADLINE:
+                self._proxy.struck[kind] += 1
+                self._round(kind, limit_s=self._rng.uniform(0.0, 0.002))
+            case Slow.LATE | Slow.MISCOUNT:
+                self._proxy.arm(Fault(kind, Way.UP))
+                self._round(kind)
+            case Slow.HANG:
+                self._proxy.arm(Fault(kind, self._rng.choice(list(Way))))
+                self._round(kind)
+            case _:
+                self._proxy.arm(Fault(kind, Way.DOWN))
+                self._round(kind)
+
+    def _caller_of_unplug(self) -> Callable[[], None]:
+        """Pull the cable a moment from now; return what waits until it was."""
+        pool = ThreadPoolExecutor(1)
+        delay_s = self._rng.uniform(0.0, 0.02)
+
+        def pull() -> None:
+            sleep(delay_s)
+            self._proxy.unplug()
+
+        pool.submit(pull)
+        return pool.shutdown  # which waits
+
+    def _round(self, slow: Slow | None = None, limit_s: float | None = None) -> None:
+        """Step the stream on and weigh what comes, for the faults that struck meanwhile."""
+        before = self._proxy.struck.copy()
+        frames = min(self._rng.randint(1, 4), FRAMES - self._at)
+        outcome = self._outcome(frames, limit_s)
+        met = self._proxy.struck - before
+        if slow is not None:
+            met = Counter({slow: max(1, met[slow])})
+        for kind, times in met.items():
+            tally = self.report.of(kind)
+            tally.injected += times
+            if outcome == "equal":
+                tally.recovered += times
+            elif outcome == "wrong":
+                tally.wrong += times
+            elif outcome == "hang":
+                tally.hangs += times
+            else:
+                tally.typed[outcome] += times
+
+    def _outcome(self, frames: int, limit_s: float | None) -> str:
+        x = self._x[self._at : self._at + frames]
+        limits = {} if limit_s is None else {"limit_s": limit_s}
+        call = self._caller.submit(self._driver.run, self._stream, x, **limits)
+        try:
+            hidden, _ = call.result(HANG_S)
+        except Hung:
+            return "hang"
+        except VauError as error:
+            self._at = self._stream.step  # what was answered before it failed was not told
+            return type(error).__name__
+        right = self._logits[self._at : self._at + frames]
+        self._at += frames
+        self.report.steps += frames
+        given = cell.output(self._weights, hidden.astype(np.int64))
+        if not np.array_equal(given, right):
+            self._begin_anew()
+            return "wrong"
+        if self._at == FRAMES:
+            self._begin_anew()
+        return "equal"
+
+    def _begin_anew(self) -> None:
+        self._driver.end(self._stream)
+        self._stream, self._at = self._driver.begin(), 0
+
+    def _until_revived(self) -> None:
+        """Step on without any fault: the stream has to go on with its bits."""
+        until_s = monotonic() + REVIVAL_S
+        if self._at == FRAMES:
+            self._begin_anew()
+        while (outcome := self._outcome(1, None)) not in ("equal", "wrong", "hang"):
+            if monotonic() > until_s:
+                raise TimeoutError(f"the board does not come back: {outcome}")
+        if outcome != "equal":
+            self.report.of(Slow.UNPLUG).wrong += outcome == "wrong"
+            self.report.of(Slow.UNPLUG).hangs += outcome == "hang"
+
+
+def _reference(weights: NetworkWeights, info: Info, x: NDArray[np.int8]) -> NDArray[np.int32]:
+    """Return the logits of a stream, shape (frames, classes)."""
+    tilings = tilings_on(info, weights)
+    hidden = weights.layers[0].w_h.shape[1]
+    shape = (1, len(weights.layers), hidden)
+    zero = States(np.zeros(shape, np.int8), np.zeros(shape, np.int16))
+    answer = cell.run(weights, tilings, Knobs(), x[np.newaxis], zero)
+    logits: NDArray[np.int32] = answer.logits[0]
+    return logits

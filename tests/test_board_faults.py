@@ -1,0 +1,109 @@
+"""All that goes wrong between a driver and its board: the same bits, or a typed error."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.board_server import BoardServer, served
+from tests.software_board import SoftwareBoard, board_info
+from tests.test_board_driver import WEIGHTS
+from vau_backends.board.device.opening import driver_of
+from vau_backends.board.device.streams import Driver
+from vau_backends.board.faults.chaos import Chaos, Report
+from vau_backends.board.faults.kinds import MAY_FAIL, Fast, Fault, Slow, Way
+from vau_backends.board.faults.mangle import mangled
+from vau_backends.board.faults.proxy import Proxy
+from vau_backends.board.link.chunks import Chunks
+from vau_backends.board.link.frame import DELIMITER, Frame
+from vau_backends.board.transport.tcp import open_tcp
+from vau_backends.board.transport.urls import Url
+
+
+@pytest.fixture
+def server() -> Iterator[BoardServer]:
+    with served(SoftwareBoard(board_info(serial=0xC4A05))) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(server: BoardServer) -> Iterator[Proxy]:
+    proxy = Proxy(Url.parse(server.url).open, seed=1)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def driver(server: BoardServer, proxy: Proxy) -> Iterator[Driver]:
+    host, port = proxy.address
+    url = Url.parse(server.url)
+    driver = driver_of(url, WEIGHTS, lambda limit_s: open_tcp(f"{host}:{port}", limit_s))
+    driver.start()
+    yield driver
+    driver.close()
+
+
+def nothing(_text: str) -> None:
+    """Say nothing."""
+
+
+def assert_kept(report: Report) -> None:
+    assert report.unkept() == []
+    facts = report.facts()
+    assert (facts["wrong"], facts["hangs"]) == (0, 0)
+
+
+def test_no_spoilt_frame_changes_a_bit(driver: Driver, proxy: Proxy) -> None:
+    chaos = Chaos(driver, proxy, WEIGHTS, seed=1)
+    chaos.fast(200, nothing)
+    chaos.close()
+    assert_kept(chaos.report)
+    assert set(chaos.report.tallies) == set(Fast)
+    facts = chaos.report.facts()
+    assert facts["recovered"] == facts["injected"] >= 200
+
+
+def test_what_lasts_is_got_over_or_told(driver: Driver, proxy: Proxy) -> None:
+    chaos = Chaos(driver, proxy, WEIGHTS, seed=2)
+    chaos.slow(1, nothing)
+    chaos.close()
+    assert_kept(chaos.report)
+    assert set(chaos.report.tallies) == set(Slow)
+    for kind in MAY_FAIL - {Slow.UNPLUG, Slow.DEADLINE}:  # which may come too late to matter
+        assert chaos.report.of(kind).typed.total() == 1, kind
+
+
+def test_a_chaos_that_finds_a_wrong_bit_says_so(
+    server: BoardServer, driver: Driver, proxy: Proxy
+) -> None:
+    chaos = Chaos(driver, proxy, WEIGHTS, seed=3)
+    board = server.board
+    board.arrays[1].memories[0, next(iter(board.arrays[1].memories))[1]][:] = 7
+    board.arrays[1].weights = None
+    chaos.fast(5, nothing)
+    chaos.close()
+    assert chaos.report.facts()["wrong"] > 0
+    assert chaos.report.unkept()
+
+
+@given(st.sampled_from(Fast), st.binary(max_size=60), st.integers(0, 99))
+def test_a_spoilt_frame_is_never_taken_for_another(
+    kind: Fast, payload: bytes, seed: int
+) -> None:
+    frame = Frame(op=0x20, session=9, seq=4, payload=payload)
+    chunk = frame.encode().strip(DELIMITER)
+    pieces = mangled(kind, chunk, Random(seed))
+    chunks = Chunks()
+    found = [each for _, piece in pieces for each in chunks.push(piece)]
+    found += list(chunks.push(DELIMITER))
+    assert all(each is None or each == frame for each in found)
+
+
+def test_a_fault_strikes_in_its_own_direction_alone(driver: Driver, proxy: Proxy) -> None:
+    before = driver.board.exchange.chunks.junk_chunks
+    proxy.arm(Fault(Fast.TRUNCATE, Way.DOWN))
+    driver.readings()
+    assert driver.board.exchange.chunks.junk_chunks == before
+    assert proxy.struck[Fast.TRUNCATE] == 1
