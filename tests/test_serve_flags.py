@@ -48,7 +48,7 @@ FLAGS: Final[dict[str, Any]] = {
 }
 """Each with a value of its own."""
 
-NOT_CONFIGURED: Final = {"model", "backend", "shadow", "log_level", "_config"}
+NOT_CONFIGURED: Final = {"model", "backend", "board", "shadow", "log_level", "_config"}
 """What is opened or set up before there is a server."""
 
 SUFFIXES: Final = ("_s", "_ms", "_bytes")

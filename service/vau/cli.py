@@ -31,6 +31,7 @@ from vau.commands.flags import (
     observing,
     serving,
 )
+from vau.commands.flags import boards as boarding
 from vau.commands.standard_streams import (
     abandon_output,
     hold_standard_streams,
@@ -39,6 +40,7 @@ from vau.commands.standard_streams import (
 from vau.errors import VauError
 
 if TYPE_CHECKING:
+    from vau.boards import Finding
     from vau.client import Access
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
@@ -174,6 +176,7 @@ def serve(
     metrics_listen: serving.MetricsListen = "127.0.0.1:9464",
     model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
     backend: serving.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
+    board: serving.Boards = [],  # noqa: B006
     shadow: serving.Shadows = [],  # noqa: B006
     shadow_share: serving.ShadowShare = 1.0,
     max_streams: serving.MaxStreams = 64,
@@ -218,7 +221,7 @@ def serve(
 
     from prometheus_client import CollectorRegistry
 
-    from vau.commands.serve import open_lanes, reckoned_streams, shadows_of
+    from vau.commands.serve import open_lanes, reckoned_streams, shadows_of, with_boards
     from vau.config import ServerConfig
     from vau.door.config import DoorConfig
     from vau.lane import Batching
@@ -260,6 +263,7 @@ def serve(
         otlp_endpoint=otlp_endpoint,
         trace_share=trace_share,
     )
+    backend = with_boards(backend, board)
     # Until it listens there is nothing to read again; its shadows never have anything.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with log_to(sys.stderr, log_level) as log:
@@ -812,6 +816,109 @@ def bench_serve(
         figures = report.report(verb.bench(plan, tell))
         words = text.text(figures)
     print(json.dumps(figures) if as_json else words, flush=True)
+
+
+boards_group = typer.Typer(
+    help="Boards of dies: what is plugged in, virtual ones, and their tests.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(boards_group, name="board")
+
+
+def _tell(text: str) -> None:
+    print(f"vau: {text}", file=sys.stderr, flush=True)
+
+
+def _show(finding: "Finding", as_json: bool) -> int:
+    """Print what was found out about boards; return the exit status."""
+    print(json.dumps(finding.facts) if as_json else "\n".join(finding.lines), flush=True)
+    return DONE if finding.is_good else SOME_FAILED
+
+
+@boards_group.command("list")
+def board_list(*, as_json: flags.Json = False, _config: flags.Config = None) -> int:
+    """List the boards in VAU_BOARDS and on USB, by their serial numbers."""
+    from vau.boards import boards
+
+    return _show(boards().sightings(), as_json)
+
+
+@boards_group.command("serve")
+def board_serve(
+    *,
+    array: boarding.Array = "2x2",
+    listen: boarding.Listen = "127.0.0.1:0",
+    serial: boarding.Serial = 1,
+    _config: flags.Config = None,
+) -> None:
+    """Simulate the RTL of a board and serve it, until SIGTERM or SIGINT.
+
+    The first time it is built, which takes Verilator, a C++ compiler and some minutes.
+    """
+    from vau.boards import boards
+
+    boards().serve(array, listen, serial)
+
+
+@boards_group.command("check")
+def board_check(
+    *,
+    url: boarding.Url,
+    model: boarding.Model = "",
+    steps: boarding.Steps = 50,
+    seed: boarding.Seed = 0,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Go through all that a board has to do: INFO, load, checksums, known answers, steps."""
+    from vau.boards import Bench, boards
+
+    bench = Bench(board=url, model=model, count=steps, seed=seed)
+    return _show(boards().check(bench, _tell), as_json)
+
+
+@boards_group.command("selftest")
+def board_selftest(
+    *,
+    array: boarding.Array = "2x2",
+    board: boarding.Board = "",
+    model: boarding.Model = "",
+    steps: boarding.Steps = 1000,
+    seed: boarding.Seed = 0,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Step a board and the reference side by side: bits, cycles and saturations."""
+    from vau.boards import Bench, boards
+
+    bench = Bench(board=board or f"virtual:{array}", model=model, count=steps, seed=seed)
+    return _show(boards().selftest(bench, _tell), as_json)
+
+
+@boards_group.command("chaos")
+def board_chaos(
+    *,
+    array: boarding.Array = "2x2",
+    board: boarding.Board = "",
+    model: boarding.Model = "",
+    faults: boarding.Faults = 10_000,
+    slow: boarding.Slow = 20,
+    seed: boarding.Seed = 1,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Let everything go wrong between driver and board: never a wrong bit, never a hang."""
+    from vau.boards import Bench, boards
+
+    bench = Bench(
+        board=board or f"virtual:{array}",
+        model=model,
+        count=faults,
+        seed=seed,
+        slow_each=slow,
+    )
+    return _show(boards().chaos(bench, _tell), as_json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Which boards there are, and how one is opened by its name.
 
-Configured are the URLs in the variable VAU_BOARD, with blanks between them; ``--board`` of the
-command line sets it. Beside them stand the serial ports on USB whose device answers.
+Configured are the URLs in the variable VAU_BOARDS, with blanks between them. Beside them stand
+the serial ports on USB whose device answers.
 """
 
 import os
@@ -16,13 +16,14 @@ from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
+from vau_backends.board.hosting import start
 from vau_backends.board.link.info import Info
 from vau_backends.board.transport.serial_line import candidates
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.weights import NetworkWeights
 
-VARIABLE: Final = "VAU_BOARD"
+VARIABLE: Final = "VAU_BOARDS"
 LOOK_S: Final = 0.5
 
 
@@ -116,14 +117,19 @@ def opened(instance: str, weights: NetworkWeights) -> Found:
               virtual board as large as the network needs.
     Raises    BackendNotFound if there is none of that name.
     """
-    text = instance or next(iter(configured()), "") or _virtual_for(weights)
+    return found_of(instance or next(iter(configured()), "") or _virtual_for(weights))
+
+
+def found_of(text: str) -> Found:
+    """Return the board of a URL or serial number, started if it is a virtual one.
+
+    Raises BackendNotFound if there is none of that name.
+    """
     if re.fullmatch(r"[0-9a-f]{16}", text):
         return Found(text, Url.parse(_of_serial(text)))
     url = Url.parse(text)
     if url.scheme != "virtual":
         return Found(text, url)
-    from vau_backends.board.hosting import start  # noqa: PLC0415 - needs a compiler to be of use
-
     started = start(url.where)
     return Found(text, started.url, started)
 

@@ -4,22 +4,28 @@ The process simulates the RTL of the package and serves it on a free TCP port of
 everything else is as with a board on a desk.
 """
 
-import ctypes
 import json
-import signal
+import os
+import re
 import subprocess
 import sys
+import zlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Thread
-from typing import IO, Final
+from typing import IO, Final, NoReturn
 
-from vau.errors import BackendFault
+from vau.errors import BackendFault, BackendNotFound
 from vau_backends.board.transport.urls import Url
 
 STOP_S: Final = 5.0
 KEPT_LINES: Final = 20
-_PR_SET_PDEATHSIG: Final = 1
+COMMAND: Final = (sys.executable, "-m", "vau_backends.board.virtual")
+_WHERE: Final = re.compile(
+    r"(?P<array>[1-9][0-9]?x[1-9][0-9]?)"
+    r"(?P<sizes>(,(units|inputs|contexts)=[1-9][0-9]{0,2})*)(/(?P<name>[\w.-]+))?",
+    re.ASCII,
+)
 
 
 @dataclass(slots=True)
@@ -28,7 +34,6 @@ class Hosted:
 
     process: "subprocess.Popen[str]"
     url: Url
-    said: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
     def close(self) -> None:
         """End it. A second call does nothing."""
@@ -44,40 +49,62 @@ class Hosted:
                 stream.close()
 
 
-def start(array: str) -> Hosted:
+def start(where: str) -> Hosted:
     """Start a virtual board and wait until it listens, which takes minutes the first time.
 
-    array:  for example ``2x2``.
-    Raises  BackendFault, with what it said last, if it does not come up.
+    where:  dies, sizes other than the usual, and a name to tell it from others of the kind:
+            ``2x2``, ``2x2,units=8,inputs=16``, ``2x2/left``.
+    Raises  BackendNotFound if that names none, BackendFault, with what it said last, if it
+            does not come up.
     """
-    command = [sys.executable, "-m", "vau_backends.board.virtual", "--array", array]
     process = subprocess.Popen(
-        command,
+        [*COMMAND, *_words(where), "--parent", str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - it calls the kernel and nothing else
     )
     said: deque[str] = deque(maxlen=KEPT_LINES)
     if process.stdout is None or process.stderr is None:
         raise ValueError("a process with pipes has none")
-    Thread(target=_keep, args=(process.stderr, said), daemon=True).start()
-    line = process.stdout.readline()
+    keeper = Thread(target=_keep, args=(process.stderr, said), daemon=True)
+    keeper.start()
     try:
-        text = str(json.loads(line)["url"])
+        text = str(json.loads(process.stdout.readline())["url"])
     except (ValueError, KeyError, TypeError) as cause:
         process.kill()
         process.wait()
+        keeper.join(STOP_S)
         words = " ".join(said) or "nothing"
         raise BackendFault(
-            f"board virtual:{array}: the simulation does not start; it said: {words}"
+            f"board virtual:{where}: the simulation does not start; it said: {words}"
         ) from cause
-    return Hosted(process, Url.parse(text), said)
+    return Hosted(process, Url.parse(text))
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def serve(array: str, listen: str, serial: int) -> NoReturn:
+    """Become the process of a virtual board, which says where it is in a line of JSON."""
+    port = ("--pty",) if listen == "pty" else ("--tcp", listen)
+    os.execv(COMMAND[0], [*COMMAND, *_words(array), *port, "--serial", f"{serial:x}"])  # noqa: S606 - it is to be this process
+
+
+def _words(where: str) -> list[str]:
+    """Return what the process is told of its board. Raises BackendNotFound."""
+    match = _WHERE.fullmatch(where)
+    if match is None:
+        raise BackendNotFound(
+            f"board: virtual:{where} names no array; it is like virtual:2x2, "
+            "virtual:2x2,units=8,inputs=16 or virtual:2x2/left",
+            field="board",
+            name=f"virtual:{where}",
+        )
+    words = ["--array", match["array"]]
+    for setting in filter(None, match["sizes"].split(",")):
+        name, value = setting.split("=")
+        words += [f"--{name}", value]
+    if match["name"]:
+        words += ["--serial", f"{zlib.crc32(match['name'].encode()):x}"]
+    return words
 
 
 def _keep(stream: IO[str], said: deque[str]) -> None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
+from typing import Final
 
 from vau.backend import Backend, BackendOptions
 from vau.config import ServerConfig
@@ -20,6 +21,24 @@ from vau.shadow.shadows import Shadows
 from vau.sizing import MEASURED_STREAMS, reckon
 
 logger = logging.getLogger(__name__)
+
+
+BOARD: Final = "board"
+
+
+def with_boards(backends: Sequence[str], boards: Sequence[str]) -> list[str]:
+    """Return the backends with each of ``boards`` where ``board`` stands alone.
+
+    Raises ConfigInvalid for boards without a backend that they could be for.
+    """
+    if boards and BOARD not in backends:
+        raise ConfigInvalid(
+            f"board: {boards[0]!r} is for the backend board, which is not served; "
+            "add --backend board",
+            field="board",
+        )
+    named = [f"{BOARD}:{url}" for url in boards] or [BOARD]
+    return [each for name in backends for each in (named if name == BOARD else [name])]
 
 
 def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:

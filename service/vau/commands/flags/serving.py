@@ -22,6 +22,16 @@ Backends = Annotated[
     list[str],
     flag("--backend", "Accelerator to open; repeatable.", metavar="KIND[:INSTANCE]"),
 ]
+Boards = Annotated[
+    list[str],
+    flag(
+        "--board",
+        "Board for --backend board; repeatable: each is a backend of its own.",
+        metavar="URL",
+        elsewhere=False,
+        show_default=False,
+    ),
+]
 Shadows = Annotated[
     list[str],
     flag(

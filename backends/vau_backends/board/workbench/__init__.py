@@ -1,0 +1,1 @@
+"""What can be done to a board besides serving from it: ``vau board``."""
