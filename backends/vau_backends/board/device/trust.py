@@ -24,6 +24,7 @@ def trust_of(url: Url) -> Trusts:
 
 def is_ours(info: Info) -> bool:
     """Tell whether a board has the RTL of this package with the parameters that it names."""
+    buffer = {"buffer_bytes": info.buffer_bytes} if info.buffer_bytes else {}  # or as usual
     try:
         parameters = import_module(PARAMETERS).Parameters(
             rows=info.rows,
@@ -35,7 +36,7 @@ def is_ours(info: Info) -> bool:
             is_parity_checked=bool(info.capabilities & Capability.MEM_PARITY),
             most_payload=info.most_payload,
             window=info.window,
-            buffer_bytes=info.buffer_bytes,
+            **buffer,
         )
     except (ImportError, ConfigInvalid):
         return False  # without the sources, or for what they cannot be built as
