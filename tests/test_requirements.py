@@ -57,6 +57,7 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
         ],
         "bench.txt": project["dependency-groups"]["bench"],
         "build.txt": project["dependency-groups"]["build"],
+        "fpga.txt": project["dependency-groups"]["fpga"],
     }
     for name, lines in asked.items():
         pinned = pins(ROOT / "requirements" / name)

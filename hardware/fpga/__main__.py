@@ -1,0 +1,44 @@
+"""``python -m vau_hardware.fpga``: one die in one chip, and what the tools found."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vau_hardware.fpga.chips import TRIALS
+from vau_hardware.fpga.flow import ToolFailed, Workshop
+from vau_hardware.fpga.report import HONESTLY, as_json, as_text
+
+SIZES = ", ".join(f"{trial.units} ({trial.chip.name})" for trial in TRIALS.values())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the report. Return 1 if the die has no room or misses the nominal clock."""
+    parser = argparse.ArgumentParser(
+        prog="./run fpga", description=f"Put a die into a chip, on paper: {HONESTLY}."
+    )
+    parser.add_argument(
+        "--size", type=int, choices=list(TRIALS), required=True, help=f"units: {SIZES}"
+    )
+    parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
+    parser.add_argument("--tools", type=Path, required=True, help="the folder of the tools")
+    parser.add_argument("--folder", type=Path, required=True, help="for all that is made")
+    asked = parser.parse_args(arguments)
+    try:
+        report = Workshop(asked.tools, asked.folder / f"die-{asked.size}", _say).examine(
+            TRIALS[asked.size]
+        )
+    except ToolFailed as failure:
+        _say(str(failure))
+        return 2
+    sys.stdout.write(json.dumps(as_json(report)) + "\n" if asked.json else as_text(report))
+    return 0 if report.fits and report.is_fast_enough is not False else 1
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"fpga: {line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
