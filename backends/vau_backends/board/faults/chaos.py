@@ -166,6 +166,7 @@ class Chaos:
             case Slow.FOREIGN:
                 self._proxy.make_foreign()
                 self._proxy.unplug()
+                self._outcome(1, None)  # that the old one is gone; then the new one is met
                 self._round(kind)
             case Slow.DEADLINE:
                 self._proxy.struck[kind] += 1
