@@ -1,11 +1,13 @@
 """Who gets a slot, of which backend and model, and how it comes back."""
 
 import logging
+import queue
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import grpc
 import pytest
 
 from tests.models import tiny_model
@@ -28,6 +30,9 @@ from vau.errors import (
     SlotsExhausted,
 )
 from vau.v1 import speech_pb2 as pb
+from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
+from vau.wire.gate import SLOT_RETRY_S
+from vau.wire.status import retry_after_s
 
 
 def test_a_full_server_refuses_the_next_stream_and_takes_it_when_one_ends() -> None:
@@ -46,6 +51,23 @@ def test_a_full_server_refuses_the_next_stream_and_takes_it_when_one_ends() -> N
         third = Talk(served.client)
         for talk in (first, third):
             talk.vanish()
+
+
+def test_a_full_server_refuses_before_it_has_been_told_what_is_wanted() -> None:
+    with serving(
+        config=ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=1)
+    ) as served:
+        talk = Talk(served.client)
+        unsent = queue.SimpleQueue[pb.StreamingRecognizeRequest | None]()
+        with grpc.insecure_channel(served.address) as channel:
+            stub = SpeechRecognitionStub(channel)
+            silent = stub.StreamingRecognize(iter(unsent.get, None), timeout=30)
+            with pytest.raises(grpc.RpcError) as refused:
+                next(silent)
+            unsent.put(None)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert retry_after_s(refused.value) == SLOT_RETRY_S
+        talk.vanish()
 
 
 def test_there_are_never_more_streams_than_the_backends_have_slots() -> None:

@@ -39,7 +39,7 @@ TELLS_HOW_FAR = (BackendFault, ClientNotReading, *PARTING)
 
 async def stream(host: Host, context: Context, call: Call) -> None:
     """Serve one call of StreamingRecognize."""
-    host.gate.check_open()
+    host.gate.check_room()
     wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
     recognition = wanted.recognition
     call.backend_id = recognition.lane.backend.info.id
