@@ -68,6 +68,7 @@ FLOORS: Final = (
     },
     {
         "vau.conditions",
+        "vau.counted",
         "vau.errors",
         "vau.npz",
         "vau.percentiles",

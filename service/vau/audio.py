@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vau.counted import counted
 from vau.errors import AudioCorrupt
 
 SAMPLE_RATE_HZ: Final = 16_000
@@ -107,8 +108,8 @@ class PcmReader:
         """Raise AudioCorrupt if the bytes so far end inside a sample."""
         if self._rest:
             raise AudioCorrupt(
-                f"audio: {len(self._rest)} bytes are left after sample {self.samples}, but a "
-                f"sample has {self._sample_bytes}; send whole samples before the end",
+                f"audio: ends {counted(len(self._rest), 'byte')} after sample {self.samples}, "
+                f"but a sample has {self._sample_bytes}; send whole samples before the end",
                 field="audio",
                 sample=self.samples,
             )

@@ -31,6 +31,7 @@ from vau.commands.flags import (
     observing,
     serving,
 )
+from vau.commands.flags.said import Verb, reword
 from vau.commands.standard_streams import (
     abandon_output,
     hold_standard_streams,
@@ -124,8 +125,12 @@ def _terminated(_number: int, _frame: object) -> None:
     raise SystemExit(TERMINATED)  # rather than die: what is open gets closed
 
 
-def _complain(error: VauError, file: Path | None = None) -> int:
-    """Say in one line what went wrong; return the exit status."""
+def _complain(
+    error: VauError, file: Path | None = None, context: typer.Context | None = None
+) -> int:
+    """Say in one line what went wrong, of a file or of a command; return the exit status."""
+    if context is not None:
+        reword(context, error)
     text = " ".join(str(error).split())
     where = f"{file}: " if file is not None and str(file) not in text else ""
     print(f"vau: error: {where}{text}", file=sys.stderr)
@@ -167,7 +172,7 @@ def vau(
     """Phonemes from speech, live, on recurrent-network accelerators."""
 
 
-@app.command()
+@app.command(cls=Verb)
 def serve(
     *,
     listen: serving.Listen = flags.DEFAULT_SERVER,
@@ -293,7 +298,7 @@ ListDevices = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Verb)
 def stream(
     context: typer.Context,
     *,
@@ -354,7 +359,7 @@ def stream(
     verb.stream(options, partial(print, flush=True), _warn)
 
 
-@app.command()
+@app.command(cls=Verb)
 def transcribe(
     context: typer.Context,
     *,
@@ -398,13 +403,14 @@ def transcribe(
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
         items = verb.find_items(paths)
-        statuses = verb.transcribe_all(items, plan, show, tell, _complain, warn=_warn)
+        complain = partial(_complain, context=context)
+        statuses = verb.transcribe_all(items, plan, show, tell, complain, warn=_warn)
     if DONE in statuses:
         return SOME_FAILED if any(statuses) else DONE
     return statuses[0]
 
 
-@app.command()
+@app.command(cls=Verb)
 def evaluate(
     context: typer.Context,
     *,
@@ -479,7 +485,7 @@ def evaluate(
         print(f"vau: written: {file}", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Verb)
 def verify(
     context: typer.Context,
     *,
@@ -516,8 +522,9 @@ def verify(
     return DONE if verdict.difference is None else SOME_FAILED
 
 
-@app.command()
+@app.command(cls=Verb)
 def compare(
+    context: typer.Context,
     *,
     files: files.Files,
     backends: measuring.ComparedBackends,
@@ -558,7 +565,10 @@ def compare(
     statuses: list[int] = []
     with progress(Console(stderr=True), "s of audio") as show:
         found = verb.compare(
-            plan, show, _warn, lambda error, file: statuses.append(_complain(error, file))
+            plan,
+            show,
+            _warn,
+            lambda error, file: statuses.append(_complain(error, file, context)),
         )
     if not found.files:
         return statuses[0]
@@ -568,7 +578,7 @@ def compare(
     return SOME_FAILED if statuses or (strict and found.is_beyond) else DONE
 
 
-@app.command()
+@app.command(cls=Verb)
 def estimate(
     context: typer.Context,
     *,
@@ -636,7 +646,7 @@ def estimate(
         print(f"vau: written: {file}", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Verb)
 def features(
     *,
     file: files.File,
@@ -652,7 +662,7 @@ def features(
     print(f"{out}: {frames} frames of {width} features")
 
 
-@app.command()
+@app.command(cls=Verb)
 def backends(
     context: typer.Context,
     *,
@@ -682,7 +692,7 @@ def backends(
         print(each.line())
 
 
-@app.command()
+@app.command(cls=Verb)
 def demo(
     *,
     file: files.MaybeFile = None,
@@ -718,7 +728,7 @@ def demo(
     print(json.dumps(shown.report()) if as_json else shown.text())
 
 
-@app.command()
+@app.command(cls=Verb)
 def token(
     *,
     name: door.TokenName,
@@ -757,7 +767,7 @@ bench = typer.Typer(
 app.add_typer(bench, name="bench")
 
 
-@bench.command("serve")
+@bench.command("serve", cls=Verb)
 def bench_serve(
     context: typer.Context,
     *,

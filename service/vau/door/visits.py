@@ -65,7 +65,7 @@ class Visits:
         self._check(visitor)
         if sum(self._hosts.values()) >= self.most:
             raise SlotsExhausted(
-                f"{self.most} streams have begun or wait for their config; try again in "
+                f"all that may begin at a time have, {self.most} in number; try again in "
                 f"{STREAM_RETRY_S:g} s",
                 limit=self.most,
                 retry_s=STREAM_RETRY_S,

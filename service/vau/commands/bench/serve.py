@@ -22,6 +22,7 @@ from vau.commands.bench.sides import (
     server_of,
 )
 from vau.commands.local_server import check_engines
+from vau.counted import counted
 from vau.errors import ConfigInvalid, Unreachable
 from vau.load.cores import Cores
 from vau.load.figures import LoadRun
@@ -66,7 +67,7 @@ def bench(plan: BenchPlan, tell: Tell) -> Findings:
                 )
             few = _few(bencher, server, most, tell)
             turnover = _turnover(bencher, server, carried.streams)
-            tell(f"{turnover.streams} streams came and went")
+            tell(f"{counted(turnover.streams, 'stream')} came and went")
         fullness = None
         if cores is not None:
             fullness = _fullness(bencher, cores, carried.streams)
@@ -99,7 +100,7 @@ def carried_by(bencher: Bencher, server: LoadedServer, most: int, tell: Tell) ->
 
     def run(streams: int) -> LoadRun:
         found = bencher.run(server, bencher.load(streams, plan.duration_s))
-        tell(run_text(f"{streams} streams for {plan.duration_s:g} s", found))
+        tell(run_text(f"{counted(streams, 'stream')} for {plan.duration_s:g} s", found))
         return found
 
     runs = (run(streams),) if capacity is None else confirmed(run, streams)

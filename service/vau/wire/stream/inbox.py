@@ -174,7 +174,7 @@ class Inbox:
     def _lagging(self, samples: int) -> StreamLagging:
         lag = self.waiting_samples + samples
         return StreamLagging(
-            f"audio: {lag / SAMPLE_RATE_HZ:g} s wait for the accelerator, max_lag is "
+            f"audio: {lag / SAMPLE_RATE_HZ:.3f} s wait for the accelerator, max_lag is "
             f"{self.most_samples / SAMPLE_RATE_HZ:g} s; send no faster than one speaks, or use "
             "OVERFLOW_BLOCK",
             field="audio",

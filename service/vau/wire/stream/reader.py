@@ -84,7 +84,7 @@ class Reader:
         lag_s = len(audio) / self._sample_bytes / SAMPLE_RATE_HZ
         if lag_s > self._max_lag_s:
             raise MessageTooLarge(
-                f"audio: {lag_s:g} s in one message, max_lag is {self._max_lag_s:g} s; "
+                f"audio: {lag_s:.3f} s in one message, max_lag is {self._max_lag_s:g} s; "
                 + self._advice(),
                 field="audio",
                 limit_s=self._max_lag_s,
