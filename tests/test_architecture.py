@@ -48,7 +48,7 @@ FLOORS: Final = (
     {"vau.transcript", "vau.checkpoint.whole"},
     {"vau.sizing"},
     {"vau.session"},
-    {"vau.segments"},
+    {"vau.segments", "vau.wire.vocabulary"},  # shared by both ends of a wire
     {"vau.decode", "vau.endpoint", "vau.estimate", "vau.load", "vau.registry", "vau.selfcheck"},
     {"vau.backend", "vau.bundle"},
     {"vau.model"},
@@ -64,7 +64,7 @@ FLOORS: Final = (
         "vau.metrics.histogram",  # shared by all who have meters
         "vau.pictures",
         "vau.search",
-        "vau.wire.status",  # shared by both ends of a wire
+        "vau.wire.status",
     },
     {
         "vau.conditions",
@@ -74,6 +74,7 @@ FLOORS: Final = (
         "vau.percentiles",
         "vau.smallfile",
         "vau.v1",
+        "vau.wire.durations",
     },
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""

@@ -19,6 +19,7 @@ from vau.errors import (
     VauError,
 )
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import duration_of
 
 RESUMED: Final = "RESUMED"
 """The code of a notice that the client adds: the stream was lost, and goes on."""
@@ -111,7 +112,7 @@ class Resumption:
         return self._pace.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
 
     def _ask_every(self, interval_s: float) -> None:
-        self._config.checkpoint_interval.FromNanoseconds(round(interval_s * 1e9))
+        self._config.checkpoint_interval.CopyFrom(duration_of(interval_s))
 
     def _may_pass(self, error: VauError) -> bool:
         if self._has_begun:
