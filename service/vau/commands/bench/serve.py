@@ -12,7 +12,7 @@ from typing import Final
 from vau.audiofile import read_recording
 from vau.commands.bench.bencher import WARM_UP_RUN_S, Bencher, Tell, ask, run_text
 from vau.commands.bench.findings import Carried, Findings, Fullness, Memory, Peer
-from vau.commands.bench.plan import BenchPlan
+from vau.commands.bench.plan import QUIET_SHARE, BenchPlan
 from vau.commands.bench.sides import (
     MOST_STREAMS,
     LoadedServer,
@@ -34,7 +34,6 @@ LIMITS: Final = Limits(p50_ms=15.0, p99_ms=50.0)
 RESOLUTION: Final = 32  # of the search: as fine as runs of its length can tell
 CONFIRMATIONS: Final = 6  # long runs at most
 STEP: Final = 20  # each has a twentieth fewer streams than the one before
-QUIET_SHARE: Final = 0.1  # of a core, which others may take of a machine that is called quiet
 FEW_STREAMS: Final = 16
 FEW_SHARE: Final = 1 / 3  # of the duration that is asked for, as of a full server's
 TURNOVER_SHARE: Final = 2 / 3
