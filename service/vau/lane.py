@@ -1,10 +1,14 @@
 """The thread of a backend, and the line of those who wait for it.
 
 While the backend computes, audio of many streams gathers; all of it is the next batch, or as
-much as the backend takes at once, and then those go first who must be answered first. The
-event loop hands audio in and awaits answers; the thread alone touches the backend and the
-sessions, so neither needs a lock. A caller who hangs up does not stop the thread: its
-``close`` queues behind whatever it left running, and gives the slot back in order.
+much as the backend takes at once, and then those go first who must be answered first. A
+caller who hangs up does not stop the thread: its ``close`` queues behind whatever it left
+running, and gives the slot back in order.
+
+Who may touch what: the backend, this thread alone. A session, this thread from when it comes
+to a job of it until that is answered, but while the backend is asked for something: then, and
+while the job is still in line, the event loop may take the session away (``Claim``), and let
+it go to another lane. Between two jobs the session is the event loop's.
 """
 
 import asyncio
@@ -193,16 +197,22 @@ class Lane:
         if self._max_wait_s:
             self._put(_CallJob(_pass))  # a wall: whoever is in line goes before it
 
-    async def catch_up(
-        self, session: Session, due_s: float | None = None, claim: Claim | None = None
+    async def replay(
+        self,
+        session: Session,
+        due_s: float | None = None,
+        *,
+        waits: bool = False,
+        claim: Claim | None = None,
     ) -> Timed:
         """Take the next of what a session owes that was taken over, as ``Session.way`` has it.
 
+        due_s, waits, claim: as for ``push``; it has waited already, and for worse.
         Returns at last what ``push`` would have, and before that, for what has been answered
         elsewhere, answers without a frame.
         """
         push = Push(session, is_new=False, claim=claim or Claim())
-        return await self._pushed(push, due_s)
+        return await self._pushed(push, due_s, waits=waits)
 
     async def take_over(self, session: Session, claim: Claim | None = None) -> None:
         """Give a session a slot that another lane has ``let_go``, where its trail begins.
@@ -222,9 +232,9 @@ class Lane:
         observer, session.observer = session.observer, None
         self._put(_CallJob(lambda: self._let_go(session, slot, observer)))
 
-    async def save(self, session: Session) -> bytes:
+    async def save(self, session: Session, claim: Claim | None = None) -> bytes:
         """Return the state of ``session`` as it is now, for ``resume`` here or elsewhere."""
-        return await self.ask(partial(saved_session, session))
+        return await self.ask(partial(saved_session, session, claim=claim))
 
     async def resume(self, session: Session, state: bytes, claim: Claim | None = None) -> None:
         """Give a new ``session`` a slot, and the state of one that was saved.

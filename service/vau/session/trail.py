@@ -14,7 +14,7 @@ PIECE_STEPS: Final = 20
 
 
 class Trail:
-    """The way of one slot since its utterance began, short enough to be gone again."""
+    """The way of one slot since its utterance began, short enough to be replayed."""
 
     def __init__(self, *, gives_states: bool) -> None:
         """Begin in the zero state.

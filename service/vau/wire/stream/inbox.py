@@ -148,7 +148,7 @@ class Inbox:
         self._changed.set()
 
     def _goes_along(self, end: End) -> bool:
-        if self._late is None or not self._late.catch_up():
+        if self._late is None or not self._late.join():
             return False
         self._went_along = end
         return True

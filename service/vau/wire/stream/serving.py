@@ -83,7 +83,8 @@ async def _serve(
     """Open a session on a lane, and hold it until the stream ends."""
     recognition, model = wanted.recognition, wanted.recognition.lane.model
     shadows = host.shadows.chosen(wanted.shadows, model.name)
-    session = Session(
+    new = partial(
+        Session,
         model,
         encoding=recognition.raw_encoding,
         interim_results=wanted.interim_results and recognition.output.phonemes,
@@ -91,9 +92,10 @@ async def _serve(
         rules=wanted.rules,
     )
     try:
-        await carrier.open(session, shadows, None if beginning is None else beginning.session)
+        await carrier.open(new, shadows, None if beginning is None else beginning.session)
         checkpoints.on(carrier.lane)
         if beginning is not None:
+            session = carrier.session
             position.begin(session.received_sample, session.answered_sample)
             host.metrics.resumes.resumed()
         started = host.session_started(
