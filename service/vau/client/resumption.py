@@ -69,12 +69,14 @@ class Resumption:
 
     def heard(self, response: Response) -> bool:
         """Take note of a response, and leave in it what is new; tell whether anything is."""
-        away_s = self._backoff.goes_on() if response.HasField("started") else None
+        away_s = self._backoff.returned() if response.HasField("started") else None
         if response.HasField("started") and self._has_begun:
             response.ClearField("started")
             self._tell(response, away_s or 0.0)
         self._has_begun = True
         is_new = self._sieve.sift(response)
+        if not self._sieve.is_behind:
+            self._backoff.progressed()
         if response.HasField("checkpoint"):
             self._config.resume_token = response.checkpoint.token
             self.kept.forget(response.checkpoint.next_sample, self._sieve.safe_controls)
