@@ -131,7 +131,7 @@ class AsyncClient:
         """Stream audio and controls; yield the responses as they come.
 
         items:  bytes, arrays of samples in the encoding of ``config``, and controls; what is
-                iterable but not asynchronously so is asked on threads, so it may wait, too.
+                iterable but not asynchronously so has a thread, so it may wait, too.
                 Their end is the half-close. What they raise, this raises.
         resume: how the stream outlives its connection; None if it does not.
         keep_alive_s: after so long without an item a KEEP_ALIVE is sent; None for never, and
