@@ -31,6 +31,9 @@ class Audio:
     read_s: float
     """When it was read, by ``perf_counter``."""
 
+    held_s: float = 0.0
+    """For so long it was not read, because what came before it found no room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

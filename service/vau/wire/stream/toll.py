@@ -37,7 +37,7 @@ class Toll:
 
     def heard(self, message: Audio) -> None:
         """Take note of audio that came."""
-        self.pace.heard(message.samples, message.read_s)
+        self.pace.heard(message.samples, message.read_s, message.held_s)
 
     def took(self, frames: int, times: StageTimes, total_s: float) -> None:
         """Take note of frames that were answered together."""
