@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.commands import started
+from tests.flaky import SupplyLost
 from tests.serving import (
     END_UTTERANCE,
     FREE,
@@ -427,7 +428,7 @@ def test_checkpoints_come_often_enough_for_a_server_that_soon_forgets() -> None:
 def test_a_stream_that_is_refused_for_want_of_room_begins_when_there_is_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vau.wire.gate.SLOT_RETRY_S", 0.05)
+    monkeypatch.setattr("vau.wire.gate.STREAM_RETRY_S", 0.05)
     with serving((MODEL, muntaniala(slot_count=1))) as running:
         talk = Talk(running.client)
         with pytest.raises(SlotsExhausted, match=r"try again in 0\.05 s") as refused:
@@ -686,6 +687,12 @@ def test_patience_counts_from_the_loss_and_begins_anew_once_the_stream_comes_fur
     now[0] = 28.0
     with pytest.raises(Unreachable, match=r"after 1 attempt in 10 s"):
         backoff.lost(Unreachable("gone"))
+
+
+def test_what_is_given_up_is_the_error_itself_whatever_else_it_takes_to_make_one() -> None:
+    with pytest.raises(SupplyLost, match=r"at 0\.4 V \(after 0 attempts in 0 s\)") as error:
+        Backoff(0.0).lost(SupplyLost(0.4))
+    assert error.value.facts == {"volts": 0.4, "attempts": 0, "away_s": 0.0}
 
 
 def test_without_progress_patience_is_for_all_losses_and_not_for_what_is_between() -> None:

@@ -140,13 +140,6 @@ class Backoff:
 
 def _given_up(error: VauError, attempts: int, away_s: float) -> VauError:
     times = "attempt" if attempts == 1 else "attempts"
-    given_up = saying(f"{error} (after {attempts} {times} in {away_s:.0f} s)", error)
+    given_up = error.saying(f"{error} (after {attempts} {times} in {away_s:.0f} s)")
     given_up.facts |= {"attempts": attempts, "away_s": round(away_s, 3)}
     return given_up
-
-
-def saying(text: str, error: VauError) -> VauError:
-    """Return ``error`` with another text."""
-    other = type(error)(text, field=error.field)
-    other.facts, other.retry_after_s = dict(error.facts), error.retry_after_s
-    return other

@@ -9,7 +9,7 @@ from typing import Final
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.client.kept import Item, Kept
 from vau.client.pace import Pace, rate_of
-from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing, saying
+from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing
 from vau.client.sieve import Response, Sieve
 from vau.errors import (
     CapabilityMissing,
@@ -128,7 +128,7 @@ class Resumption:
         if not self._backoff.is_lost or self._loss is None:
             return error
         before = "lost" if self._has_begun else "refused"
-        return saying(f"{error} (before that the stream was {before}: {self._loss})", error)
+        return error.saying(f"{error} (before that the stream was {before}: {self._loss})")
 
     def _words(self, error: VauError, rate: float | None) -> str:
         patience = f"trying again for {self._policy.patience_s:g} s"
