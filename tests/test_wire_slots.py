@@ -26,12 +26,12 @@ from tests.serving import (
     streaming,
 )
 from vau.config import ServerConfig
+from vau.door.visits import STREAM_RETRY_S
 from vau.errors import (
     SlotsExhausted,
 )
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
-from vau.wire.gate import SLOT_RETRY_S
 from vau.wire.status import retry_after_s
 
 
@@ -66,7 +66,7 @@ def test_a_full_server_refuses_before_it_has_been_told_what_is_wanted() -> None:
                 next(silent)
             unsent.put(None)
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert retry_after_s(refused.value) == SLOT_RETRY_S
+        assert retry_after_s(refused.value) == STREAM_RETRY_S
         talk.vanish()
 
 

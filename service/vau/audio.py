@@ -21,6 +21,9 @@ FRAMES_PER_S: Final = round(1 / HOP_S)  # 100, likewise
 FRAME_BUDGET_S: Final = HOP_S
 """The time from a frame's last needed sample to its answer that keeps up with live audio."""
 
+LIVE_PACE: Final = 1.1
+"""Seconds of audio in a second that are live at most: more than clocks that differ."""
+
 FULL_SCALE: Final = 32_768  # the int16 value of 1.0
 Encoding = Literal["linear16", "float32"]
 """Raw samples on the wire, both little-endian; float32 has full scale 1.0."""

@@ -14,7 +14,7 @@ from vau.errors import AuthForbidden, QuotaExceeded, SlotsExhausted
 
 BURST_S: Final = 10.0  # how long a rate of audio may have been saved up
 PLACE_BITS: Final = 64
-STREAM_RETRY_S: Final = 1.0  # nobody knows when a caller ends one of his own streams
+STREAM_RETRY_S: Final = 1.0  # nobody knows when a stream ends, one of his own or another
 
 
 @dataclass(frozen=True, slots=True)

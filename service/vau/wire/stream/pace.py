@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import LIVE_PACE, SAMPLE_RATE_HZ
 
-FAST: Final = 1.1  # seconds of audio in a second: more than clocks that differ
 TOLD_S: Final = 0.5  # of less audio no pace can be told
 EARLY_S: Final = 0.1  # an advised chunk, or what a network held back for so long
 MOST_AHEAD_S: Final = 1.0  # is remembered: who sends live again is live ten seconds later
@@ -32,9 +31,9 @@ class Pace:
             self._first_s = self._last_s = read_s
         else:
             self._samples += samples
-        ahead_s = self._ahead_s + audio_s - FAST * (read_s - self._last_s - held_s)
+        ahead_s = self._ahead_s + audio_s - LIVE_PACE * (read_s - self._last_s - held_s)
         least_s = min(self._ahead_s, -MOST_BEHIND_S)  # or what a stall of the server left
-        self._ahead_s = max(least_s, min(ahead_s, MOST_AHEAD_S)) - FAST * held_s
+        self._ahead_s = max(least_s, min(ahead_s, MOST_AHEAD_S)) - LIVE_PACE * held_s
         self._last_s = read_s
 
     @property
