@@ -37,6 +37,11 @@ class Trail:
         """Whether it is time to begin at a newer state."""
         return self.gives_states and self._count >= STEPS_BETWEEN
 
+    @property
+    def size_bytes(self) -> int:
+        """How much there is of it: the state, and the steps behind it."""
+        return len(self.state or b"") + sum(steps.nbytes for steps in self._steps)
+
     def begin(self, state: bytes | None = None) -> None:
         """Begin here: in a state that was given, or with an utterance in the zero state."""
         self.state = state
