@@ -203,7 +203,7 @@ def test_a_backend_that_answers_too_little_is_a_defect_and_leaves_nobody_waiting
 def test_a_stream_that_lost_its_slot_is_waited_for_no_longer_once_it_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vau.lane.MOST_WAIT_S", 3600.0)
+    monkeypatch.setattr("vau.lane.batching.MOST_WAIT_S", 3600.0)
     gated = Gated()
     gated.gate.set()
 
@@ -219,7 +219,7 @@ def test_a_stream_that_lost_its_slot_is_waited_for_no_longer_once_it_has_left(
 
 
 def test_what_is_replayed_waits_for_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vau.lane.MOST_WAIT_S", 3600.0)
+    monkeypatch.setattr("vau.lane.batching.MOST_WAIT_S", 3600.0)
     here, there = Gated(), Gated()
     for each in (here, there):
         each.gate.set()
