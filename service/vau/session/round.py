@@ -118,11 +118,12 @@ def _work(
     for at, push in enumerate(pushes):
         if at in answers:
             continue
-        if _asks(push.session):
+        session = push.session
+        if session.is_spent or (session.way.trail is not None and session.way.is_due):
             asking.append(at)
         else:
             try:
-                work[at] = push.session.work()
+                work[at] = session.work()
             except VauError as error:
                 answers[at] = error
         push.claim.lend()
@@ -132,11 +133,6 @@ def _work(
         except VauError as error:
             answers[at] = error
     return dict(sorted(work.items())) if asking else work
-
-
-def _asks(session: Session) -> bool:
-    """Tell whether something is to be asked of the backend before the next steps."""
-    return session.is_spent or (session.slot is not None and session.way.is_due)
 
 
 def _prepared(push: Push, backend: Backend) -> Work:

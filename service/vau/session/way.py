@@ -57,7 +57,7 @@ class Way:
     @property
     def is_due(self) -> bool:
         """Whether the trail is to begin anew before the next steps."""
-        return self.trail is not None and self.trail.is_due and not self.repeats
+        return self.trail is not None and self.trail.is_due and not self._again
 
     def next_steps(self) -> NDArray[np.float32]:
         """Return what the backend is to take next. Raises ValueError if that is nothing."""
