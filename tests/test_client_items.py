@@ -15,7 +15,7 @@ from vau.client import Access, AsyncClient, Client
 from vau.client.address import check_address, hosts_of
 from vau.client.alive import KEEP_ALIVE, alive, alive_async
 from vau.client.items import items_as_they_come
-from vau.client.pace import SHARE, Pace
+from vau.client.throttle import SHARE, Throttle
 from vau.config import ServerConfig
 from vau.errors import ConfigInvalid, IdleTimeout
 from vau.v1 import speech_pb2 as pb
@@ -228,16 +228,16 @@ def test_a_time_that_cannot_be_waited_is_refused(served: Served, wrong: float) -
         served.client.stream(streaming(), [], keep_alive_s=wrong)
 
 
-def test_streams_of_one_client_share_its_pace() -> None:
+def test_streams_of_one_client_share_its_throttle() -> None:
     now = [0.0]
-    pace = Pace(clock=lambda: now[0])
-    assert [pace.wait_s(9.0), pace.wait_s(9.0)] == [0.0, 0.0]
-    pace.learn(2.0 / SHARE)
-    assert [pace.wait_s(1.0), pace.wait_s(1.0), pace.wait_s(1.0)] == pytest.approx(
+    throttle = Throttle(clock=lambda: now[0])
+    assert [throttle.wait_s(9.0), throttle.wait_s(9.0)] == [0.0, 0.0]
+    throttle.learn(2.0 / SHARE)
+    assert [throttle.wait_s(1.0), throttle.wait_s(1.0), throttle.wait_s(1.0)] == pytest.approx(
         [0.0, 0.5, 1.0]
     )
     now[0] = 10.0
-    assert pace.wait_s(1.0) == 0.0  # nothing is saved up
+    assert throttle.wait_s(1.0) == 0.0  # nothing is saved up
 
 
 # --- where to ----------------------------------------------------------------------------

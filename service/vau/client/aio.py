@@ -21,12 +21,12 @@ from vau.client.channel import (
 )
 from vau.client.items import Said, Sound, check_items, items_as_they_come, sound_of
 from vau.client.kept import Item
-from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resuming_async import resuming
 from vau.client.shown import Metadata, Shown
 from vau.client.sieve import Response
+from vau.client.throttle import Throttle
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -62,7 +62,7 @@ class AsyncClient:
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = self._is_closed = False
-        self._pace = Pace()
+        self._throttle = Throttle()
         credentials = access.credentials()
         how = options(connect_timeout_s)
         self._channel = (
@@ -146,7 +146,7 @@ class AsyncClient:
             check_interval(keep_alive_s)
             said = alive_async(said, keep_alive_s)
         if resume is not None:
-            return resuming(self.exchange, config, said, resume, self._pace)
+            return resuming(self.exchange, config, said, resume, self._throttle)
         return self.exchange(_requests(config, said))
 
     async def exchange(

@@ -8,9 +8,9 @@ from typing import Final
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.client.kept import Item, Kept
-from vau.client.pace import Pace, rate_of
 from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing
 from vau.client.sieve import Response, Sieve
+from vau.client.throttle import Throttle, rate_of
 from vau.errors import (
     CapabilityMissing,
     ConfigInvalid,
@@ -33,13 +33,13 @@ class Resumption:
     """The state of one stream at its client."""
 
     def __init__(
-        self, config: pb.StreamingConfig, policy: Resume, pace: Pace | None = None
+        self, config: pb.StreamingConfig, policy: Resume, throttle: Throttle | None = None
     ) -> None:
         """Begin a stream with ``config``; its checkpoint interval goes before the policy's.
 
-        pace: of all streams of the client, which share what its token may send.
+        throttle: of all streams of the client, which share what its token may send.
         """
-        self._policy, self._pace = policy, pace or Pace()
+        self._policy, self._throttle = policy, throttle or Throttle()
         self._has_own_interval = bool(config.checkpoint_interval.ToNanoseconds())
         self._loss: VauError | None = None
         self._config = pb.StreamingConfig()
@@ -100,7 +100,7 @@ class Resumption:
         delay_s = self._backoff.lost(error)
         rate = rate_of(error)
         if rate is not None:
-            self._pace.learn(rate)
+            self._throttle.learn(rate)
         if is_first:
             self._loss = error
             if self._policy.on_loss is not None:
@@ -111,7 +111,7 @@ class Resumption:
         """Return in how many seconds a message may be sent: at once, but for a quota."""
         if not isinstance(item, bytes):
             return 0.0
-        return self._pace.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
+        return self._throttle.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
 
     def _ask_every(self, interval_s: float) -> None:
         self._config.checkpoint_interval.CopyFrom(duration_of(interval_s))
