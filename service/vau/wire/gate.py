@@ -68,15 +68,10 @@ class Gate:
         """Return how many streams a backend carries."""
         return sum(admitted.backend_id == backend_id for admitted in self._inside)
 
-    def check_room(self) -> None:
-        """Raise Draining or SlotsExhausted while nobody is admitted, to whatever backend.
-
-        Asked before a stream has said what it wants: to refuse it waits for nothing.
-        """
+    def check_open(self) -> None:
+        """Raise Draining if nobody is admitted any more."""
         if self.is_draining:
             raise _draining("takes no new streams")
-        if (refusal := self._server_fullness()) is not None:
-            raise refusal
 
     @asynccontextmanager
     async def admit(self, lane: Lane) -> AsyncIterator[Pass]:
@@ -85,8 +80,8 @@ class Gate:
         Raises Draining or SlotsExhausted instead of letting it in, and Draining out of
         the block when the time to leave has come.
         """
-        self.check_room()
-        if (refusal := self._fullness(lane)) is not None:
+        self.check_open()
+        if (refusal := self.refusal(lane)) is not None:
             raise refusal
         admitted = Pass(lane)
         self._inside.add(admitted)
@@ -152,17 +147,14 @@ class Gate:
 
     def refusal(self, lane: Lane) -> SlotsExhausted | None:
         """Return why another stream would find no slot on ``lane``; None if it would."""
-        return self._server_fullness() or self._fullness(lane)
-
-    def _server_fullness(self) -> SlotsExhausted | None:
-        if len(self._inside) < self.max_streams:
-            return None
-        return SlotsExhausted(
-            f"all streams of this server are taken, {self.max_streams} in number; try "
-            f"again in {STREAM_RETRY_S:g} s",
-            limit=self.max_streams,
-            retry_s=STREAM_RETRY_S,
-        )
+        if len(self._inside) >= self.max_streams:
+            return SlotsExhausted(
+                f"all streams of this server are taken, {self.max_streams} in number; try "
+                f"again in {STREAM_RETRY_S:g} s",
+                limit=self.max_streams,
+                retry_s=STREAM_RETRY_S,
+            )
+        return self._fullness(lane)
 
     def _fullness(self, lane: Lane) -> SlotsExhausted | None:
         slots = lane.backend.info.slot_count

@@ -38,7 +38,7 @@ async def recognize(
     host: Host, request: pb.RecognizeRequest, call: Call
 ) -> pb.RecognizeResponse:
     """Serve one call of Recognize. It holds a slot, like a stream."""
-    host.gate.check_room()
+    host.gate.check_open()
     wanted = recognition_of(request.config, host.lanes, path="config", files=True)
     limit_s = host.config.max_unary_audio_s
     announced = await asyncio.to_thread(_announced, request.audio, wanted, limit_s)

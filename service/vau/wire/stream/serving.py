@@ -39,7 +39,9 @@ TELLS_HOW_FAR = (BackendFault, ClientNotReading, *PARTING)
 
 async def stream(host: Host, context: Context, call: Call) -> None:
     """Serve one call of StreamingRecognize."""
-    host.gate.check_room()
+    host.gate.check_open()
+    # A full server does not refuse before the config is here: gRPC's own client, if its message
+    # is on the way when the status comes, at times reports INTERNAL in place of it.
     wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
     recognition = wanted.recognition
     call.backend_id = recognition.lane.backend.info.id
