@@ -19,7 +19,7 @@ from vau.backend import (
     Work,
 )
 from vau.config import ServerConfig
-from vau.errors import BackendFault
+from vau.errors import BackendFault, BadSnapshot
 from vau.model import Model
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
@@ -58,14 +58,21 @@ class Flaky(Held):
 
         self.may_give.set()
         self.waits_at = "snapshot"
+        self.is_stuck = threading.Event()
+        """That somebody waits there."""
+
         self.is_mute = False
+        self.is_bit_exact = True
+        self.refuses_states = False
         self.origin: DeviceOrigin = "estimated"
         self.batches: list[list[int]] = []
         """How many frames there were of each stream, call by call."""
 
     @property
     def info(self) -> BackendInfo:
-        return replace(self.backend.info, state_export=not self.is_mute)
+        info = self.backend.info
+        exact = info.bit_exact and self.is_bit_exact
+        return replace(info, state_export=not self.is_mute, bit_exact=exact)
 
     def mend(self) -> None:
         """Let it work again."""
@@ -90,6 +97,8 @@ class Flaky(Held):
     def restore(self, slot: Slot, state: bytes) -> None:
         self._use("restore")
         assert not self.is_mute
+        if self.refuses_states:
+            raise BadSnapshot("the state is of another firmware")
         self.backend.restore(slot, state)
 
     def release(self, slot: Slot) -> None:
@@ -112,6 +121,7 @@ class Flaky(Held):
     def _use(self, what: str) -> None:
         if what == self.waits_at and not self.may_give.is_set():
             self.entered.set()
+            self.is_stuck.set()
             assert self.may_give.wait(PATIENCE_S)
         if what in self.fails:
             raise SupplyLost(0.3)

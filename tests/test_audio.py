@@ -53,7 +53,7 @@ def test_a_number_that_is_none_is_named_with_its_place_in_the_stream(bad: float)
 def test_half_a_sample_at_the_end_is_an_error_that_says_how_much_is_left() -> None:
     reader = PcmReader("linear16")
     reader.read(b"\0" * 7)
-    with pytest.raises(AudioCorrupt, match="1 bytes are left after sample 3"):
+    with pytest.raises(AudioCorrupt, match="ends 1 byte after sample 3"):
         reader.check_complete()
     reader.read(b"\0")
     reader.check_complete()

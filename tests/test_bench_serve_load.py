@@ -1,7 +1,7 @@
 """The pure part of the bench of a server under load: limits, frames, comings and goings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import inf
@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from vau.audio import frame_count
 from vau.client.paced.seats import PAUSE_CHUNKS, turns
 from vau.commands.bench.findings import Carried, Findings, Fullness, Memory, Peer
-from vau.commands.bench.goals import GOALS, Goal, judged
+from vau.commands.bench.goals import GOALS, Goal, Reached, judged
 from vau.commands.bench.plan import BenchPlan, Capacity, MeasuredEngine
-from vau.commands.bench.report import report
+from vau.commands.bench.report import reached, report
 from vau.commands.bench.serve import CONFIRMATIONS, LIMITS, confirmed
 from vau.commands.bench.text import text
 from vau.errors import ConfigInvalid
@@ -392,15 +392,43 @@ def test_each_goal_is_judged_by_its_own_figure() -> None:
 
 @pytest.mark.parametrize(
     ("goal", "met", "missed"),
-    [(Goal("a.b", "<", 10.0), 9.9, 10.0), (Goal("a.b", ">=", 150), 150, 149)],
-    ids=["less", "at least"],
+    [
+        (Goal("a", lambda it: it.few_p50_ms, "<", 10.0), 9.9, 10.0),
+        (Goal("a", lambda it: it.few_p50_ms, ">=", 150), 150, 149),
+        (Goal("a", lambda it: it.few_p50_ms, "==", 0), 0, 1),
+        (Goal("a", lambda it: it.few_p50_ms, "<", 10.0), 0, inf),
+    ],
+    ids=["less", "at least", "equal", "never"],
 )
 def test_a_goal_is_met_or_missed_at_its_very_value(
     goal: Goal, met: float, missed: float
 ) -> None:
-    assert goal.is_met({"a": {"b": met}}) is True
-    assert goal.is_met({"a": {"b": missed}}) is False
-    assert goal.is_met({"a": None}) is None
+    assert goal.is_met(Reached(few_p50_ms=met)) is True
+    assert goal.is_met(Reached(few_p50_ms=missed)) is False
+    assert goal.is_met(Reached()) is None
+
+
+def test_each_goal_looks_at_a_figure_of_its_own_that_the_report_has() -> None:
+    names = [each.name for each in fields(Reached)]
+    looked_at = [
+        next(name for name in names if goal.figure(Reached(**{name: 1.0})) is not None)
+        for goal in GOALS
+    ]
+    assert sorted(looked_at) == sorted(names)
+    found = report(FINDINGS)
+    for goal in GOALS:
+        value: Any = found
+        for name in goal.name.split("."):
+            value = value[name]
+        assert value == pytest.approx(goal.figure(reached(FINDINGS)), abs=1e-3)
+
+
+def test_what_never_came_has_missed_its_goal() -> None:
+    late = replace(FINDINGS.turnover, finals_s=np.array([0.02, inf]))
+    found = report(replace(FINDINGS, turnover=late))
+    assert found["final_after_end_p99_ms"] is None
+    (goal,) = (each for each in found["goals"] if each["figure"] == "final_after_end_p99_ms")
+    assert goal["met"] is False
 
 
 def test_a_run_that_missed_its_goals_says_so_in_words() -> None:
@@ -415,7 +443,7 @@ def test_words_say_where_there_was_one_core_only() -> None:
 
 
 def test_all_goals_are_judged_even_if_nothing_is_known() -> None:
-    assert [goal["met"] for goal in judged({})] == [None] * len(GOALS)
+    assert [goal["met"] for goal in judged(Reached())] == [None] * len(GOALS)
 
 
 @pytest.mark.parametrize(

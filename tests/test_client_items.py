@@ -10,11 +10,12 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from tests.serving import Served, hear, recognition, serving, speech, streaming
+from tests.serving import PATIENCE_S, Served, hear, recognition, serving, speech, streaming
 from vau.client import Access, AsyncClient, Client
 from vau.client.address import check_address, hosts_of
 from vau.client.alive import KEEP_ALIVE, alive, alive_async
-from vau.client.pace import SHARE, Pace
+from vau.client.items import items_as_they_come
+from vau.client.throttle import SHARE, Throttle
 from vau.config import ServerConfig
 from vau.errors import ConfigInvalid, IdleTimeout
 from vau.v1 import speech_pb2 as pb
@@ -44,7 +45,7 @@ def test_audio_may_come_in_whatever_holds_bytes_or_samples(
     plain = hear(served.client, [DATA], streaming()).finished.input_digest
     assert hear(served.client, [audio], streaming()).finished.input_digest == plain
     whole = served.client.recognize(recognition(), audio)
-    assert whole == served.client.recognize(recognition(), DATA) or whole.results
+    assert whole.finished.input_digest == plain
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,52 @@ def test_a_plain_generator_that_waits_does_not_stop_the_loop_of_asyncio(
             return [response async for response in stream][-1].finished
 
     assert asyncio.run(run()).samples == 4_000
+
+
+def test_a_source_that_never_says_anything_holds_up_nobody_who_leaves_its_stream(
+    served: Served,
+) -> None:
+    told, is_over = threading.Event(), threading.Event()
+
+    def source() -> Iterator[bytes]:
+        told.wait(PATIENCE_S)
+        is_over.set()
+        yield DATA
+
+    async def run() -> None:
+        async with AsyncClient(served.address) as client:
+            stream = client.stream(streaming(), source())
+            await anext(stream)
+            await stream.aclose()
+
+    asyncio.run(run())
+    assert not is_over.is_set()
+    told.set()
+
+
+def test_sources_that_wait_hold_up_no_other_however_many_there_are() -> None:
+    told = threading.Event()
+    encoding = pb.AudioFormat.ENCODING_LINEAR16
+
+    def source() -> Iterator[bytes]:
+        told.wait(PATIENCE_S)
+        yield DATA
+
+    async def run() -> None:
+        waiting = [
+            asyncio.ensure_future(anext(items_as_they_come(source(), encoding)))
+            for _ in range(40)  # the threads that a loop has for such things are 32 at most
+        ]
+        try:
+            for each in waiting:
+                assert not (await asyncio.wait([each], timeout=0))[0]
+            async with asyncio.timeout(PATIENCE_S / 2):
+                assert await anext(items_as_they_come([DATA], encoding)) == DATA
+        finally:
+            told.set()
+            assert set(await asyncio.gather(*waiting)) == {DATA}
+
+    asyncio.run(run())
 
 
 # --- pauses ------------------------------------------------------------------------------
@@ -181,16 +228,16 @@ def test_a_time_that_cannot_be_waited_is_refused(served: Served, wrong: float) -
         served.client.stream(streaming(), [], keep_alive_s=wrong)
 
 
-def test_streams_of_one_client_share_its_pace() -> None:
+def test_streams_of_one_client_share_its_throttle() -> None:
     now = [0.0]
-    pace = Pace(clock=lambda: now[0])
-    assert [pace.wait_s(9.0), pace.wait_s(9.0)] == [0.0, 0.0]
-    pace.learn(2.0 / SHARE)
-    assert [pace.wait_s(1.0), pace.wait_s(1.0), pace.wait_s(1.0)] == pytest.approx(
+    throttle = Throttle(clock=lambda: now[0])
+    assert [throttle.wait_s(9.0), throttle.wait_s(9.0)] == [0.0, 0.0]
+    throttle.learn(2.0 / SHARE)
+    assert [throttle.wait_s(1.0), throttle.wait_s(1.0), throttle.wait_s(1.0)] == pytest.approx(
         [0.0, 0.5, 1.0]
     )
     now[0] = 10.0
-    assert pace.wait_s(1.0) == 0.0  # nothing is saved up
+    assert throttle.wait_s(1.0) == 0.0  # nothing is saved up
 
 
 # --- where to ----------------------------------------------------------------------------

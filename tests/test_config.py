@@ -120,7 +120,7 @@ def test_no_grace_at_all_may_be_chosen() -> None:
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "example.org:50051"])
 def test_plaintext_that_others_can_reach_must_be_meant(listen: str) -> None:
-    with pytest.raises(ConfigInvalid, match="set insecure"):
+    with pytest.raises(ConfigInvalid, match="say insecure=True"):
         ServerConfig(listen=listen)
     assert ServerConfig(listen=listen, insecure=True).listen == listen
 

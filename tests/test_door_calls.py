@@ -5,8 +5,10 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -39,6 +41,7 @@ from tests.serving import (
 from vau.batch import Failed
 from vau.client import Access, AsyncClient, Client, Resume
 from vau.client.paced import Load, drive
+from vau.client.paced.knocks import knock_at
 from vau.client.recognition import Request, transcribe
 from vau.config import ServerConfig
 from vau.door.config import DoorConfig
@@ -50,8 +53,10 @@ from vau.errors import (
     QuotaExceeded,
     SlotsExhausted,
 )
+from vau.load.knocks import Knock
 from vau.transcript import Transcription
 from vau.v1 import speech_pb2 as pb
+from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 from vau.wire.door import host_of
 
 SERVICE = "/vau.v1.SpeechRecognition"
@@ -162,6 +167,15 @@ def test_a_call_without_a_token_is_refused_before_its_request_is_read(served: Se
                 list(responses)
             assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
             silent.end()
+
+
+def test_all_who_knock_without_a_token_at_once_are_refused_by_name(served: Served) -> None:
+    async def knocks() -> tuple[Knock, ...]:
+        async with grpc.aio.insecure_channel(served.address) as channel:
+            stub = SpeechRecognitionStub(channel)
+            return await knock_at(stub, streaming(), (), [perf_counter()] * 300)
+
+    assert Counter(knock.code for knock in asyncio.run(knocks())) == {"UNAUTHENTICATED": 300}
 
 
 class Talkless(Iterator[bytes]):

@@ -200,10 +200,10 @@ def test_what_the_environment_says_of_a_server_means_nothing_to_a_command_withou
 @pytest.mark.parametrize(
     ("flags", "named"),
     [
-        (("--tls-cert", "cert.pem"), "tls_key"),
-        (("--tls-cert", "no.pem", "--tls-key", "no.key"), "tls_cert='no.pem'"),
-        (("--tokens", "no.tokens"), "tokens='no.tokens'"),
-        (("--closed-health",), "closed_health"),
+        (("--tls-cert", "cert.pem"), "--tls-key: is not given; TLS takes --tls-cert and"),
+        (("--tls-cert", "no.pem", "--tls-key", "no.key"), "--tls-cert no.pem: No such file"),
+        (("--tokens", "no.tokens"), "--tokens no.tokens: No such file"),
+        (("--closed-health",), "--closed-health: is for"),
     ],
 )
 def test_a_door_that_cannot_be_made_is_a_line_that_names_the_flag(

@@ -396,6 +396,20 @@ def test_one_that_takes_no_states_is_passed_over_once_there_is_one_to_take() -> 
         assert f"{TWIN} takes no state of another" in str(error)
 
 
+@pytest.mark.parametrize("inexact", [ONE, TWIN])
+def test_one_of_the_same_arithmetic_takes_nobody_over_unless_both_promise_their_bits(
+    inexact: str,
+) -> None:
+    first, second = flaky(ONE), flaky(TWIN)
+    for each in (first, second):
+        each.is_bit_exact = each.info.id != inexact
+    with pool(first, second) as served:
+        first.runs_left = 4
+        config = wanted(TWIN, output=LOG_PROB)
+        error = broken(served.client, config, *[AUDIO[:8000]] * 6)
+        assert f"{TWIN} does not promise the bits of {ONE}" in str(error)
+
+
 def test_one_that_is_known_not_to_be_ready_is_passed_over(three: Pool) -> None:
     client, (first, second, _) = three.client, three.backends
     second.present = Health(State.FAULT, "too hot")
@@ -583,6 +597,34 @@ def test_what_began_on_a_fallback_of_other_bits_is_resumed_there() -> None:
         config.resume_token = checkpoint.token
         with pytest.raises(ResumeMismatch, match="arithmetic_id"):
             hear(served.client, [AUDIO], config)
+
+
+def test_a_stream_is_resumed_on_the_first_that_takes_its_state_by_a_session_that_is_new() -> (
+    None
+):
+    backends = first, second, third = flaky(ONE), flaky(TWIN), flaky(THIRD)
+    with pool(*backends) as served:
+        config = wanted(TWIN, THIRD, interval_s=0.2)
+        uncut = hear(served.client, [AUDIO[:16_000], AUDIO[16_000:]], config)
+        heard = hear(served.client, [AUDIO[:16_000]], config)
+        checkpoint = [e.checkpoint for e in heard.responses if e.HasField("checkpoint")][-1]
+        config.resume_token = checkpoint.token
+        left = [AUDIO[2 * checkpoint.next_sample :]]
+        for failing in ({"restore"}, set()):
+            first.fails, first.refuses_states = failing, not failing
+            second.refuses_states = True
+            rest = hear(served.client, left, config)
+            assert rest.responses[0].started.backend.id == THIRD
+            assert rest.finished.output_digest == uncut.finished.output_digest
+            why = "BACKEND_LOST" if failing else "RESUME_MISMATCH"
+            assert way(notices(rest.responses)[0]) == (ONE, THIRD, why)
+        third.refuses_states = True
+        with pytest.raises(ResumeMismatch, match="no fallback could take over") as refused:
+            hear(served.client, left, config)
+        assert refused.value.facts["differs"] == "backend"
+        eventually(lambda: served.slots_in_use() == 0)
+        for each in backends:  # and no slot is kept by whoever was tried in vain
+            assert len([each.open() for _ in range(8)]) == 8
 
 
 # --- one call ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Fallbacks as a client meets them: on the command line, and beside a resume."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +12,11 @@ from tests.audio import encoded
 from tests.commands import vau
 from tests.flaky import ONE, TWIN, Flaky, flaky, pool
 from tests.serving import FREE, Heard, Served, hear, speech, streaming
+from vau.backend import Result, Work
 from vau.client import Resume
 from vau.client.recognition import Request, converse
 from vau.config import ServerConfig
-from vau.v1 import speech_pb2 as pb
+from vau.errors import BackendFault
 
 SAMPLES: Final = 24_000
 AUDIO: Final = speech(SAMPLES, seed=4)
@@ -87,15 +88,62 @@ def test_a_client_that_resumes_survives_that_all_its_backends_fail() -> None:
         chunks = [AUDIO[at : at + 3200] for at in range(0, len(AUDIO), 3200)]
         uncut = hear(served.client, chunks, wanted)
         first.runs_left, second.runs_left = 5, 6
-        responses: list[pb.StreamingRecognizeResponse] = []
-        for response in served.client.stream(wanted, chunks, resume=Resume(patience_s=30.0)):
-            responses.append(response)
-            if (second.runs_left or 0) < 0:
-                first.mend()
-                second.mend()
+        losses: list[str] = []
+
+        def mend(loss: str) -> None:
+            losses.append(loss)
+            first.mend()
+            second.mend()
+
+        policy = Resume(patience_s=30.0, on_loss=mend)
+        responses = list(served.client.stream(wanted, chunks, resume=policy))
         codes = [notice.code for each in responses for notice in each.notices]
-        assert "BACKEND_CHANGED" in codes
+        assert [code for code in codes if code != "LAGGING"] == ["BACKEND_CHANGED", "RESUMED"]
+        (loss,) = losses
+        assert "no fallback could take over" in loss
         moved = Heard(responses)
         np.testing.assert_array_equal(moved.values(), uncut.values())
         assert moved.finals == uncut.finals
         assert moved.finished.output_digest == uncut.finished.output_digest
+
+
+class Poisoned(Flaky):
+    """Fails at one frame, however often it comes."""
+
+    def __init__(self, backend: Flaky) -> None:
+        super().__init__(backend.backend)
+        self.frames: list[bytes] = []
+        """The features of each that it was asked for."""
+
+        self.poison = b""
+
+    def run(self, work: Sequence[Work]) -> list[Result]:
+        frames = [frame.tobytes() for each in work for frame in each.features]
+        self.frames += frames
+        if self.poison in frames:
+            raise BackendFault("the accelerator stumbled", retry_s=0.001)
+        return super().run(work)
+
+
+def test_audio_at_which_every_backend_fails_ends_in_the_failure_though_the_client_resumes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.client.resume.FIRST_S", 0.001)
+    first, second = Poisoned(flaky(ONE)), Poisoned(flaky(TWIN))
+    with pool(first, second) as served:
+        wanted = streaming()
+        wanted.recognition.fallback_backends.append(TWIN)
+        chunks = [AUDIO[at : at + 3200] for at in range(0, len(AUDIO), 3200)]
+        hear(served.client, chunks, wanted)
+        first.poison = second.poison = first.frames[100]
+        losses: list[str] = []
+
+        def count(loss: str) -> None:
+            losses.append(loss)
+            assert len(losses) < 100, "a ring"
+
+        policy = Resume(interval_s=0.2, patience_s=0.3, on_loss=count)
+        with pytest.raises(BackendFault, match=r"after \d+ attempts in \d+ s"):
+            list(served.client.stream(wanted, chunks, resume=policy))
+        assert len(losses) > 1
+        assert second.poison in second.frames

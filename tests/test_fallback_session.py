@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.models import tiny_model
-from vau.audio import frame_count
+from vau.audio import HOP_SAMPLES, frame_count
 from vau.backend import Backend, BackendInfo, BackendOptions, Cost, Result, Slot, Work
 from vau.checkpoint.whole import resume_session, saved_session
 from vau.endpoint import EndReason, Rules
 from vau.errors import BackendFault, BadSnapshot
 from vau.frontend import Frontend
+from vau.model import find_model
 from vau.session import (
     Answer,
     Push,
@@ -30,10 +32,12 @@ from vau.session import (
     open_session,
 )
 from vau.session.trail import PIECE_STEPS, STEPS_BETWEEN
+from vau_backends.float.backend import FACTORY as FLOAT
 from vau_backends.muntaniala.backend import FACTORY
 
 MODEL: Final = tiny_model(output_delay=3)
 FRONTEND: Final = Frontend(MODEL.frontend)
+ROOT: Final = Path(__file__).resolve().parent.parent
 END, CLOSE = EndReason.END_UTTERANCE, EndReason.HALF_CLOSE
 AUDIO: Final = np.random.default_rng(5).normal(0, 3000, 56_000).astype("<i2").tobytes()
 FRAMES: Final = frame_count(len(AUDIO) // 2)
@@ -203,6 +207,57 @@ def test_what_is_taken_again_is_what_lies_behind_the_last_state_in_pieces() -> N
     assert 0 < sum(again) < STEPS_BETWEEN + PIECE_STEPS
     assert again[:-1] == [PIECE_STEPS] * (len(again) - 1)
     assert second.frames[: len(again)] == again
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    frames=st.lists(st.integers(1, PIECE_STEPS), min_size=20, max_size=40),
+    end=st.integers(0, 39),
+    rules=st.sampled_from([None, RULES]),
+)
+def test_what_is_kept_for_a_fallback_is_a_state_and_less_than_the_steps_of_two_asks(
+    frames: list[int], end: int, rules: Rules | None
+) -> None:
+    each, engine = session(rules), Power()
+    open_session(each, engine)  # type: ignore[arg-type]
+    state_bytes = len(engine.snapshot(each.slot))  # type: ignore[arg-type]
+    step_bytes = 4 * MODEL.frontend.feature_dim
+    most_bytes = state_bytes + (STEPS_BETWEEN - 1 + PIECE_STEPS) * step_bytes
+    for at, count in enumerate(frames):
+        audio = (AUDIO * 2)[: 2 * HOP_SAMPLES * count]
+        done = push_kept(each, engine, audio, END if at == end else None)
+        while each.is_behind:
+            done += push_kept(each, engine)
+        assert max(done) <= most_bytes
+
+
+def push_kept(
+    each: Session, engine: Power, audio: bytes = b"", ends: EndReason | None = None
+) -> list[int]:
+    """Return how much is kept behind a push."""
+    push = Push(each, audio, ends)
+    (answer,) = advance(FRONTEND, engine, [push]).answers  # type: ignore[arg-type]
+    assert isinstance(answer, Answer)
+    return [0 if each.way.trail is None else each.way.trail.size_bytes]
+
+
+def test_with_the_default_network_that_is_what_the_documents_say() -> None:
+    model = find_model("munt-3x384")
+    trail, most = Trail(gives_states=True), 0
+    steps = np.zeros((STEPS_BETWEEN - 1 + PIECE_STEPS, model.frontend.feature_dim), np.float32)
+    for factory in (FACTORY, FLOAT):
+        backend = factory.open(model, BackendOptions(slot_count=1))
+        trail.begin(backend.snapshot(backend.open()))
+        dues = [trail.is_due]
+        for piece in np.split(steps, [STEPS_BETWEEN - 1]):
+            trail.add(piece)
+            dues.append(trail.is_due)
+        assert dues == [False, False, True]  # the last piece is the longest that may come
+        most = max(most, trail.size_bytes)
+        backend.close()
+    assert 60_000 < most < 70_000
+    for document in ("docs/fallback.md", "docs/adr/0017-fallback.md"):
+        assert "70 kB" in (ROOT / document).read_text()
 
 
 def test_what_was_taken_again_is_paid_and_told_of() -> None:

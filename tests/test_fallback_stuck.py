@@ -1,6 +1,7 @@
 """A backend that never answers: streams that named another leave it, nobody else suffers."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.flaky import ONE, TWIN, Flaky, flaky, pool
 from tests.serving import (
+    END_UTTERANCE,
     MODEL,
     PATIENCE_S,
     Served,
@@ -23,10 +25,11 @@ from tests.serving import (
 from tests.test_fallback import notices, wanted, way
 from vau.backend import State
 from vau.endpoint import EndReason
-from vau.errors import VauError
+from vau.errors import BackendBusy, VauError
 from vau.frontend import Frontend
 from vau.lane import Lane
 from vau.session import Answer, Claim, Push, Session, Trail, advance, open_session
+from vau.v1 import speech_pb2 as pb
 
 AUDIO: Final = speech(24_000, seed=6)
 CLOSE: Final = EndReason.HALF_CLOSE
@@ -56,8 +59,8 @@ def test_what_a_stuck_backend_says_at_last_is_heard_by_those_alone_who_stayed() 
         here.let_go(leaving)
         await there.take_over(leaving)
         while leaving.way.repeats:
-            await there.catch_up(leaving)
-        moved = await there.catch_up(leaving)
+            await there.replay(leaving)
+        moved = await there.replay(leaving)
         first.may_run.set()
         stayed = await beside
         await here.ask(lambda _: None)  # what was stuck has ended, too
@@ -128,6 +131,49 @@ def test_nothing_of_a_session_that_was_taken_away_is_touched() -> None:
     assert not taken.way.is_owed
 
 
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("stuck", ["snapshot", "release", "open"])
+def test_all_of_a_round_can_leave_a_backend_that_is_stuck_over_one_of_them(
+    stuck: str, at: int
+) -> None:
+    backend, frontend = flaky(ONE), Frontend(MODEL.frontend)
+    sessions = [Session(MODEL), Session(MODEL)]
+    for each in sessions:
+        each.way.trail = Trail(gives_states=True)
+        open_session(each, backend)  # type: ignore[arg-type]
+    backend.waits_at = stuck
+    asker, beside = sessions[at], sessions[1 - at]
+    first = AUDIO[:36_000] if stuck == "snapshot" else AUDIO[:8000]
+    ends = None if stuck == "snapshot" else EndReason.END_UTTERANCE
+    rounds = [
+        [Push(asker, first, ends), Push(beside, AUDIO[:8000])],
+        [Push(asker, AUDIO[36_000:]), Push(beside, AUDIO[8000:16_000])],
+    ]
+    done: list[list[Answer | VauError]] = []
+
+    def work() -> None:
+        for pushes in rounds:
+            ordered = pushes if at == 0 else pushes[::-1]
+            done.append(advance(frontend, backend, ordered).answers)  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=work)
+    backend.may_give.clear()
+    thread.start()
+    assert backend.is_stuck.wait(PATIENCE_S)
+    present = rounds[len(done)]
+    could_leave = [push.claim.take() for push in present]
+    backend.may_give.set()
+    thread.join(PATIENCE_S)
+    assert could_leave == [True, True]
+    assert all(isinstance(each, VauError) for each in done[-1])
+    assert isinstance(done[0][0], Answer)
+    kept = sum(each.slot is not None for each in sessions)
+    for _ in range(8 - kept):  # nothing that was exchanged meanwhile is lost
+        backend.open()
+    with pytest.raises(BackendBusy):
+        backend.open()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(["hold", "lend", "take"]), max_size=12))
 def test_a_session_is_held_or_taken_and_what_was_taken_is_never_held_again(
@@ -189,6 +235,33 @@ def test_a_stream_leaves_a_backend_that_does_not_answer(
     stayed = staying.half_close()
     assert notices(stayed) == []
     assert stayed[-1].finished.output_digest == uncut.finished.output_digest
+    eventually(lambda: served.slots_in_use() == 0)
+
+
+@pytest.mark.parametrize("stuck", ["release", "open"])
+def test_a_stream_leaves_a_backend_that_is_stuck_between_its_utterances(
+    two: tuple[Served, Flaky, Flaky], stuck: str
+) -> None:
+    served, first, _ = two
+    told: list[bytes | pb.Control] = [AUDIO[:16_000], END_UTTERANCE, AUDIO[16_000:]]
+    uncut = hear(served.client, told, streaming())
+    leaving, beside = Talk(served.client, wanted(TWIN)), Talk(served.client, wanted(TWIN))
+    beside.say(AUDIO[:8000])
+    leaving.say(AUDIO[:16_000])
+    first.waits_at = stuck
+    first.may_give.clear()
+    leaving.send(END_UTTERANCE)
+    assert next(leaving.responses).results  # of what has ended all is said
+    leaving.send(AUDIO[16_000:])
+    assert first.is_stuck.wait(PATIENCE_S)
+    beside.send(AUDIO[8000:])
+    for talk in (leaving, beside):
+        (notice,) = notices([next(talk.responses)])
+        assert way(notice) == (ONE, TWIN, "BACKEND_LOST")
+    assert leaving.half_close()[-1].finished.output_digest == uncut.finished.output_digest
+    plain = hear(served.client, [AUDIO], streaming(backend=TWIN)).finished
+    assert beside.half_close()[-1].finished.output_digest == plain.output_digest
+    first.may_give.set()
     eventually(lambda: served.slots_in_use() == 0)
 
 

@@ -12,7 +12,8 @@ from vau.backend import Backend, BackendOptions, Result, Work
 from vau.endpoint import EndReason
 from vau.errors import AudioCorrupt, BackendBusy, BackendFault, ConfigInvalid
 from vau.lane import Batching, Lane, Timed
-from vau.session import Heard, LateEnd, Round, Session
+from vau.session import Heard, LateEnd, Round, Session, Trail
+from vau.session.trail import PIECE_STEPS
 from vau_backends.muntaniala.backend import FACTORY
 
 MODEL = tiny_model()
@@ -105,10 +106,10 @@ def test_an_end_catches_up_with_audio_in_line_and_not_with_audio_whose_turn_has_
         await asyncio.to_thread(gated.entered.wait)
         in_line = asyncio.create_task(lane.push(second, audio(2000), late_end=waiting))
         await asyncio.sleep(0)  # it has put its job into the queue
-        caught_up = [begun.catch_up(), waiting.catch_up()]
+        joined = [begun.join(), waiting.join()]
         gated.gate.set()
         answers = [await at_work, await in_line]
-        assert caught_up == [False, True]
+        assert joined == [False, True]
         answers.append(await lane.push(first, ends=EndReason.HALF_CLOSE))
         await lane.shutdown()
         return answers
@@ -119,7 +120,7 @@ def test_an_end_catches_up_with_audio_in_line_and_not_with_audio_whose_turn_has_
     whole = np.concatenate([apart.log_prob, behind.log_prob])
     np.testing.assert_array_equal(together.log_prob, whole)
     assert together.segments == behind.segments
-    assert not waiting.catch_up()
+    assert not waiting.join()
 
 
 def test_the_first_waits_for_company_until_all_that_are_open_are_there() -> None:
@@ -202,7 +203,7 @@ def test_a_backend_that_answers_too_little_is_a_defect_and_leaves_nobody_waiting
 def test_a_stream_that_lost_its_slot_is_waited_for_no_longer_once_it_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vau.lane.MOST_WAIT_S", 3600.0)
+    monkeypatch.setattr("vau.lane.batching.MOST_WAIT_S", 3600.0)
     gated = Gated()
     gated.gate.set()
 
@@ -213,6 +214,31 @@ def test_a_stream_that_lost_its_slot_is_waited_for_no_longer_once_it_has_left(
         lane.close(lost)
         await asyncio.wait_for(lane.push(staying, audio(2000)), 60.0)  # for nobody else
         await lane.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_replayed_waits_for_no_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.lane.batching.MOST_WAIT_S", 3600.0)
+    here, there = Gated(), Gated()
+    for each in (here, there):
+        each.gate.set()
+
+    async def scenario() -> None:
+        first = Lane(MODEL, here)  # type: ignore[arg-type]
+        second = Lane(MODEL, there, batching=Batching(max_wait_s=3600.0))  # type: ignore[arg-type]
+        moving, silent = Session(MODEL), await opened(second)
+        moving.way.trail = Trail(gives_states=True)
+        await first.open(moving)
+        await first.push(moving, audio(8000))
+        first.let_go(moving)
+        await second.take_over(moving)
+        assert moving.way.steps_to_repeat > 2 * PIECE_STEPS
+        while moving.way.repeats:
+            await asyncio.wait_for(second.replay(moving), 60.0)
+        second.close(silent)
+        for lane in (first, second):
+            await lane.shutdown()
 
     asyncio.run(scenario())
 

@@ -1,16 +1,30 @@
 """What is live and what came sooner: only the former says how fast this server answers."""
 
+import threading
 import time
 from collections.abc import Sequence
+from time import perf_counter
 from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.serving import MODEL, Held, Served, Talk, muntaniala, serving, speech
-from vau.audio import SAMPLE_RATE_HZ, frame_count
+from tests.serving import (
+    FREE,
+    MODEL,
+    PATIENCE_S,
+    Held,
+    Served,
+    Talk,
+    muntaniala,
+    serving,
+    speech,
+)
+from vau.audio import SAMPLE_RATE_HZ, answerable_frames, frame_count
 from vau.backend import Backend, Result, Work
+from vau.config import ServerConfig
+from vau.wire.stream.inbox import Inbox, Item
 from vau.wire.stream.pace import MOST_AHEAD_S, MOST_BEHIND_S, Pace
 
 CHUNK = 1600  # samples: 100 ms
@@ -60,6 +74,35 @@ def test_live_audio_that_a_network_held_back_is_live_all_the_same(
             spoken_s += 0.1
             pace.heard(CHUNK, now_s)
             assert not pace.is_ahead
+
+
+@given(st.lists(st.floats(0.0, 100.0), min_size=1, max_size=5), st.floats(0.0, 9.5))
+def test_live_audio_that_the_server_held_back_is_live_however_long_that_was(
+    stalls_s: list[float], silence_s: float
+) -> None:
+    """A client that fell silent before has no more to its credit by that."""
+    pace, spoken_s, now_s = heard(0.0), 0.0, silence_s
+    for stall_s in stalls_s:
+        held_s, now_s = stall_s, max(now_s, spoken_s) + stall_s
+        while spoken_s + 0.1 <= now_s:
+            spoken_s += 0.1
+            pace.heard(CHUNK, now_s, held_s)
+            assert not pace.is_ahead
+            held_s = 0.0
+
+
+def test_a_file_that_comes_faster_than_speech_is_ahead_though_the_server_holds_it() -> None:
+    pace = heard(0.0)
+    for number in range(1, 200):
+        pace.heard(CHUNK, 0.05 * number, 0.05)
+        assert pace.is_ahead
+    pace = heard(0.0, 3600.0)
+    pace.heard(CHUNK, 3601.0, 1.0)
+    live = 0
+    for _ in range(1000):
+        pace.heard(CHUNK, 3601.0)
+        live += not pace.is_ahead
+    assert live <= (MOST_BEHIND_S + 2.2) / 0.1
 
 
 def test_a_file_is_ahead_from_its_second_chunk_on_or_from_a_first_that_is_longer() -> None:
@@ -135,3 +178,33 @@ def test_of_live_audio_every_frame_is_counted() -> None:
             "vau_deadline_misses_total", backend=BACKEND, stage="compute"
         ) + served.value("vau_deadline_misses_total", backend=BACKEND, stage="wait")
         assert late == frame_count(CHUNK)
+
+
+def test_what_a_stall_of_the_server_held_back_is_counted_as_live_audio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits, away_s, put = threading.Event(), [0.0], Inbox.put
+
+    async def watched(inbox: Inbox, item: Item) -> None:
+        if inbox.waiting_samples:
+            waits.set()
+        await put(inbox, item)
+
+    monkeypatch.setattr(Inbox, "put", watched)
+    for module in ("reader", "latency", "answerer"):
+        clock = f"vau.wire.stream.{module}.perf_counter"
+        monkeypatch.setattr(clock, lambda: perf_counter() + away_s[0])
+    backend = Held(muntaniala())
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_lag_s=1.0)
+    with serving((MODEL, cast("Backend", backend)), config=config) as served:
+        backend.may_run.clear()
+        talk = Talk(served.client)
+        for _ in range(2 + 20):  # the second of which finds no room, and waits
+            talk.send(speech(SAMPLE_RATE_HZ))
+        assert waits.wait(PATIENCE_S)
+        away_s[0] = 20.0
+        backend.may_run.set()
+        talk.half_close()
+        before = answerable_frames(2 * SAMPLE_RATE_HZ, MODEL.look_ahead_frames)
+        assert served.value("vau_ahead_frames_total", backend=BACKEND) == before
+        assert latencies(served) == frame_count(22 * SAMPLE_RATE_HZ) - before

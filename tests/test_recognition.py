@@ -306,7 +306,7 @@ def test_audio_of_a_stream_that_never_began_is_not_asked_for(served: Served) -> 
 def test_who_finds_no_free_slot_comes_again_when_told_and_says_so(
     files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vau.wire.gate.SLOT_RETRY_S", 0.05)
+    monkeypatch.setattr("vau.wire.gate.STREAM_RETRY_S", 0.05)
     told: list[tuple[int, str]] = []
     with serving((LIVELY, muntaniala(LIVELY, slot_count=1))) as served:
         talk = Talk(served.client)

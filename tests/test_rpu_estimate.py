@@ -412,20 +412,20 @@ def test_the_form_decides_where_weights_are_unless_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("--dies 16", "dies=16: rpu has no dies; leave --dies out"),
-        ("--reload serial", "reload=serial: rpu has no dies"),
-        ("--array 4x4", "array=4x4: rpu has no array; leave --array out"),
+        ("--dies 16", "--dies 16: rpu has no dies; leave --dies out"),
+        ("--reload serial", "--reload serial: rpu has no dies"),
+        ("--array 4x4", "--array 4x4: rpu has no array; leave --array out"),
         ("--array two", "'two' is neither"),
-        ("--backend rpu:resident --streamed", "residency=streamed: rpu:resident says resident"),
+        ("--backend rpu:resident --streamed", "--streamed: rpu:resident says resident"),
         ("--resident --dram-gbps 12.8", "resident weights are never fetched"),
-        ("--dram-gbps 0", "dram_bytes_per_s=0"),
-        ("--chunk-frames 0", "chunk_frames=0"),
+        ("--dram-gbps 0", "--dram-gbps 0"),
+        ("--chunk-frames 0", "--chunk-frames 0"),
         (
             "--operating-point fast",
             f"not one of the RPU's: {constants.OPERATING_POINTS[0].name};",
         ),
         ("--kernel dense", "--kernel is no network, and --"),
-        ("--chunk-frames 17", "chunk_frames=17: rpu takes 16 frames of a stream at most"),
+        ("--chunk-frames 17", "--chunk-frames 17: rpu takes 16 frames of a stream at most"),
         ("--backend rpu --backend rpu:resident --timeline x.txt", "timeline: it is one"),
     ],
 )

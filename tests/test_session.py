@@ -316,7 +316,7 @@ def test_who_gets_no_slot_for_the_next_utterance_hears_of_the_last_and_then_fail
     assert isinstance(answer, Answer)
     assert joined([ended]) == joined(tell([(audio(2000), END)])[0])
     with pytest.raises(BackendBusy):
-        saved_session(greedy, engine)
+        saved_session(greedy, Full())  # type: ignore[arg-type]
     other = Session(MODEL)
     open_session(other, engine)
     pushes = [Push(greedy, audio(2000)), Push(other, audio(2000), CLOSE)]

@@ -740,4 +740,4 @@ def test_a_kind_of_shadow_that_is_not_installed_is_a_line_on_stderr(bundle: Bund
 def test_a_share_of_more_than_all_is_refused() -> None:
     done = vau("serve", "--shadow", "float", "--shadow-share", "1.5")
     assert done.returncode == 2
-    assert "shadow_share=1.5 is outside 0..1" in done.stderr
+    assert "--shadow-share 1.5 is outside 0..1" in done.stderr

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.flaky import SupplyLost
 from vau import errors
 from vau.client import Client
 from vau.errors import (
@@ -244,3 +245,17 @@ def test_details_that_disagree_with_their_status_are_not_trusted() -> None:
     lying = status_pb2.Status(code=5, message="not found")
     status = Plain(grpc.StatusCode.UNAVAILABLE, "x", lying.SerializeToString())
     assert type(received(status)) is Unreachable
+
+
+def test_an_error_that_is_said_otherwise_keeps_all_but_its_text() -> None:
+    error = SupplyLost(0.4)  # of a plug-in: what it says cannot be made into it again
+    error.retry_after_s = 3.0
+    error.field = "audio"
+    other = error.saying(f"{error}, twice")
+    other.facts["attempts"] = 2
+    assert type(other) is SupplyLost
+    assert str(other) == "the supply is at 0.4 V, twice"
+    assert (other.field, other.retry_after_s) == ("audio", 3.0)
+    assert other.facts == {"volts": 0.4, "attempts": 2}
+    assert (str(error), error.facts) == ("the supply is at 0.4 V", {"volts": 0.4})
+    assert str(other.copy()) == str(other)

@@ -19,7 +19,7 @@ Script = Callable[[Streaming, Streaming], Awaitable[None]]
 @pytest.fixture
 def rounds(monkeypatch: pytest.MonkeyPatch) -> Gated:
     """A backend that takes down how many streams each round has."""
-    monkeypatch.setattr("vau.lane.MOST_WAIT_S", FOR_EVER_S)
+    monkeypatch.setattr("vau.lane.batching.MOST_WAIT_S", FOR_EVER_S)
     monkeypatch.setattr("vau.wire.health.WATCH_S", FOR_EVER_S)  # its questions end a wait, too
     gated = Gated()
     gated.gate.set()

@@ -437,7 +437,7 @@ def test_a_tier_of_a_backend_without_a_choice_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("flags", "variables", "named"),
     [
-        (["--tier", "gpu"], {}, "tier=gpu"),
+        (["--tier", "gpu"], {}, "--tier gpu"),
         ([], {"VAU_KERNEL": "gpu"}, "VAU_KERNEL=gpu"),
     ],
 )

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -104,6 +105,30 @@ def test_one_look_asks_all_backends_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         for held, talk in zip(stuck, talks, strict=True):
             held.may_run.set()
             talk.vanish()
+
+
+def test_a_backend_that_is_stuck_keeps_no_other_from_being_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.wire.health.STUCK_S", 3600.0)
+    monkeypatch.setattr("vau.wire.health.WATCH_S", 0.02)
+    held, failing = Held(muntaniala()), Failing(floating())
+    with serving((MODEL, held), (MODEL, failing)) as served:  # type: ignore[arg-type]
+
+        def is_shown(wanted: object) -> bool:
+            return health_of(served.address, "vau.backend.float") == wanted
+
+        talk = Talk(served.client)
+        held.entered.clear()
+        held.may_run.clear()
+        talk.send(speech())
+        eventually(held.entered.is_set)
+        for state, shown in ((State.FAULT, NOT_SERVING), (State.READY, SERVING)):
+            failing.present = Health(state)
+            eventually(partial(is_shown, shown))
+        assert health_of(served.address, "vau.backend.muntaniala:1x1") == SERVING
+        held.may_run.set()
+        talk.vanish()
 
 
 def test_the_image_is_healthy_only_as_long_as_its_backends_are() -> None:

@@ -1,11 +1,15 @@
 """Who gets a slot, of which backend and model, and how it comes back."""
 
+import asyncio
 import logging
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
+from time import perf_counter
 
+import grpc
 import pytest
 
 from tests.models import tiny_model
@@ -23,11 +27,15 @@ from tests.serving import (
     speech,
     streaming,
 )
+from vau.client.paced.knocks import knock_at
 from vau.config import ServerConfig
+from vau.door.visits import STREAM_RETRY_S
 from vau.errors import (
     SlotsExhausted,
 )
+from vau.load.knocks import Knock
 from vau.v1 import speech_pb2 as pb
+from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 
 
 def test_a_full_server_refuses_the_next_stream_and_takes_it_when_one_ends() -> None:
@@ -46,6 +54,23 @@ def test_a_full_server_refuses_the_next_stream_and_takes_it_when_one_ends() -> N
         third = Talk(served.client)
         for talk in (first, third):
             talk.vanish()
+
+
+def test_all_who_knock_at_a_full_server_at_once_are_refused_by_name() -> None:
+    with serving(
+        config=ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=1)
+    ) as served:
+        talk = Talk(served.client)
+        knocks = asyncio.run(_knocks(served.address, count=300))
+        assert Counter(knock.code for knock in knocks) == {"RESOURCE_EXHAUSTED": 300}
+        assert {knock.retry_s for knock in knocks} == {STREAM_RETRY_S}
+        talk.vanish()
+
+
+async def _knocks(address: str, count: int) -> tuple[Knock, ...]:
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = SpeechRecognitionStub(channel)
+        return await knock_at(stub, streaming(), (), [perf_counter()] * count)
 
 
 def test_there_are_never_more_streams_than_the_backends_have_slots() -> None:

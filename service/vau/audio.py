@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vau.counted import counted
 from vau.errors import AudioCorrupt
 
 SAMPLE_RATE_HZ: Final = 16_000
@@ -19,6 +20,9 @@ HOP_SAMPLES: Final = round(HOP_S * SAMPLE_RATE_HZ)  # 160, likewise
 FRAMES_PER_S: Final = round(1 / HOP_S)  # 100, likewise
 FRAME_BUDGET_S: Final = HOP_S
 """The time from a frame's last needed sample to its answer that keeps up with live audio."""
+
+LIVE_PACE: Final = 1.1
+"""Seconds of audio in a second that are live at most: more than clocks that differ."""
 
 FULL_SCALE: Final = 32_768  # the int16 value of 1.0
 Encoding = Literal["linear16", "float32"]
@@ -107,8 +111,8 @@ class PcmReader:
         """Raise AudioCorrupt if the bytes so far end inside a sample."""
         if self._rest:
             raise AudioCorrupt(
-                f"audio: {len(self._rest)} bytes are left after sample {self.samples}, but a "
-                f"sample has {self._sample_bytes}; send whole samples before the end",
+                f"audio: ends {counted(len(self._rest), 'byte')} after sample {self.samples}, "
+                f"but a sample has {self._sample_bytes}; send whole samples before the end",
                 field="audio",
                 sample=self.samples,
             )

@@ -22,6 +22,7 @@ import soxr
 from numpy.typing import NDArray
 
 from vau.audio import FULL_SCALE, SAMPLE_RATE_HZ, to_int16
+from vau.counted import counted
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 Format = Literal["wav", "flac", "ogg", "mp3"]
@@ -153,10 +154,9 @@ class Converter:
     def __init__(self, rate_hz: int, channels: int, channel: Channel = "mix") -> None:
         """Begin a stream. Raises AudioUnsupported if there is no such channel."""
         if channel != "mix" and not 1 <= channel <= channels:
-            held = "1 channel" if channels == 1 else f"{channels} channels"
             raise AudioUnsupported(
-                f"channel: {channel} was asked for, but the audio has {held}; "
-                f"choose 1..{channels} or 'mix'",
+                f"channel: {channel} was asked for, but the audio has "
+                f"{counted(channels, 'channel')}; choose 1..{channels} or 'mix'",
                 field="channel",
                 channels=channels,
             )

@@ -32,6 +32,7 @@ from vau.commands.flags import (
     serving,
 )
 from vau.commands.flags import boards as boarding
+from vau.commands.flags.said import Verb, reword
 from vau.commands.standard_streams import (
     abandon_output,
     hold_standard_streams,
@@ -126,8 +127,12 @@ def _terminated(_number: int, _frame: object) -> None:
     raise SystemExit(TERMINATED)  # rather than die: what is open gets closed
 
 
-def _complain(error: VauError, file: Path | None = None) -> int:
-    """Say in one line what went wrong; return the exit status."""
+def _complain(
+    error: VauError, file: Path | None = None, context: typer.Context | None = None
+) -> int:
+    """Say in one line what went wrong, of a file or of a command; return the exit status."""
+    if context is not None:
+        reword(context, error)
     text = " ".join(str(error).split())
     where = f"{file}: " if file is not None and str(file) not in text else ""
     print(f"vau: error: {where}{text}", file=sys.stderr)
@@ -169,7 +174,7 @@ def vau(
     """Phonemes from speech, live, on recurrent-network accelerators."""
 
 
-@app.command()
+@app.command(cls=Verb)
 def serve(
     *,
     listen: serving.Listen = flags.DEFAULT_SERVER,
@@ -297,7 +302,7 @@ ListDevices = Annotated[
 ]
 
 
-@app.command()
+@app.command(cls=Verb)
 def stream(
     context: typer.Context,
     *,
@@ -358,7 +363,7 @@ def stream(
     verb.stream(options, partial(print, flush=True), _warn)
 
 
-@app.command()
+@app.command(cls=Verb)
 def transcribe(
     context: typer.Context,
     *,
@@ -402,13 +407,14 @@ def transcribe(
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
         items = verb.find_items(paths)
-        statuses = verb.transcribe_all(items, plan, show, tell, _complain, warn=_warn)
+        complain = partial(_complain, context=context)
+        statuses = verb.transcribe_all(items, plan, show, tell, complain, warn=_warn)
     if DONE in statuses:
         return SOME_FAILED if any(statuses) else DONE
     return statuses[0]
 
 
-@app.command()
+@app.command(cls=Verb)
 def evaluate(
     context: typer.Context,
     *,
@@ -483,7 +489,7 @@ def evaluate(
         print(f"vau: written: {file}", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Verb)
 def verify(
     context: typer.Context,
     *,
@@ -520,8 +526,9 @@ def verify(
     return DONE if verdict.difference is None else SOME_FAILED
 
 
-@app.command()
+@app.command(cls=Verb)
 def compare(
+    context: typer.Context,
     *,
     files: files.Files,
     backends: measuring.ComparedBackends,
@@ -562,7 +569,10 @@ def compare(
     statuses: list[int] = []
     with progress(Console(stderr=True), "s of audio") as show:
         found = verb.compare(
-            plan, show, _warn, lambda error, file: statuses.append(_complain(error, file))
+            plan,
+            show,
+            _warn,
+            lambda error, file: statuses.append(_complain(error, file, context)),
         )
     if not found.files:
         return statuses[0]
@@ -572,7 +582,7 @@ def compare(
     return SOME_FAILED if statuses or (strict and found.is_beyond) else DONE
 
 
-@app.command()
+@app.command(cls=Verb)
 def estimate(
     context: typer.Context,
     *,
@@ -640,7 +650,7 @@ def estimate(
         print(f"vau: written: {file}", file=sys.stderr)
 
 
-@app.command()
+@app.command(cls=Verb)
 def features(
     *,
     file: files.File,
@@ -656,7 +666,7 @@ def features(
     print(f"{out}: {frames} frames of {width} features")
 
 
-@app.command()
+@app.command(cls=Verb)
 def backends(
     context: typer.Context,
     *,
@@ -686,7 +696,7 @@ def backends(
         print(each.line())
 
 
-@app.command()
+@app.command(cls=Verb)
 def demo(
     *,
     file: files.MaybeFile = None,
@@ -722,7 +732,7 @@ def demo(
     print(json.dumps(shown.report()) if as_json else shown.text())
 
 
-@app.command()
+@app.command(cls=Verb)
 def token(
     *,
     name: door.TokenName,
@@ -761,7 +771,7 @@ bench = typer.Typer(
 app.add_typer(bench, name="bench")
 
 
-@bench.command("serve")
+@bench.command("serve", cls=Verb)
 def bench_serve(
     context: typer.Context,
     *,
@@ -836,7 +846,7 @@ def _show(finding: "Finding", as_json: bool) -> int:
     return DONE if finding.is_good else SOME_FAILED
 
 
-@boards_group.command("list")
+@boards_group.command("list", cls=Verb)
 def board_list(*, as_json: flags.Json = False, _config: flags.Config = None) -> int:
     """List the boards in VAU_BOARDS and on USB, by their serial numbers."""
     from vau.boards import boards
@@ -844,7 +854,7 @@ def board_list(*, as_json: flags.Json = False, _config: flags.Config = None) -> 
     return _show(boards().sightings(), as_json)
 
 
-@boards_group.command("serve")
+@boards_group.command("serve", cls=Verb)
 def board_serve(
     *,
     array: boarding.Array = "2x2",
@@ -861,7 +871,7 @@ def board_serve(
     boards().serve(array, listen, serial)
 
 
-@boards_group.command("check")
+@boards_group.command("check", cls=Verb)
 def board_check(
     *,
     url: boarding.Url,
@@ -878,7 +888,7 @@ def board_check(
     return _show(boards().check(bench, _tell), as_json)
 
 
-@boards_group.command("selftest")
+@boards_group.command("selftest", cls=Verb)
 def board_selftest(
     *,
     array: boarding.Array = "2x2",
@@ -896,7 +906,7 @@ def board_selftest(
     return _show(boards().selftest(bench, _tell), as_json)
 
 
-@boards_group.command("chaos")
+@boards_group.command("chaos", cls=Verb)
 def board_chaos(
     *,
     array: boarding.Array = "2x2",

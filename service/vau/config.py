@@ -18,6 +18,7 @@ LEAST_TRANSPORT_BYTES: Final = 4 << 20  # gRPC's own limit, which its users expe
 MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
 MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
 OFF: Final = "off"
+MOST_PORT: Final = (1 << 16) - 1  # they are numbers of 16 bits
 OTLP_SCHEMES: Final = ("http://", "https://")
 LEAST_LAG_S: Final = 0.1  # clients send so much at a time
 LEAST_RESUME_TTL_S: Final = 2.0  # twice what lies between checkpoints, if clients do not say
@@ -105,7 +106,7 @@ class ServerConfig:
         if not (self.insecure or self.door.is_tls or is_loopback(host)):
             raise ConfigInvalid(
                 f"listen={self.listen!r} is plaintext that other machines can reach; listen on "
-                "127.0.0.1, give tls_cert and tls_key, or set insecure to say that it is meant",
+                "127.0.0.1, give tls_cert and tls_key, or say insecure=True if it is meant",
                 field="listen",
             )
         for name in (
@@ -187,16 +188,22 @@ class ServerConfig:
 def split_address(address: str, name: str = "address") -> tuple[str, int]:
     """Split ``host:port``, where an IPv6 host stands in brackets.
 
-    Raises ConfigInvalid, naming the setting, if it is nothing of the kind.
+    Raises ConfigInvalid, naming the setting, if it is nothing of the kind, or there is no such
+    port.
     """
     host, colon, port = address.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
         host = ""
-    if not (colon and host and port.isascii() and port.isdecimal() and int(port) < 1 << 16):
+    if not (colon and host and port.isascii() and port.isdecimal()):
         raise ConfigInvalid(
             f"{name}={address!r} is not host:port; write 127.0.0.1:50051 or [::1]:50051",
+            field=name,
+        )
+    if int(port) > MOST_PORT:
+        raise ConfigInvalid(
+            f"{name}={address!r} has port {port}, and ports are 0..{MOST_PORT}; take another",
             field=name,
         )
     return host, int(port)

@@ -78,6 +78,12 @@ class VauError(Exception):
         vars(other).update(vars(self), facts=dict(vars(self).get("facts", {})))
         return other
 
+    def saying(self, text: str) -> Self:
+        """Return the same with another text."""
+        other = self.copy()
+        other.args = (text,)
+        return other
+
 
 class ConfigError(VauError):
     """What was asked for cannot be meant."""

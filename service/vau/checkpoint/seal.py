@@ -27,7 +27,7 @@ from vau.smallfile import read_secret
 VERSION: Final = 2
 """Of the content, states included: it changes when a server could misread an older one."""
 
-LAYOUT: Final = "e5df32719aaf2290"
+LAYOUT: Final = "438e9045cbdcca22"
 """Of all that is written into a token, by field and call: tests/test_checkpoint_layout.py."""
 
 MAGIC: Final = b"vaur"

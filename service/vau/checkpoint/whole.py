@@ -5,23 +5,32 @@ from typing import Final
 from vau.backend import Backend
 from vau.checkpoint.form import Reader, Writer
 from vau.errors import BadSnapshot, ResumeMismatch
-from vau.session import Session, open_session
+from vau.session import Claim, Session, open_session, renew_slot, taken
 
 MOST_SLOT_BYTES: Final = 1 << 24
 
 
-def saved_session(session: Session, backend: Backend) -> bytes:
+def saved_session(session: Session, backend: Backend, claim: Claim | None = None) -> bytes:
     """Return all that the rest of ``session`` depends on, its slot included.
 
-    Raises why the session has no slot, if that is known, and ValueError if it never had one.
+    claim: by which the session can be taken away while the backend is asked.
+    Raises why the session has no slot, if that is known, and ValueError if it never had one;
+    VauError if the session was taken away.
     """
+    claim = claim or Claim()
+    if not claim.hold():
+        raise taken()
     if session.failure is not None:
         raise session.failure
-    if session.slot is None:
+    if session.is_spent:
+        renew_slot(session, backend, claim)
+    slot = session.slot
+    if slot is None:
         raise ValueError("the session has no slot: open it first")
     out = Writer()
     session.save(out)
-    out.octets(backend.snapshot(session.slot))
+    claim.lend()
+    out.octets(backend.snapshot(slot))
     return out.bytes()
 
 

@@ -21,12 +21,12 @@ from vau.client.channel import (
 )
 from vau.client.items import Said, Sound, check_items, items_as_they_come, sound_of
 from vau.client.kept import Item
-from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resuming_async import resuming
 from vau.client.shown import Metadata, Shown
 from vau.client.sieve import Response
+from vau.client.throttle import Throttle
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -62,7 +62,7 @@ class AsyncClient:
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = self._is_closed = False
-        self._pace = Pace()
+        self._throttle = Throttle()
         credentials = access.credentials()
         how = options(connect_timeout_s)
         self._channel = (
@@ -131,7 +131,7 @@ class AsyncClient:
         """Stream audio and controls; yield the responses as they come.
 
         items:  bytes, arrays of samples in the encoding of ``config``, and controls; what is
-                iterable but not asynchronously so is asked on threads, so it may wait, too.
+                iterable but not asynchronously so has a thread, so it may wait, too.
                 Their end is the half-close. What they raise, this raises.
         resume: how the stream outlives its connection; None if it does not.
         keep_alive_s: after so long without an item a KEEP_ALIVE is sent; None for never, and
@@ -146,7 +146,7 @@ class AsyncClient:
             check_interval(keep_alive_s)
             said = alive_async(said, keep_alive_s)
         if resume is not None:
-            return resuming(self.exchange, config, said, resume, self._pace)
+            return resuming(self.exchange, config, said, resume, self._throttle)
         return self.exchange(_requests(config, said))
 
     async def exchange(

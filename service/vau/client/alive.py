@@ -2,12 +2,10 @@
 
 import asyncio
 import queue
-import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
+from vau.client.asker import Answer, Asker
 from vau.errors import ConfigInvalid
 from vau.v1 import speech_pb2 as pb
 
@@ -29,11 +27,12 @@ def alive(items: Iterable[T], interval_s: float) -> Iterator[T | pb.Control]:
     items:  asked on a thread of their own, and for the next one only when it is wanted.
     Raises  what ``items`` raise.
     """
-    asker = _Asker(items)
+    answers: queue.SimpleQueue[Answer[T]] = queue.SimpleQueue()
+    asker = Asker(items, answers.put)
     try:
         while True:
             asker.want()
-            while (answer := asker.answer(interval_s)) is None:
+            while (answer := _next(answers, interval_s)) is None:
                 yield KEEP_ALIVE
             if answer.error is not None:
                 raise answer.error
@@ -64,48 +63,9 @@ async def alive_async(
             asking.cancel()
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer(Generic[T]):
-    """The next item, or none at the end, or what the source raised."""
-
-    items: tuple[T, ...] = ()
-    error: BaseException | None = None
-
-
-class _Asker(Generic[T]):
-    """Asks a source on a thread, whenever the next item is wanted."""
-
-    def __init__(self, items: Iterable[T]) -> None:
-        self._wanted = threading.Semaphore(0)
-        self._answers: queue.SimpleQueue[_Answer[T]] = queue.SimpleQueue()
-        self._is_left = False
-        threading.Thread(
-            target=self._take, args=(items,), name="vau-alive", daemon=True
-        ).start()
-
-    def want(self) -> None:
-        """Have the source asked for its next item."""
-        self._wanted.release()
-
-    def answer(self, patience_s: float) -> _Answer[T] | None:
-        """Return what it said; None if it said nothing for so long."""
-        try:
-            return self._answers.get(timeout=patience_s)
-        except queue.Empty:
-            return None
-
-    def leave(self) -> None:
-        """Let the thread end, with the next item if it waits for one."""
-        self._is_left = True
-        self._wanted.release()
-
-    def _take(self, items: Iterable[T]) -> None:
-        try:
-            source = iter(items)
-            while self._wanted.acquire() and not self._is_left:
-                answer = _Answer(tuple(islice(source, 1)))
-                self._answers.put(answer)
-                if not answer.items:
-                    return
-        except BaseException as failure:  # noqa: BLE001 - it belongs to who asked
-            self._answers.put(_Answer(error=failure))
+def _next(answers: "queue.SimpleQueue[Answer[T]]", patience_s: float) -> Answer[T] | None:
+    """Return what a source said; None if it said nothing for so long."""
+    try:
+        return answers.get(timeout=patience_s)
+    except queue.Empty:
+        return None

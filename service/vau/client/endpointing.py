@@ -6,12 +6,10 @@ from typing import Final
 
 from vau.segments import SpeechEvent
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import duration_of
+from vau.wire.vocabulary import BEGINS, words_of
 
-S_TO_NS: Final = 10**9
-_BEGINS: Final[dict[int, bool]] = {
-    pb.SpeechEvent.KIND_SPEECH_BEGIN: True,
-    pb.SpeechEvent.KIND_SPEECH_END: False,
-}
+_BEGINS: Final = words_of(BEGINS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +26,11 @@ class Endpointing:
 
     def message(self) -> pb.Endpointing:
         """Return the part of a config that says so."""
-        endpointing = pb.Endpointing()
-        for name in ("start_timeout", "end_silence", "max_segment"):
-            seconds = getattr(self, f"{name}_s")
-            getattr(endpointing, name).FromNanoseconds(round(seconds * S_TO_NS))
-        return endpointing
+        return pb.Endpointing(
+            start_timeout=duration_of(self.start_timeout_s),
+            end_silence=duration_of(self.end_silence_s),
+            max_segment=duration_of(self.max_segment_s),
+        )
 
 
 def events_of(events: Iterable[pb.SpeechEvent]) -> tuple[SpeechEvent, ...]:

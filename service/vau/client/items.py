@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 from numpy.typing import NDArray
 
+from vau.client.asker import Answer, Asker
 from vau.client.kept import Item
 from vau.errors import ConfigInvalid
 from vau.v1 import speech_pb2 as pb
@@ -22,7 +24,7 @@ _FORMATS: Final = {
     pb.AudioFormat.ENCODING_LINEAR16: "h",
     pb.AudioFormat.ENCODING_FLOAT32: "f",
 }
-_END: Final = object()
+T = TypeVar("T")
 
 
 def check_items(items: object) -> None:
@@ -55,14 +57,31 @@ def items_of(
 async def items_as_they_come(
     items: AsyncIterable[Said] | Iterable[Said], encoding: pb.AudioFormat.Encoding
 ) -> AsyncIterator[Item]:
-    """Do the same for asyncio. What is no asynchronous iterable is asked on threads."""
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item_of(item, encoding)
-        return
-    source = iter(items)
-    while (each := await asyncio.to_thread(next, source, _END)) is not _END:
-        yield item_of(each, encoding)  # type: ignore[arg-type] # a sentinel has no type
+    """Do the same for asyncio. What is no asynchronous iterable is asked on a thread."""
+    async for item in items if isinstance(items, AsyncIterable) else _asked(items):
+        yield item_of(item, encoding)
+
+
+async def _asked(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield what ``items`` yield, which may wait. Raises what they raise."""
+    loop, answers = asyncio.get_running_loop(), asyncio.Queue[Answer[T]]()
+
+    def tell(answer: Answer[T]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
+            loop.call_soon_threadsafe(answers.put_nowait, answer)
+
+    asker = Asker(items, tell)
+    try:
+        while True:
+            asker.want()
+            answer = await answers.get()
+            if answer.error is not None:
+                raise answer.error
+            if not answer.items:
+                return
+            yield answer.items[0]
+    finally:
+        asker.leave()
 
 
 def item_of(item: Said, encoding: pb.AudioFormat.Encoding) -> Item:

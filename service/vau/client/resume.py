@@ -45,7 +45,8 @@ class Resume:
     """Of audio between checkpoints: so much is sent again after a loss, at most."""
 
     patience_s: float = 60.0
-    """For so long a server may be away, or full, before the loss is final. A stream that finds
+    """For so long a server may be away, or full, before the loss is final; of several losses
+    all together, as long as the stream comes no further between them. A stream that finds
     no room at its beginning comes again for so long, too; a server that nobody has ever seen
     there is not waited for."""
 
@@ -94,18 +95,19 @@ class Backoff:
         self._clock, self._chance = clock, chance
         self._lost_s: float | None = None
         self._attempts = 0
+        self._away_s = 0.0  # in sum, of what was lost and taken again without progress
         self._delay_s = FIRST_S
 
     def lost(self, error: VauError) -> float:
         """Return after how many seconds to come again.
 
         Raises ``error``, saying how often that was tried, once patience is at its end, or the
-        server wants more of it.
+        server wants more of it. Patience goes on from an earlier loss until there was progress.
         """
         now_s = self._clock()
         if self._lost_s is None:
             self._lost_s = now_s
-        away_s = now_s - self._lost_s
+        away_s = self._away_s + now_s - self._lost_s
         asked_s = error.retry_after_s or 0.0
         if max(away_s, asked_s) >= self._patience_s:
             raise _given_up(error, self._attempts, away_s) from error
@@ -116,27 +118,28 @@ class Backoff:
 
     @property
     def is_lost(self) -> bool:
-        """Whether something is lost, and has not gone on yet."""
+        """Whether the stream is lost, and no server has taken it again yet."""
         return self._lost_s is not None
 
-    def goes_on(self) -> float | None:
-        """Take note that the stream does; return for how long it was lost, if it was."""
+    def returned(self) -> float | None:
+        """Take note that a server has taken it again; return for how long it was lost, if so.
+
+        That alone is no progress: audio at which a backend fails makes it fail there again.
+        """
         if self._lost_s is None:
             return None
         away_s = self._clock() - self._lost_s
-        self._lost_s, self._attempts, self._delay_s = None, 0, FIRST_S
+        self._lost_s = None
+        self._away_s += away_s
         return away_s
+
+    def progressed(self) -> None:
+        """Take note that the stream has come further than ever: patience begins anew."""
+        self._attempts, self._away_s, self._delay_s = 0, 0.0, FIRST_S
 
 
 def _given_up(error: VauError, attempts: int, away_s: float) -> VauError:
     times = "attempt" if attempts == 1 else "attempts"
-    given_up = saying(f"{error} (after {attempts} {times} in {away_s:.0f} s)", error)
+    given_up = error.saying(f"{error} (after {attempts} {times} in {away_s:.0f} s)")
     given_up.facts |= {"attempts": attempts, "away_s": round(away_s, 3)}
     return given_up
-
-
-def saying(text: str, error: VauError) -> VauError:
-    """Return ``error`` with another text."""
-    other = type(error)(text, field=error.field)
-    other.facts, other.retry_after_s = dict(error.facts), error.retry_after_s
-    return other

@@ -6,10 +6,10 @@ from contextlib import closing
 from itertools import chain
 
 from vau.client.kept import Item
-from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resumption import Resumption
 from vau.client.sieve import Response
+from vau.client.throttle import Throttle
 from vau.errors import VauError
 from vau.v1 import speech_pb2 as pb
 
@@ -23,15 +23,15 @@ def resuming(
     config: pb.StreamingConfig,
     items: Iterable[Item],
     policy: Resume,
-    pace: Pace | None = None,
+    throttle: Throttle | None = None,
 ) -> Iterator[Response]:
     """Stream ``items``, over several calls if it must be; yield each response once.
 
     items:  consumed on a thread of its own, as far ahead of what is safe as ``policy`` keeps.
-    pace:   how fast its client may send.
+    throttle: how fast its client may send.
     Raises  what ``items`` raises, what the server refuses, and the loss that was final.
     """
-    stream = Resumption(config, policy, pace)
+    stream = Resumption(config, policy, throttle)
     outbox = _Outbox(stream, items)
     try:
         while True:

@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing, suppress
 
 from vau.client.kept import Item
-from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request
 from vau.client.resumption import Resumption
 from vau.client.sieve import Response
+from vau.client.throttle import Throttle
 from vau.errors import VauError
 from vau.v1 import speech_pb2 as pb
 
@@ -23,15 +23,15 @@ async def resuming(
     config: pb.StreamingConfig,
     items: AsyncIterable[Item],
     policy: Resume,
-    pace: Pace | None = None,
+    throttle: Throttle | None = None,
 ) -> AsyncGenerator[Response, None]:
     """Stream ``items``, over several calls if it must be; yield each response once.
 
     items:  taken as far ahead of what is safe as ``policy`` keeps.
-    pace:   how fast its client may send.
+    throttle: how fast its client may send.
     Raises  what ``items`` raises, what the server refuses, and the loss that was final.
     """
-    outbox = _Outbox(Resumption(config, policy, pace))
+    outbox = _Outbox(Resumption(config, policy, throttle))
     taking = asyncio.create_task(outbox.take(items))
     try:
         while True:

@@ -8,9 +8,9 @@ from typing import Final
 
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.client.kept import Item, Kept
-from vau.client.pace import Pace, rate_of
-from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing, saying
+from vau.client.resume import NO_ROOM, Backoff, Resume, is_passing
 from vau.client.sieve import Response, Sieve
+from vau.client.throttle import Throttle, rate_of
 from vau.errors import (
     CapabilityMissing,
     ConfigInvalid,
@@ -19,6 +19,7 @@ from vau.errors import (
     VauError,
 )
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import duration_of
 
 RESUMED: Final = "RESUMED"
 """The code of a notice that the client adds: the stream was lost, and goes on."""
@@ -32,13 +33,13 @@ class Resumption:
     """The state of one stream at its client."""
 
     def __init__(
-        self, config: pb.StreamingConfig, policy: Resume, pace: Pace | None = None
+        self, config: pb.StreamingConfig, policy: Resume, throttle: Throttle | None = None
     ) -> None:
         """Begin a stream with ``config``; its checkpoint interval goes before the policy's.
 
-        pace: of all streams of the client, which share what its token may send.
+        throttle: of all streams of the client, which share what its token may send.
         """
-        self._policy, self._pace = policy, pace or Pace()
+        self._policy, self._throttle = policy, throttle or Throttle()
         self._has_own_interval = bool(config.checkpoint_interval.ToNanoseconds())
         self._loss: VauError | None = None
         self._config = pb.StreamingConfig()
@@ -68,12 +69,14 @@ class Resumption:
 
     def heard(self, response: Response) -> bool:
         """Take note of a response, and leave in it what is new; tell whether anything is."""
-        away_s = self._backoff.goes_on() if response.HasField("started") else None
+        away_s = self._backoff.returned() if response.HasField("started") else None
         if response.HasField("started") and self._has_begun:
             response.ClearField("started")
             self._tell(response, away_s or 0.0)
         self._has_begun = True
         is_new = self._sieve.sift(response)
+        if not self._sieve.is_behind:
+            self._backoff.progressed()
         if response.HasField("checkpoint"):
             self._config.resume_token = response.checkpoint.token
             self.kept.forget(response.checkpoint.next_sample, self._sieve.safe_controls)
@@ -97,7 +100,7 @@ class Resumption:
         delay_s = self._backoff.lost(error)
         rate = rate_of(error)
         if rate is not None:
-            self._pace.learn(rate)
+            self._throttle.learn(rate)
         if is_first:
             self._loss = error
             if self._policy.on_loss is not None:
@@ -108,10 +111,10 @@ class Resumption:
         """Return in how many seconds a message may be sent: at once, but for a quota."""
         if not isinstance(item, bytes):
             return 0.0
-        return self._pace.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
+        return self._throttle.wait_s(len(item) / self._sample_bytes / SAMPLE_RATE_HZ)
 
     def _ask_every(self, interval_s: float) -> None:
-        self._config.checkpoint_interval.FromNanoseconds(round(interval_s * 1e9))
+        self._config.checkpoint_interval.CopyFrom(duration_of(interval_s))
 
     def _may_pass(self, error: VauError) -> bool:
         if self._has_begun:
@@ -125,7 +128,7 @@ class Resumption:
         if not self._backoff.is_lost or self._loss is None:
             return error
         before = "lost" if self._has_begun else "refused"
-        return saying(f"{error} (before that the stream was {before}: {self._loss})", error)
+        return error.saying(f"{error} (before that the stream was {before}: {self._loss})")
 
     def _words(self, error: VauError, rate: float | None) -> str:
         patience = f"trying again for {self._policy.patience_s:g} s"

@@ -44,8 +44,8 @@ class Sieve:
     _answered_sample: int = 0
     _received_sample: int = 0
     _calls: int = 0
-    _is_behind: bool = False
-    """Whether the present call has not come as far as an earlier one."""
+    is_behind: bool = False
+    """Whether the present call has come no further than an earlier one."""
 
     @property
     def safe_controls(self) -> int:
@@ -55,20 +55,20 @@ class Sieve:
     def again(self) -> None:
         """Take note that another call begins, at the newest checkpoint."""
         self._now = self._safe.copy()
-        self._is_behind = self._calls > 0
+        self.is_behind = self._calls > 0
         self._calls += 1
 
     def sift(self, response: Response) -> bool:
         """Take out of ``response`` what the caller has heard; tell whether anything is left."""
         if response.answered_sample > self._answered_sample or response.HasField("finished"):
-            self._is_behind = False
+            self.is_behind = False
         self._sift_posteriors(response)
         self._sift_results(response)
         _keep(response.events, self._fresh("events", len(response.events)))
         if response.HasField("checkpoint"):  # in a response it stands before the controls
             self._safe = self._now.copy()
         _keep(response.controls, self._fresh("controls", len(response.controls)))
-        if self._is_behind:
+        if self.is_behind:
             response.ClearField("energy")
             response.ClearField("timing")
         has_come_further = response.received_sample > self._received_sample
@@ -77,7 +77,7 @@ class Sieve:
         response.answered_sample = self._answered_sample
         response.received_sample = self._received_sample
         said = {field.name for field, _ in response.ListFields()} - OFFSETS
-        return has_come_further or not self._is_behind or bool(said)
+        return has_come_further or not self.is_behind or bool(said)
 
     def _fresh(self, kind: Kind, count: int) -> int:
         """Count so many more of a kind; return how many of them, the last ones, are new."""
@@ -112,7 +112,7 @@ class Sieve:
         for result in response.results:
             if result.is_final and known:
                 known -= 1
-            elif result.is_final or not self._is_behind:
+            elif result.is_final or not self.is_behind:
                 new.append(result)
         if len(new) < len(response.results):
             del response.results[:]

@@ -21,10 +21,10 @@ from vau.client.channel import (
     options,
 )
 from vau.client.items import Said, Sound, check_items, items_of, sound_of
-from vau.client.pace import Pace
 from vau.client.resume import Resume
 from vau.client.resuming import as_request, resuming
 from vau.client.shown import Metadata, Shown
+from vau.client.throttle import Throttle
 from vau.errors import Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -58,7 +58,7 @@ class Client:
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = self._is_closed = False
-        self._pace = Pace()
+        self._throttle = Throttle()
         credentials = access.credentials()
         how = options(connect_timeout_s)
         self._channel = (
@@ -142,7 +142,7 @@ class Client:
             check_interval(keep_alive_s)
             items = alive(items, keep_alive_s)
         if resume is not None:
-            return resuming(self.exchange, config, items, resume, self._pace)
+            return resuming(self.exchange, config, items, resume, self._throttle)
         first = pb.StreamingRecognizeRequest(config=config)
         return self.exchange(chain([first], map(as_request, items)))
 

@@ -22,14 +22,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import SAMPLE_RATE_HZ, PcmReader
+from vau.audio import LIVE_PACE, SAMPLE_RATE_HZ, PcmReader
 from vau.audiofile import Channel, Converter, read_recording
 from vau.client.recognition import chunks_of
 from vau.errors import AudioError, ConfigInvalid
 
 MIC_INSTALL: Final = "pip install sounddevice"
 MIC_QUEUE_S: Final = 10.0  # of sound that waits while the server does not take it
-FAST_PACE: Final = 1.1  # seconds of audio in a second: more than clocks that differ
 PIPE_S: Final = 0.5  # of audio that a pipe may have held before anybody read it
 STOP_CHECK_S: Final = 0.2  # how often a source that waits looks whether it is to stop
 
@@ -105,7 +104,7 @@ class _Clock:
     def is_live(self) -> bool:
         """Tell whether they came no faster than speech."""
         audio_s = self._samples / SAMPLE_RATE_HZ
-        return audio_s <= FAST_PACE * (self._last_s - self._began_s) + PIPE_S
+        return audio_s <= LIVE_PACE * (self._last_s - self._began_s) + PIPE_S
 
 
 def from_microphone(device: str, chunk_size: int, stop: threading.Event) -> Source:

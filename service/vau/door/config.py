@@ -43,7 +43,8 @@ class DoorConfig:
             )
         if self.closed_health and self.tokens is None:
             raise ConfigInvalid(
-                "closed_health: is for holders of a token, and there are none; give tokens",
+                "closed_health: is for holders of a token, and there are none; name a file "
+                "of them",
                 field="closed_health",
             )
         if self.max_streams_per_client < 0:

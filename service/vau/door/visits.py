@@ -14,7 +14,7 @@ from vau.errors import AuthForbidden, QuotaExceeded, SlotsExhausted
 
 BURST_S: Final = 10.0  # how long a rate of audio may have been saved up
 PLACE_BITS: Final = 64
-STREAM_RETRY_S: Final = 1.0  # nobody knows when a caller ends one of his own streams
+STREAM_RETRY_S: Final = 1.0  # nobody knows when a stream ends, one of his own or another
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Visits:
         self._check(visitor)
         if sum(self._hosts.values()) >= self.most:
             raise SlotsExhausted(
-                f"{self.most} streams have begun or wait for their config; try again in "
+                f"all that may begin at a time have, {self.most} in number; try again in "
                 f"{STREAM_RETRY_S:g} s",
                 limit=self.most,
                 retry_s=STREAM_RETRY_S,

@@ -167,18 +167,18 @@ def best(tables: Tables, frame: int, gain: Floats, root_start: int) -> int:
     if not tables.is_for_c:
         return numpy_search.best(tables, frame, gain, root_start)
     return _native.best(
-        len(gain),
-        len(tables.young),
-        tables.followed,
-        tables.kept_frames,
-        frame,
-        root_start,
-        tables.young,
-        tables.grown,
-        tables.grown_age,
-        tables.endings,
-        np.ascontiguousarray(gain),
+        *_sizes(tables), frame, root_start, *_hypotheses(tables), np.ascontiguousarray(gain)
     )
+
+
+def _sizes(tables: Tables) -> tuple[int, int, int, int]:
+    """Return what the C takes first: phonemes, least frames, followed, kept frames."""
+    return len(tables.follow), len(tables.young), tables.followed, tables.kept_frames
+
+
+def _hypotheses(tables: Tables) -> tuple[Floats, Floats, Small, Small]:
+    """Return where the hypotheses stand, in the order of the C."""
+    return tables.young, tables.grown, tables.grown_age, tables.endings
 
 
 def living(tables: Tables, frame: int, root_start: int) -> tuple[Nodes, Nodes]:
@@ -191,18 +191,7 @@ def living(tables: Tables, frame: int, root_start: int) -> tuple[Nodes, Nodes]:
         return numpy_search.living(tables, frame, root_start)
     places, nodes = np.empty((2, tables.young.size + tables.grown.size), np.int64)
     count = _native.living(
-        len(tables.follow),
-        len(tables.young),
-        tables.followed,
-        tables.kept_frames,
-        frame,
-        root_start,
-        tables.young,
-        tables.grown,
-        tables.grown_age,
-        tables.endings,
-        places,
-        nodes,
+        *_sizes(tables), frame, root_start, *_hypotheses(tables), places, nodes
     )
     return places[:count], nodes[:count]
 
@@ -308,17 +297,11 @@ def best_path(
         )
     path = np.empty(tables.kept_frames, np.int64)
     count, shared = _native.best_path(
-        len(gain),
-        len(tables.young),
-        tables.followed,
-        tables.kept_frames,
+        *_sizes(tables),
         frame,
         root_start,
         wants_shared,
-        tables.young,
-        tables.grown,
-        tables.grown_age,
-        tables.endings,
+        *_hypotheses(tables),
         tables.parent_age,
         tables.parent_before,
         np.ascontiguousarray(gain),
@@ -339,18 +322,12 @@ def advance(tables: Tables, first: int, gains: Floats, sums: Floats) -> None:
     """
     if tables.is_for_c:
         _native.advance(
-            len(tables.follow),
-            len(tables.young),
-            tables.followed,
-            tables.kept_frames,
+            *_sizes(tables),
             tables.beam,
             first,
             len(gains),
             tables.follow,
-            tables.young,
-            tables.grown,
-            tables.grown_age,
-            tables.endings,
+            *_hypotheses(tables),
             tables.parent_age,
             tables.parent_before,
             tables.ends,

@@ -2,6 +2,8 @@
 
 from threading import Lock
 
+from vau.errors import VauError
+
 
 class Claim:
     """The claim of a lane to a session, for one push.
@@ -31,3 +33,8 @@ class Claim:
         with self._lock:
             self._is_taken = self._is_taken or not self._is_held
             return self._is_taken
+
+
+def taken() -> VauError:
+    """Return the answer to a push whose session goes on elsewhere: nobody will hear it."""
+    return VauError("another lane has taken the session over")

@@ -1,4 +1,4 @@
-"""The end of a stream, which may catch up with the last audio while that is in line."""
+"""The end of a stream, which may join the last audio while that is in line."""
 
 from threading import Lock
 
@@ -18,7 +18,7 @@ class LateEnd:
         self._is_too_late = False
         self._ends: EndReason | None = None
 
-    def catch_up(self) -> bool:
+    def join(self) -> bool:
         """End the stream behind the audio of the push; return False if it is too late."""
         with self._lock:
             if not self._is_too_late:

@@ -9,8 +9,9 @@ from vau.endpoint import EndReason
 from vau.errors import VauError
 from vau.frontend import Frontend, Piece
 from vau.session.answer import Answer, Heard, Observer
-from vau.session.claim import Claim
+from vau.session.claim import Claim, taken
 from vau.session.late_end import LateEnd
+from vau.session.slots import renew_slot
 from vau.session.stream import Session
 
 
@@ -46,35 +47,6 @@ class Round:
     """Wall seconds of this host in front end, backend, and decoder."""
 
 
-def open_session(session: Session, backend: Backend) -> None:
-    """Give ``session`` a slot in the zero state. Raises BackendBusy if none is free."""
-    session.slot = backend.open()
-
-
-def close_session(session: Session, backend: Backend) -> None:
-    """Take the slot back; a session without one is left as it is."""
-    if session.slot is not None:
-        backend.release(session.slot)
-        session.slot = None
-
-
-def move_session(session: Session, backend: Backend) -> None:
-    """Give ``session`` a slot of another backend, where its trail begins.
-
-    What its old backend failed at is then pushed again, see ``Push.is_new``. Nothing is asked
-    of the old one: its slot is for the caller to give back.
-
-    Raises BackendBusy if no slot is free, BadSnapshot if this backend takes no state of that
-    one; ValueError for a session whose trail is not whole.
-    """
-    session.way.begin_again(gives_states=backend.info.state_export)
-    session.failure = None
-    session.slot = backend.open()
-    state = None if session.way.trail is None else session.way.trail.state
-    if state is not None:
-        backend.restore(session.slot, state)
-
-
 def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Round:
     """Take the next audio of several sessions through front end, backend and decoder.
 
@@ -98,7 +70,7 @@ def advance(frontend: Frontend, backend: Backend, pushes: Sequence[Push]) -> Rou
     computed_s = perf_counter()
     heard: list[tuple[Observer, Heard]] = []
     for (at, item), result in zip(work.items(), results, strict=True):
-        answer = answers[at] = _answered(pushes[at], result, backend)
+        answer = answers[at] = _answered(pushes[at], result)
         observer = pushes[at].session.observer
         if observer is not None and isinstance(answer, Answer):
             heard.append((observer, _heard(item, result, answer)))
@@ -118,7 +90,7 @@ def _accepted(
     pieces: dict[int, Piece] = {}
     for at, push in enumerate(pushes):
         if not push.claim.hold():
-            answers[at] = _taken()
+            answers[at] = taken()
         elif push.is_new:
             try:
                 pieces[at] = push.session.accept(push.audio, _ends_of(push))
@@ -136,40 +108,54 @@ def _ends_of(push: Push) -> EndReason | None:
 def _work(
     backend: Backend, pushes: Sequence[Push], answers: dict[int, Answer | VauError]
 ) -> dict[int, Work]:
-    """Return what the backend is to do, by the place of its push, and lend it the sessions."""
+    """Return what the backend is to do, by the place of its push, and lend it the sessions.
+
+    All are lent before the backend is asked for anything on behalf of one: if it is stuck
+    there, the others must not be held.
+    """
     work: dict[int, Work] = {}
+    asking: list[int] = []
     for at, push in enumerate(pushes):
-        if at not in answers:
+        if at in answers:
+            continue
+        session = push.session
+        if session.is_spent or (session.way.trail is not None and session.way.is_due):
+            asking.append(at)
+        else:
             try:
-                work[at] = push.session.work()
-                _renew_trail(push, backend)
+                work[at] = session.work()
             except VauError as error:
                 answers[at] = error
-                work.pop(at, None)
-    for at in work:
-        pushes[at].claim.lend()
-    return work
+        push.claim.lend()
+    for at in asking:
+        try:
+            work[at] = _prepared(pushes[at], backend)
+        except VauError as error:
+            answers[at] = error
+    return dict(sorted(work.items())) if asking else work
 
 
-def _renew_trail(push: Push, backend: Backend) -> None:
-    """Let a trail that has become long begin anew.
+def _prepared(push: Push, backend: Backend) -> Work:
+    """Renew what is to be renewed, and return the next steps; the session is lent.
 
-    Here, and not behind an answer, so that a backend that fails to give its state costs none.
+    A trail that has become long begins anew, and so does a slot whose utterance has ended:
+    here, and not behind an answer, so that a backend that fails at it costs none.
     """
-    session, way = push.session, push.session.way
-    if way.trail is None or not way.trail.is_due or way.repeats or session.slot is None:
-        return
-    slot = session.slot
-    push.claim.lend()
-    state = backend.snapshot(slot)
-    if not push.claim.hold():
-        raise _taken()
-    way.trail.begin(state)
-
-
-def _taken() -> VauError:
-    """Return the answer to a push whose session goes on elsewhere: nobody will hear it."""
-    return VauError("another lane has taken the session over")
+    session, claim = push.session, push.claim
+    if not claim.hold():
+        raise taken()
+    if session.is_spent:
+        renew_slot(session, backend, claim)
+    slot, trail = session.slot, session.way.trail
+    if slot is not None and trail is not None and session.way.is_due:
+        claim.lend()
+        state = backend.snapshot(slot)
+        if not claim.hold():
+            raise taken()
+        trail.begin(state)
+    work = session.work()
+    claim.lend()
+    return work
 
 
 def _heard(work: Work, result: Result, answer: Answer) -> Heard:
@@ -186,18 +172,13 @@ def _heard(work: Work, result: Result, answer: Answer) -> Heard:
     return Heard(work.features, result, len(answer.log_prob), answer.ends is not None)
 
 
-def _answered(push: Push, result: Result, backend: Backend) -> Answer | VauError:
-    """Close what has ended; the next utterance begins in another slot, in the zero state."""
+def _answered(push: Push, result: Result) -> Answer | VauError:
+    """Return the answer, unless the session has been taken away."""
     session = push.session
     if not push.claim.hold():
-        return _taken()
+        return taken()
     if session.way.repeats:
         return session.repeat(result)
     answer = session.answer(result)
-    if answer.ends not in {None, EndReason.HALF_CLOSE}:
-        try:
-            close_session(session, backend)
-            open_session(session, backend)
-        except VauError as error:
-            session.slot, session.failure = None, error
+    session.is_spent = answer.ends not in {None, EndReason.HALF_CLOSE}
     return answer

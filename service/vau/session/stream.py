@@ -36,6 +36,10 @@ class Session:
         rules: when a segment ends before its utterance; None for never.
         """
         self.slot: Slot | None = None
+        self.is_spent = False
+        """Whether the slot is in a state that led to the end of an utterance, and is to be
+        exchanged before the next steps."""
+
         self.failure: VauError | None = None
         """Why there is no slot for the present utterance, if there is none: what was said
         before it counts, and the next push fails."""
@@ -211,8 +215,11 @@ class Session:
         """Go on from what a session of the same model and options wrote down.
 
         Only for one that has heard nothing. The audio is looked at anew from here, so a remark
-        may come again. Raises ResumeInvalid for what none writes.
+        may come again. Raises ResumeInvalid for what none writes, ValueError for a session that
+        has heard something, or was restored from something.
         """
+        if self._pcm.samples or self._totals.steps:
+            raise ValueError("a session is restored before it hears anything, and once")
         self._pcm.samples = saved.count()
         self._scrutiny = Scrutiny(self._pcm.samples)
         self._totals = Totals.restored(saved)

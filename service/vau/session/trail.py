@@ -14,7 +14,7 @@ PIECE_STEPS: Final = 20
 
 
 class Trail:
-    """The way of one slot since its utterance began, short enough to be gone again."""
+    """The way of one slot since its utterance began, short enough to be replayed."""
 
     def __init__(self, *, gives_states: bool) -> None:
         """Begin in the zero state.
@@ -36,6 +36,11 @@ class Trail:
     def is_due(self) -> bool:
         """Whether it is time to begin at a newer state."""
         return self.gives_states and self._count >= STEPS_BETWEEN
+
+    @property
+    def size_bytes(self) -> int:
+        """How much there is of it: the state, and the steps behind it."""
+        return len(self.state or b"") + sum(steps.nbytes for steps in self._steps)
 
     def begin(self, state: bytes | None = None) -> None:
         """Begin here: in a state that was given, or with an utterance in the zero state."""

@@ -54,6 +54,11 @@ class Way:
         """Whether there is anything that a backend is still to take."""
         return self.repeats or self.pending is not None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the trail is to begin anew before the next steps."""
+        return self.trail is not None and self.trail.is_due and not self._again
+
     def next_steps(self) -> NDArray[np.float32]:
         """Return what the backend is to take next. Raises ValueError if that is nothing."""
         if self._again:

@@ -7,26 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ
-from vau.backend import Boundary, Cost, Energy, Origin
+from vau.backend import Cost, Energy
 from vau.honesty import Remark
 from vau.lane import StageTimes
 from vau.model import Model
 from vau.session import Answer, Summary
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import nanoseconds
 from vau.wire.request import CHANNELS, FILES, RAW, Output
+from vau.wire.vocabulary import BOUNDARIES, ORIGINS
 
-S_TO_NS: Final = 1_000_000_000
 NO_BLANK: Final = -1
-ORIGINS: Final[dict[Origin, pb.Origin]] = {
-    "estimated": pb.ORIGIN_ESTIMATED,
-    "measured": pb.ORIGIN_MEASURED,
-}
-BOUNDARIES: Final[dict[Boundary, pb.Energy.Boundary]] = {
-    "core": pb.Energy.BOUNDARY_CORE,
-    "accelerator": pb.Energy.BOUNDARY_ACCELERATOR,
-    "system": pb.Energy.BOUNDARY_SYSTEM,
-    "board": pb.Energy.BOUNDARY_BOARD,
-}
 LOWEST_HALF: Final = np.finfo(np.float16).min  # of what is less, nothing is left to tell
 
 
@@ -86,10 +77,10 @@ def energy_of(energy: Energy, first_frame: int, frame_count: int) -> pb.Energy:
 def timing_of(times: StageTimes, cost: Cost) -> pb.Timing:
     """Return where the time went; the latency of the frames is for the caller to add."""
     timing = pb.Timing(
-        queue_ns=_ns(times.queue_s),
-        feature_ns=_ns(times.feature_s),
-        compute_ns=_ns(times.compute_s),
-        post_ns=_ns(times.post_s),
+        queue_ns=nanoseconds(times.queue_s),
+        feature_ns=nanoseconds(times.feature_s),
+        compute_ns=nanoseconds(times.compute_s),
+        post_ns=nanoseconds(times.post_s),
         batch_size=times.batch_size,
     )
     _set_device(timing, cost)
@@ -101,7 +92,7 @@ def _set_device(timing: pb.Timing, cost: Cost) -> None:
     if cost.device_origin == "mixed" or (cost.cycles is None and cost.device_s is None):
         return
     timing.device_cycles = cost.cycles or 0
-    timing.device_ns = _ns(cost.device_s or 0.0)
+    timing.device_ns = nanoseconds(cost.device_s or 0.0)
     timing.device_origin = ORIGINS[cost.device_origin]
 
 
@@ -179,7 +170,3 @@ def _best(scores: NDArray[np.float32] | NDArray[np.int32], count: int) -> NDArra
     """Return the ids of the highest scores of each row, best first, of equals the lower id."""
     descending = -scores.astype(np.float64)  # exact for both, and -INT32_MIN fits
     return np.argsort(descending, axis=1, kind="stable")[:, :count]
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * S_TO_NS)

@@ -3,8 +3,8 @@
 A client may name backends that may take over. At the start of a stream that is whichever is
 ready and has room, the best first. Later it is one that owes the same bits: it gets the state
 of a second ago, takes the steps since then again, and answers what the other one failed at. So
-nothing is said twice and nothing is missing, and what was said is never revised. Whoever was
-left may be taken again, but not twice for one answer.
+nothing is said twice and nothing is missing, and what was said is never revised. Each backend
+is tried at most once per answer, but one that was left may serve the stream again later.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, TypeVar
 
-from vau.backend import BackendInfo, State
+from vau.backend import BackendInfo, State, promise_equal_bits
 from vau.endpoint import EndReason
-from vau.errors import BackendError, BackendFault, VauError
+from vau.errors import BackendError, BackendFault, ResumeMismatch, VauError
 from vau.lane import Lane, Timed
 from vau.session import NOTHING_REPEATED, Claim, LateEnd, Session, Trail
 from vau.v1 import speech_pb2 as pb
@@ -24,7 +24,7 @@ from vau.wire.call import Call
 from vau.wire.changes import Change
 from vau.wire.gate import Pass
 from vau.wire.host import Host
-from vau.wire.route import CANNOT, Route, ailment, ready, unfitness, with_words
+from vau.wire.route import Route, ailment, is_for_another, ready, unfitness, with_words
 
 T = TypeVar("T")
 
@@ -70,29 +70,34 @@ class Carrier:
         return self._session
 
     async def open(
-        self, session: Session, shadows: Sequence[str], state: bytes | None = None
+        self, new: Callable[[], Session], shadows: Sequence[str], state: bytes | None = None
     ) -> None:
-        """Give ``session`` a slot, and the state of one that was saved if there is one.
+        """Give a session a slot, and the state of one that was saved if there is one.
 
+        new:     makes the session, anew for each lane that is tried.
         shadows: the ids of those that are to hear it.
         Raises   what ``Lane.open`` or ``Lane.resume`` does, if no lane of the route takes it.
         """
-        self._session, self._shadows = session, tuple(shadows)
+        self._shadows = tuple(shadows)
 
-        async def begin(lane: Lane, claim: Claim) -> None:
+        async def begin(lane: Lane) -> None:
+            self._session = session = new()
+            self._set_out(is_late=state is not None)
             if state is None:
-                await lane.open(session, claim)
+                await self._watched(lane, lambda lane, claim: lane.open(session, claim))
             else:
-                await lane.resume(session, state, claim)
+                await self._watched(
+                    lane, lambda lane, claim: lane.resume(session, state, claim)
+                )
 
-        why, is_late = self._route.why, state is not None
-        self._set_out(is_late=is_late)
+        why = self._route.why
         try:
-            await self._watched(self.lane, begin)
-        except BackendError as error:
+            await begin(self.lane)
+        except (BackendError, ResumeMismatch) as error:
+            if not is_for_another(error):
+                raise
             why = why or error
-            enter = partial(self._watched, work=begin)
-            await self._elsewhere(error, enter, lambda _: "", is_late=is_late)
+            await self._elsewhere(error, begin, lambda _: "")
         if why is not None and self.lane is not self._route.wanted:
             self._repeats = 0
             self._tell(self._place(self._route.wanted, why))
@@ -156,9 +161,8 @@ class Carrier:
         taken, self._notices = self._notices, []
         return taken
 
-    async def _save(self, lane: Lane, _claim: Claim) -> bytes:
-        """Return the state; this only reads the session, so nobody need take it away first."""
-        return await lane.save(self.session)
+    async def _save(self, lane: Lane, claim: Claim) -> bytes:
+        return await lane.save(self.session, claim)
 
     async def _answered(
         self, push: Callable[[Lane, Claim], Awaitable[Timed]], due_s: float | None, lane: Lane
@@ -167,7 +171,7 @@ class Carrier:
         await self._take_over(lane, due_s)
         if self.session.way.pending is None:
             return await self._watched(lane, push)
-        return await self._caught_up(lane, due_s)
+        return await self._replayed(lane, due_s, waits=not self._flushes)
 
     async def _saved(self, lane: Lane) -> bytes:
         """Let ``lane`` come to where another one was that had answered everything."""
@@ -180,17 +184,18 @@ class Carrier:
         async def take_over(lane: Lane, claim: Claim) -> None:
             await lane.take_over(self.session, claim)
 
+        self._set_out(is_late=True)
         await self._watched(lane, take_over)
         self._repeats = self.session.way.steps_to_repeat
         while self.session.way.repeats:
-            timed = await self._caught_up(lane, due_s)
+            timed = await self._replayed(lane, due_s)
             self._repeated += timed.answer.repeated
 
-    async def _caught_up(self, lane: Lane, due_s: float | None) -> Timed:
-        async def push(lane: Lane, claim: Claim) -> Timed:
-            return await lane.catch_up(self.session, due_s, claim)
+    async def _replayed(self, lane: Lane, due_s: float | None, *, waits: bool = False) -> Timed:
+        async def replay(lane: Lane, claim: Claim) -> Timed:
+            return await lane.replay(self.session, due_s, waits=waits, claim=claim)
 
-        return await self._watched(lane, push)
+        return await self._watched(lane, replay)
 
     async def _watched(self, lane: Lane, work: Callable[[Lane, Claim], Awaitable[T]]) -> T:
         """Let ``lane`` do some work. Raises BackendFault if it is stuck, and may be left."""
@@ -220,17 +225,15 @@ class Carrier:
         change = self._place(self.lane, error)
         here, trail = self.lane.backend.info, self.session.way.trail
         unfit = partial(unfitness, here=here, trail=trail)
-        done = await self._elsewhere(error, enter, unfit, is_late=True)
+        done = await self._elsewhere(error, enter, unfit)
         self._tell(change)
         return done
 
     async def _elsewhere(
         self,
-        error: BackendError,
+        error: BackendError | ResumeMismatch,
         enter: Callable[[Lane], Awaitable[T]],
         unfit: Callable[[BackendInfo], str],
-        *,
-        is_late: bool,
     ) -> T:
         """Enter the first other lane that can be entered. Raises ``error`` if none can.
 
@@ -246,9 +249,10 @@ class Carrier:
                 left = self.lane
                 self._host.gate.move(self.admitted, lane)
                 left.let_go(self.session)
-                self._set_out(is_late=is_late)
                 return await enter(lane)
-            except CANNOT as failure:
+            except VauError as failure:
+                if not is_for_another(failure):
+                    raise
                 refusals.append(f"{name}: {failure}")
         self._call.backend_id = failed.backend.info.id
         raise with_words(error, refusals) if refusals else error
@@ -271,9 +275,8 @@ class Carrier:
 
     def _has_successors(self) -> bool:
         """Whether some lane of the route could take over from the present one."""
-        arithmetic_id = self.lane.backend.info.arithmetic_id
-        others = self._route.others(self.lane)
-        return any(lane.backend.info.arithmetic_id == arithmetic_id for lane in others)
+        here, others = self.lane.backend.info, self._route.others(self.lane)
+        return any(promise_equal_bits(lane.backend.info, here) for lane in others)
 
     def _place(self, left: Lane, why: VauError) -> Change:
         """Return the change from ``left`` to where the stream will be, before it goes on."""

@@ -5,6 +5,7 @@ sees neither the connection nor what becomes of the call; for both ``vau.wire.ca
 door again.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -32,6 +33,9 @@ HEALTH: Final = frozenset(
 LINES_PER_S: Final = 1.0  # of refusals in the log, or else whoever knocks fills the disk
 LINES_AT_ONCE: Final = 10.0
 MAX_METHOD_CHARACTERS: Final = 100  # of a name that anybody may make up
+HOLD_S: Final = 0.05
+"""A refusal comes so late. To one that comes while it is sending its first message gRPC's own
+asyncio client says INTERNAL, whatever it was; by then the message is on its way, and unread."""
 
 
 class Doorman(grpc.aio.ServerInterceptor):
@@ -59,6 +63,7 @@ class Doorman(grpc.aio.ServerInterceptor):
         async def refuse(_requests: object, context: Context) -> None:
             self._door.refused(refusal)
             self._log(refusal, method, context.peer())
+            await asyncio.sleep(HOLD_S)
             await context.abort_with_status(to_grpc(refusal))
 
         # Whatever the method takes and gives: of this kind none waits for a request.

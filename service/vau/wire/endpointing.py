@@ -9,8 +9,9 @@ from vau.endpoint import ONSET_FRAMES, Rules
 from vau.errors import CapabilityMissing, ConfigInvalid
 from vau.model import Model
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import S_TO_NS, nanoseconds
 
-HOP_NS: Final = round(HOP_S * 1e9)
+HOP_NS: Final = nanoseconds(HOP_S)
 LEAST_FRAMES: Final = 2 * ONSET_FRAMES  # less would end segments faster than speech can begin
 PATH: Final = "config.endpointing"
 
@@ -46,10 +47,10 @@ def _frames(span: Duration, name: str) -> int:
     if span_ns and frames < LEAST_FRAMES:
         least_s = LEAST_FRAMES * HOP_S
         raise ConfigInvalid(
-            f"{PATH}.{name}: {span_ns / 1e9:g} s is neither 0, which switches it off, nor "
+            f"{PATH}.{name}: {span_ns / S_TO_NS:g} s is neither 0, which switches it off, nor "
             f"{least_s:g} s or more",
             field=f"{PATH}.{name}",
-            found=span_ns / 1e9,
+            found=span_ns / S_TO_NS,
             accepted=f"0, {least_s:g}..",
         )
     return frames

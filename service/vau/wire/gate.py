@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from vau.door.visits import STREAM_RETRY_S
 from vau.errors import Draining, SlotsExhausted
 from vau.lane import Lane
 from vau.metrics import Metrics
@@ -13,7 +14,6 @@ from vau.wire.clock import Clock, Leash, Timer
 from vau.wire.lanes import Lanes
 
 LAST_WORD_S: Final = 1.0  # for a stream to say how far it came, when its time is up
-SLOT_RETRY_S: Final = 1.0  # nobody knows when a stream ends
 
 
 @dataclass(eq=False, slots=True)
@@ -150,9 +150,9 @@ class Gate:
         if len(self._inside) >= self.max_streams:
             return SlotsExhausted(
                 f"all streams of this server are taken, {self.max_streams} in number; try "
-                f"again in {SLOT_RETRY_S:g} s",
+                f"again in {STREAM_RETRY_S:g} s",
                 limit=self.max_streams,
-                retry_s=SLOT_RETRY_S,
+                retry_s=STREAM_RETRY_S,
             )
         return self._fullness(lane)
 
@@ -163,9 +163,9 @@ class Gate:
         name = lane.backend.info.id
         return SlotsExhausted(
             f"all slots of backend {name} with {lane.model.name} are taken, {slots} in number; "
-            f"try again in {SLOT_RETRY_S:g} s, or another backend",
+            f"try again in {STREAM_RETRY_S:g} s, or another backend",
             limit=slots,
-            retry_s=SLOT_RETRY_S,
+            retry_s=STREAM_RETRY_S,
             backend=name,
         )
 

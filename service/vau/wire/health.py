@@ -62,31 +62,34 @@ class Watch:
         """Begin with nothing SERVING."""
         self.servicer = Servicer()
         self._host = host
+        self._said: dict[Lane, Health] = {}
+        self._showing = asyncio.Lock()
 
     async def look(self) -> None:
-        """Ask once, and show what was said."""
-        lanes = list(self._host.lanes)
-        told = await asyncio.gather(*map(_health, lanes))  # one that is stuck delays no other
+        """Ask all once, at the same time, and show what they said when the last one has."""
+        await asyncio.gather(*map(self._ask, self._host.lanes))
         for name in self._host.lanes.backend_ids:
-            said = [
-                health
-                for lane, health in zip(lanes, told, strict=True)
-                if lane.backend.info.id == name
-            ]
-            self._note(name, max(said, key=lambda each: BADNESS.index(each.state)))
-            await self._show(f"vau.backend.{name}", is_serving=self._is_usable(name))
-        all_usable = all(self._is_usable(name) for name in self._host.lanes.backend_ids)
-        await self._show(SERVICE, is_serving=all_usable)
-        await self._show("", is_serving=all_usable)
+            self._note(name)
+        await self._show(*self._host.lanes.backend_ids)
 
     async def run(self) -> None:
-        """Keep asking, until cancelled."""
+        """Keep asking, until cancelled; one that is stuck delays no other."""
+        await asyncio.gather(*map(self._watch, self._host.lanes))
+
+    async def _watch(self, lane: Lane) -> None:
+        """Keep asking one lane."""
+        name = lane.backend.info.id
         while True:
             await asyncio.sleep(WATCH_S)
             try:
-                await self.look()
+                await self._ask(lane)
+                self._note(name)
+                await self._show(name)
             except Exception:  # whoever watches must not fall asleep over it
                 logger.exception("defect")
+
+    async def _ask(self, lane: Lane) -> None:
+        self._said[lane] = await _health(lane)
 
     async def shut_down(self) -> None:
         """Say NOT_SERVING from now on."""
@@ -95,7 +98,10 @@ class Watch:
     def _is_usable(self, name: str) -> bool:
         return self._host.health[name].state in USABLE
 
-    def _note(self, name: str, now: Health) -> None:
+    def _note(self, name: str) -> None:
+        """Take note of what the lanes of a backend have said last: the worst counts."""
+        said = [self._said[lane] for lane in self._host.lanes.of(name)]
+        now = max(said, key=lambda each: BADNESS.index(each.state))
         before = self._host.health.get(name)
         self._host.health[name] = now
         self._host.metrics.of(name).state(now.state)
@@ -103,7 +109,16 @@ class Watch:
             state = facts(backend=name, state=now.state.value, text=now.text)
             logger.warning("backend state", extra=state)
 
-    async def _show(self, service: str, *, is_serving: bool) -> None:
+    async def _show(self, *names: str) -> None:
+        """Show how these backends fare, and how the server does."""
+        async with self._showing:  # or one would show what another has outdated meanwhile
+            for name in names:
+                await self._set(f"vau.backend.{name}", is_serving=self._is_usable(name))
+            all_usable = all(map(self._is_usable, self._host.lanes.backend_ids))
+            await self._set(SERVICE, is_serving=all_usable)
+            await self._set("", is_serving=all_usable)
+
+    async def _set(self, service: str, *, is_serving: bool) -> None:
         await self.servicer.set(service, _SERVING if is_serving else _NOT_SERVING)
 
 

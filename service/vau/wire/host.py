@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from vau.backend import BackendInfo, Health, State
@@ -20,6 +19,7 @@ from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import accepted_formats, model_info
 from vau.wire.clock import Clock
 from vau.wire.door import Door
+from vau.wire.durations import duration_of
 from vau.wire.gate import Gate
 from vau.wire.lanes import Lanes
 from vau.wire.request import Recognition, resolved
@@ -123,11 +123,11 @@ class Host:
         return pb.Limits(
             max_streams=self.gate.max_streams,
             max_audio_message_bytes=self.config.max_audio_message_bytes,
-            max_lag=_duration(self.config.max_lag_s),
-            idle_timeout=_duration(self.config.idle_timeout_s),
-            max_stream_duration=_duration(self.config.max_stream_duration_s),
-            max_unary_audio=_duration(self.config.max_unary_audio_s),
-            resume_ttl=_duration(self.config.resume_ttl_s),
+            max_lag=duration_of(self.config.max_lag_s),
+            idle_timeout=duration_of(self.config.idle_timeout_s),
+            max_stream_duration=duration_of(self.config.max_stream_duration_s),
+            max_unary_audio=duration_of(self.config.max_unary_audio_s),
+            resume_ttl=duration_of(self.config.resume_ttl_s),
         )
 
     def info(self) -> pb.GetServerInfoResponse:
@@ -163,9 +163,3 @@ def _described(info: BackendInfo, health: Health, models: Sequence[str]) -> pb.B
         models=models,
         tier=info.tier,
     )
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
-    return duration

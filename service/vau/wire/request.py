@@ -17,19 +17,18 @@ from vau.lane import Lane
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire import resumption
+from vau.wire.durations import seconds_of
 from vau.wire.endpointing import rules_of
 from vau.wire.fallbacks import Needs, fallbacks_of
 from vau.wire.lanes import Lanes, meant
+from vau.wire.vocabulary import DECODERS, words_of
 
 CHANNELS: Final = 1
 RAW: Final[dict[pb.AudioFormat.Encoding, Encoding]] = {
     pb.AudioFormat.ENCODING_LINEAR16: "linear16",
     pb.AudioFormat.ENCODING_FLOAT32: "float32",
 }
-DECODERS: Final[dict[pb.Decoder, DecoderName]] = {
-    pb.DECODER_VITERBI: "viterbi",
-    pb.DECODER_GREEDY: "greedy",
-}
+_DECODERS: Final = words_of(DECODERS)
 FILES: Final[dict[pb.AudioFormat.Encoding, str]] = {
     pb.AudioFormat.ENCODING_WAV: "wav",
     pb.AudioFormat.ENCODING_FLAC: "flac",
@@ -92,7 +91,7 @@ class Recognition:
     @property
     def decoder_name(self) -> DecoderName:
         """What makes phones of posteriors."""
-        return DECODERS[self.decoder]
+        return _DECODERS[self.decoder]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,7 +305,7 @@ def _max_lag_s(flow: pb.FlowControl, limits: ServerConfig) -> float:
     """Check what is to happen to a client that sends too fast, and return its limit."""
     path = "config.flow_control"
     check_known(flow.overflow, pb.FlowControl.Overflow, f"{path}.overflow")
-    lag_s = flow.max_lag.ToNanoseconds() / 1e9
+    lag_s = seconds_of(flow.max_lag)
     if not 0.0 <= lag_s <= limits.max_lag_s:
         raise ConfigInvalid(
             f"{path}.max_lag: {lag_s:g} s is outside 0..{limits.max_lag_s:g} s; "

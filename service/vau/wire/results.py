@@ -4,31 +4,14 @@ An interim repeats the phones of those before it. What is stable is written once
 from then on: a message of a hundred phones costs what the few new ones do.
 """
 
-from typing import Final
-
-from vau.endpoint import EndReason
 from vau.segments import Phone, Segment, SpeechEvent
 from vau.v1 import speech_pb2 as pb
-
-END_REASONS: Final = {
-    None: pb.END_REASON_UNSPECIFIED,
-    EndReason.HALF_CLOSE: pb.END_REASON_HALF_CLOSE,
-    EndReason.END_UTTERANCE: pb.END_REASON_END_UTTERANCE,
-    EndReason.SILENCE: pb.END_REASON_SILENCE,
-    EndReason.MAX_SEGMENT: pb.END_REASON_MAX_SEGMENT,
-    EndReason.NO_SPEECH: pb.END_REASON_NO_SPEECH,
-}
-
-
-EVENTS: Final = {
-    True: pb.SpeechEvent.KIND_SPEECH_BEGIN,
-    False: pb.SpeechEvent.KIND_SPEECH_END,
-}
+from vau.wire.vocabulary import BEGINS, END_REASONS
 
 
 def event_of(event: SpeechEvent) -> pb.SpeechEvent:
     """Return a beginning or an end of speech."""
-    return pb.SpeechEvent(kind=EVENTS[event.begins], sample=event.sample)
+    return pb.SpeechEvent(kind=BEGINS[event.begins], sample=event.sample)
 
 
 class Results:
@@ -54,7 +37,8 @@ class Results:
         result.is_final = segment.end_reason is not None
         result.start_sample = segment.start_sample
         result.end_sample = segment.end_sample
-        result.end_reason = END_REASONS[segment.end_reason]
+        if segment.end_reason is not None:
+            result.end_reason = END_REASONS[segment.end_reason]
 
     def _write_phones(self, segment: Segment, result: pb.Result) -> None:
         known = len(self._stable.phones)

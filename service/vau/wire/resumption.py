@@ -10,6 +10,7 @@ from vau.backend import BackendInfo
 from vau.config import ServerConfig
 from vau.errors import CapabilityMissing, ConfigInvalid
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import seconds_of
 
 LEAST_INTERVAL_S: Final = 0.2  # a state takes about half a millisecond, and ten kilobytes
 FREE: Final = frozenset(
@@ -34,7 +35,7 @@ def interval_s(config: pb.StreamingConfig, backend: BackendInfo, limits: ServerC
     Raises ConfigInvalid for too often or too rarely, CapabilityMissing if checkpoints, or to go
     on from one, is asked of a backend that does not give its states away.
     """
-    asked_s = config.checkpoint_interval.ToNanoseconds() / 1e9
+    asked_s = seconds_of(config.checkpoint_interval)
     field = "config.checkpoint_interval"
     if asked_s and not LEAST_INTERVAL_S <= asked_s <= limits.resume_ttl_s:
         accepted = f"0, {LEAST_INTERVAL_S:g}..{limits.resume_ttl_s:g}"

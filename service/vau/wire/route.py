@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from vau import errors
-from vau.backend import BackendInfo
-from vau.errors import BackendError, BadSnapshot, SlotsExhausted, VauError
+from vau.backend import BackendInfo, promise_equal_bits
+from vau.errors import BackendError, BadSnapshot, ResumeMismatch, SlotsExhausted, VauError
 from vau.lane import Lane
 from vau.session import Trail
 from vau.wire.host import USABLE, Host
 
 CANNOT: Final = (BackendError, BadSnapshot, SlotsExhausted)
-"""With what a backend says that it cannot take over."""
+"""With what a backend says that it cannot take a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,23 @@ def ailment(host: Host, lane: Lane) -> str:
     )
 
 
+def is_for_another(error: VauError) -> bool:
+    """Tell whether another backend may do what this one has failed at.
+
+    A state that is damaged, or of another config, is so everywhere.
+    """
+    if isinstance(error, ResumeMismatch):
+        return error.facts.get("differs") == "backend"
+    return isinstance(error, CANNOT)
+
+
 def unfitness(there: BackendInfo, here: BackendInfo, trail: Trail | None) -> str:
     """Say why one backend cannot go on where another fails; nothing if it can."""
-    if trail is None or there.arithmetic_id != here.arithmetic_id:
+    if there.arithmetic_id != here.arithmetic_id:
         return f"computes otherwise ({there.arithmetic_id}, not {here.arithmetic_id})"
-    if not trail.is_whole:
+    if not promise_equal_bits(there, here):
+        return f"does not promise the bits of {here.id} ({here.arithmetic_id} is not bit-exact)"
+    if trail is None or not trail.is_whole:
         return f"would need a state that {here.id} does not give away"
     if trail.state is not None and not there.state_export:
         return "takes no state of another"
@@ -71,14 +82,5 @@ def unfitness(there: BackendInfo, here: BackendInfo, trail: Trail | None) -> str
 
 
 def with_words(error: VauError, refusals: Sequence[str]) -> VauError:
-    """Return ``error`` with what the fallbacks said, as the nearest class that is ours.
-
-    That of a plug-in may want other arguments.
-    """
-    kind = next(kind for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-    told: VauError = kind(
-        f"{error}; no fallback could take over: {'; '.join(refusals)}",
-        field=error.field,
-        **error.facts,
-    )
-    return told
+    """Return ``error`` with what the fallbacks said."""
+    return error.saying(f"{error}; no fallback could take over: {'; '.join(refusals)}")

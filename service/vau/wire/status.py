@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from vau import errors
 from vau.errors import VauError
+from vau.wire.durations import duration_of, seconds_of
 
 DOMAIN: Final = "vau"
 DEFECT: Final = "INTERNAL"
@@ -70,8 +71,7 @@ def _retry(seconds: float) -> Detail:
     """Say when to come again: after ``seconds``, unless the error knows better."""
 
     def retry(error: VauError, _reason: str) -> Message:
-        delay = duration_pb2.Duration()
-        delay.FromNanoseconds(round(float(error.facts.get("retry_s", seconds)) * 1e9))
+        delay = duration_of(float(error.facts.get("retry_s", seconds)))
         return error_details_pb2.RetryInfo(retry_delay=delay)
 
     return retry
@@ -193,7 +193,7 @@ def error_from(error: grpc.RpcError, address: str = "") -> VauError:
 def retry_after_s(error: grpc.RpcError) -> float | None:
     """Return the delay of the RetryInfo in a status; None if there is none."""
     for info in _unpacked(_details_of(error), error_details_pb2.RetryInfo):
-        return float(info.retry_delay.ToTimedelta().total_seconds())
+        return seconds_of(info.retry_delay)
     return None
 
 

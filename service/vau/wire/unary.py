@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from functools import partial
 from time import perf_counter
 from typing import Final
 
@@ -49,7 +50,8 @@ async def recognize(
         model = wanted.lane.model
         shadows = host.shadows.chosen((), model.name)
         try:
-            await carrier.open(Session(model, decoder=wanted.decoder_name), shadows)
+            new = partial(Session, model, decoder=wanted.decoder_name)
+            await carrier.open(new, shadows)
             response = await _answer(host, call, wanted, carrier, samples)
             for remark in rest:
                 host.metrics.remarked(remark)

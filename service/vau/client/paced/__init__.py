@@ -19,6 +19,7 @@ from vau.client.access import PLAIN, Access
 from vau.client.paced.knocks import knock_at
 from vau.client.paced.load import Driven, Load
 from vau.client.paced.seats import Seat, open_all, seats_of
+from vau.counted import counted
 from vau.errors import Unreachable
 from vau.load.knocks import Knock
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
@@ -64,8 +65,8 @@ async def _drive(address: str, load: Load, speech: NDArray[np.int16], access: Ac
             raise error_from(error, address) from error
         except TimeoutError as cause:
             raise Unreachable(
-                f"{address}: {load.streams} streams did not begin within {OPENING_S:g} s; "
-                "is the server busy with something else?"
+                f"{address}: {counted(load.streams, 'stream')} did not begin within "
+                f"{OPENING_S:g} s; is the server busy with something else?"
             ) from cause
         finally:
             for seat in seats:

@@ -6,32 +6,20 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from vau.backend import Boundary, Energy, Origin
+from vau.backend import Energy
 from vau.client import posteriors_array
 from vau.client.endpointing import events_of
-from vau.client.recognition.request import DECODERS
 from vau.endpoint import EndReason
 from vau.segments import Phone, Segment, SpeechEvent
 from vau.transcript import Engine
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import S_TO_NS
+from vau.wire.vocabulary import BOUNDARIES, DECODERS, END_REASONS, ORIGINS, words_of
 
-_ORIGINS: Final[dict[int, Origin]] = {
-    pb.ORIGIN_ESTIMATED: "estimated",
-    pb.ORIGIN_MEASURED: "measured",
-}
-_BOUNDARIES: Final[dict[int, Boundary]] = {
-    pb.Energy.BOUNDARY_CORE: "core",
-    pb.Energy.BOUNDARY_ACCELERATOR: "accelerator",
-    pb.Energy.BOUNDARY_SYSTEM: "system",
-    pb.Energy.BOUNDARY_BOARD: "board",
-}
-_END_REASONS: Final[dict[int, EndReason]] = {
-    pb.END_REASON_HALF_CLOSE: EndReason.HALF_CLOSE,
-    pb.END_REASON_END_UTTERANCE: EndReason.END_UTTERANCE,
-    pb.END_REASON_SILENCE: EndReason.SILENCE,
-    pb.END_REASON_MAX_SEGMENT: EndReason.MAX_SEGMENT,
-    pb.END_REASON_NO_SPEECH: EndReason.NO_SPEECH,
-}
+_DECODERS: Final = words_of(DECODERS)
+_ORIGINS: Final = words_of(ORIGINS)
+_BOUNDARIES: Final = words_of(BOUNDARIES)
+_END_REASONS: Final = words_of(END_REASONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +92,7 @@ def update_of(response: pb.StreamingRecognizeResponse, hush: frozenset[str]) -> 
         segments=tuple(map(_segment, response.results)),
         posteriors=posteriors,
         fraction_bits=response.posteriors.fraction_bits,
-        frame_latency_s=response.timing.frame_latency_max_ns / 1e9,
+        frame_latency_s=response.timing.frame_latency_max_ns / S_TO_NS,
         energies=_energies(response.energy),
         received_sample=response.received_sample,
         notices=tuple(each.text for each in response.notices if each.code not in hush),
@@ -121,13 +109,13 @@ def finished_of(finished: pb.SessionFinished) -> Finished:
         input_digest=finished.input_digest,
         output_digest=finished.output_digest,
         energies=_energies(finished.energy),
-        compute_s=(timing.feature_ns + timing.compute_ns + timing.post_ns) / 1e9,
+        compute_s=(timing.feature_ns + timing.compute_ns + timing.post_ns) / S_TO_NS,
     )
 
 
-def _decoder(number: int) -> str:
+def _decoder(number: pb.Decoder) -> str:
     """Return the name of a decoder, or nothing for one that we have no word for."""
-    return next((name for name, known in DECODERS.items() if known == number), "")
+    return _DECODERS.get(number, "")
 
 
 def _segment(result: pb.Result) -> Segment:

@@ -19,9 +19,10 @@ from vau.client.recognition.answers import (
     started_of,
     update_of,
 )
-from vau.client.recognition.request import S_TO_NS, Request
+from vau.client.recognition.request import Request
 from vau.errors import Unreachable
 from vau.v1 import speech_pb2 as pb
+from vau.wire.durations import S_TO_NS, seconds_of
 
 LAGGING: Final = frozenset({"LAGGING"})
 KEEP_ALIVE_S: Final = 15.0  # while the audio pauses; sooner for a server of less patience
@@ -83,19 +84,16 @@ def _messages(
         return
     most = _most_samples(limits)
     for samples in alive(audio, _keep_alive_s(limits)):
-        if isinstance(samples, pb.Control):
+        if isinstance(samples, pb.Control | bytes):  # the server says what it thinks of bytes
             yield samples
-            continue
-        if isinstance(samples, bytes):  # the server says what it thinks of them
-            yield samples
-            continue
-        for chunk in chunks_of(samples, most):
-            yield chunk.astype("<i2").tobytes()
+        else:
+            for chunk in chunks_of(samples, most):
+                yield chunk.astype("<i2").tobytes()
 
 
 def _keep_alive_s(limits: pb.Limits) -> float:
     """Return after how long a pause to say that we are there; an absent limit is not set."""
-    idle_s = limits.idle_timeout.ToNanoseconds() / S_TO_NS
+    idle_s = seconds_of(limits.idle_timeout)
     return min(KEEP_ALIVE_S, idle_s / KEEP_ALIVES) if idle_s else KEEP_ALIVE_S
 
 

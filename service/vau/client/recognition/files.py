@@ -12,11 +12,11 @@ from vau.audiofile import Channel, read_recording
 from vau.batch import Change, Failed
 from vau.client import Client, Resume
 from vau.client.access import PLAIN, Access
-from vau.client.pace import rate_of
 from vau.client.recognition.answers import Finished, Started, Update
 from vau.client.recognition.conversation import chunks_of, converse
 from vau.client.recognition.gathering import transcription
 from vau.client.recognition.request import Request
+from vau.client.throttle import rate_of
 from vau.errors import AudioError, QuotaExceeded
 from vau.transcript import Transcription
 

@@ -7,8 +7,8 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.client.endpointing import Endpointing
 from vau.decode import DecoderName
 from vau.v1 import speech_pb2 as pb
-
-S_TO_NS: Final = 10**9
+from vau.wire.durations import duration_of
+from vau.wire.vocabulary import DECODERS
 
 Wanted = Literal["none", "log", "logits"]
 """Which posteriors to ask for."""
@@ -17,10 +17,6 @@ _ENCODINGS: Final[dict[Wanted, pb.PosteriorEncoding]] = {
     "none": pb.POSTERIOR_ENCODING_UNSPECIFIED,
     "log": pb.POSTERIOR_ENCODING_FLOAT32,
     "logits": pb.POSTERIOR_ENCODING_RAW_INT32,
-}
-DECODERS: Final[dict[DecoderName, pb.Decoder]] = {
-    "viterbi": pb.DECODER_VITERBI,
-    "greedy": pb.DECODER_GREEDY,
 }
 
 
@@ -77,6 +73,4 @@ class Request:
     def _flow_control(self) -> pb.FlowControl | None:
         if self.max_lag_s is None:
             return None
-        flow = pb.FlowControl()
-        flow.max_lag.FromNanoseconds(round(self.max_lag_s * S_TO_NS))
-        return flow
+        return pb.FlowControl(max_lag=duration_of(self.max_lag_s))

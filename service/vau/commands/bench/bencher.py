@@ -13,6 +13,7 @@ from vau.client.paced import Driven, Load, drive
 from vau.client.recognition import Request
 from vau.commands.bench.plan import LEAST_CHUNKS, BenchPlan, Capacity, MeasuredEngine, Trial
 from vau.commands.bench.sides import MOST_STREAMS, Clocks, LoadedServer, await_idle
+from vau.counted import counted
 from vau.load.capacity import most_sustained
 from vau.load.figures import CpuSeconds, LoadRun, Percentiles, check_answers, run_of
 from vau.load.knocks import Knock
@@ -145,7 +146,7 @@ def _trial_text(trial: Trial) -> str:
     verdict = "sustained" if trial.is_sustained else "too many"
     refused = f", {trial.refused_streams} refused" * bool(trial.refused_streams)
     times = f"p50 {_ms(trial.p50_ms)}, p99 {_ms(trial.p99_ms)}"
-    return f"{trial.streams} streams: {times}{refused}, {verdict}"
+    return f"{counted(trial.streams, 'stream')}: {times}{refused}, {verdict}"
 
 
 def _ms(value: float) -> str:

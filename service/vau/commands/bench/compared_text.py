@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from vau.commands.bench.words import COLUMNS, Figures, cores_text, energies, remarks, row
+from vau.counted import counted
 
 
 def text(figures: Figures) -> str:
@@ -33,10 +34,10 @@ def _load(figures: Figures) -> str:
     runs = f"{figures['runs_per_side']}{of_most} runs of {figures['run_s']:g} s each way"
     how = f"chunks of {figures['chunk_ms']} ms, {runs}"
     if figures["capacity"] is None:
-        return f"{figures['streams']} streams; {how}"
+        return f"{counted(figures['streams'], 'stream')}; {how}"
     least = "at least " * figures["capacity"]["is_a_bound"]
     whole = f"half of {least}{figures['half_of']} that the server sustains so"
-    return f"{figures['streams']} streams, {whole}; {how}"
+    return f"{counted(figures['streams'], 'stream')}, {whole}; {how}"
 
 
 def _verdict(figures: Figures) -> Iterator[str]:

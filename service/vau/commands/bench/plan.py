@@ -14,6 +14,7 @@ Side = Literal["off", "on"]
 """Without shadows, or with them."""
 
 RUN_S: Final = 4.0  # enough for a p99, and short: what disturbs a run spoils one pair of many
+QUIET_SHARE: Final = 0.1  # of a core, which others may take of a machine that is called quiet
 LEAST_PAIRS: Final = 2
 LEAST_CHUNKS: Final = 10  # of a stream in a run
 HALF: Final = 2  # what is sustained is divided by it

@@ -1,12 +1,11 @@
 """What a bench of a server under load found, as figures for programs."""
 
 from fractions import Fraction
-from math import inf
 from typing import Any, Final
 
 from vau.commands.bench.figures import brief, capacity_figures, rounded, side
-from vau.commands.bench.findings import Carried, Findings, Memory
-from vau.commands.bench.goals import KB_PER_MB, allowed_mb, judged
+from vau.commands.bench.findings import Carried, Findings, Memory, Peer
+from vau.commands.bench.goals import KB_PER_MB, Reached, allowed_mb, judged
 from vau.commands.bench.host import host, pinned
 from vau.commands.bench.serve import FEW_STREAMS, LIMITS
 from vau.load.figures import LoadRun, Percentiles, Seconds
@@ -15,6 +14,7 @@ from vau.load.knocks import refusal_figures
 from vau.percentiles import nearest_ranks
 
 P999: Final = Fraction(999, 10)
+TORCH: Final = "torch_server"  # the peer that a goal is about
 KIB_TO_KB: Final = 1.024  # Linux counts in 1024 bytes, the goals in 1000
 
 
@@ -45,7 +45,27 @@ def report(found: Findings) -> dict[str, Any]:
         "runs": [brief(run) for run in found.carried.runs],
         **host(found.engine.version),
     }
-    return {**figures, "goals": judged(figures)}
+    return {**figures, "goals": judged(reached(found))}
+
+
+def reached(found: Findings) -> Reached:
+    """Return what the goals look at, as it was measured."""
+    run, faults = Percentiles.of(found.run.latencies_s), _faults(found)
+    few = None if found.few is None else Percentiles.of(found.few.latencies_s)
+    finals_s, full, peer = found.turnover.finals_s, found.fullness, found.peer
+    return Reached(
+        streams=found.carried.streams,
+        p50_ms=run.p50_ms,
+        p99_ms=run.p99_ms,
+        frames_lost=faults["frames_lost"],
+        frames_repeated=faults["frames_repeated"],
+        times_torch=_ratio(found, peer) if peer and peer.name == TORCH else None,
+        few_p50_ms=few.p50_ms if few else None,
+        few_p99_ms=few.p99_ms if few else None,
+        final_p99_ms=Percentiles.of(finals_s).p99_ms if finals_s.size else None,
+        refusal_p99_ms=(refusal_figures(full.knocks) or {}).get("p99_ms") if full else None,
+        memory_share=_share_of_allowed(full.memory) if full else None,
+    )
 
 
 def rounded4(seconds: float) -> float | None:
@@ -118,16 +138,22 @@ def _peer(found: Findings) -> dict[str, Any]:
     if found.peer is None:
         return {"peer": None}
     carried = found.peer.carried
-    ratio = found.carried.streams / carried.streams if carried.streams else inf
-    is_fair = found.carried.keeps_to_limits and (carried.keeps_to_limits or not carried.streams)
+    ratio = _ratio(found, found.peer)
     return {
-        f"vs_{found.peer.name}": rounded(ratio) if is_fair else None,
+        f"vs_{found.peer.name}": None if ratio is None else rounded(ratio),
         "peer": {
             "name": found.peer.name,
             **{k: v for k, v in found.peer.said.items() if k not in {"grpc", "metrics"}},
             **_carried(carried),
         },
     }
+
+
+def _ratio(found: Findings, peer: Peer) -> float | None:
+    """Return how many times the peer's streams ours are; None if that would not be fair."""
+    ours, theirs = found.carried, peer.carried
+    is_fair = ours.keeps_to_limits and theirs.keeps_to_limits and theirs.streams
+    return ours.streams / theirs.streams if is_fair else None
 
 
 def _carried(carried: Carried) -> dict[str, Any]:
@@ -160,13 +186,16 @@ def _fullness(found: Findings) -> dict[str, Any]:
 
 
 def _memory(memory: Memory) -> dict[str, Any]:
-    most_mb = allowed_mb(memory.streams)
     return {
         "streams": memory.streams,
         "rss_mb_at_streams": _mb(memory.busy_kb),
-        "allowed_mb": round(most_mb, 1),
-        "share_of_allowed": round(_mb(memory.busy_kb) / most_mb, 3),
+        "allowed_mb": round(allowed_mb(memory.streams), 1),
+        "share_of_allowed": round(_share_of_allowed(memory), 3),
     }
+
+
+def _share_of_allowed(memory: Memory) -> float:
+    return memory.busy_kb * KIB_TO_KB / KB_PER_MB / allowed_mb(memory.streams)
 
 
 def _mb(kib: int) -> float:

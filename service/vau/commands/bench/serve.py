@@ -12,7 +12,7 @@ from typing import Final
 from vau.audiofile import read_recording
 from vau.commands.bench.bencher import WARM_UP_RUN_S, Bencher, Tell, ask, run_text
 from vau.commands.bench.findings import Carried, Findings, Fullness, Memory, Peer
-from vau.commands.bench.plan import BenchPlan
+from vau.commands.bench.plan import QUIET_SHARE, BenchPlan
 from vau.commands.bench.sides import (
     MOST_STREAMS,
     LoadedServer,
@@ -22,6 +22,7 @@ from vau.commands.bench.sides import (
     server_of,
 )
 from vau.commands.local_server import check_engines
+from vau.counted import counted
 from vau.errors import ConfigInvalid, Unreachable
 from vau.load.cores import Cores
 from vau.load.figures import LoadRun
@@ -33,7 +34,6 @@ LIMITS: Final = Limits(p50_ms=15.0, p99_ms=50.0)
 RESOLUTION: Final = 32  # of the search: as fine as runs of its length can tell
 CONFIRMATIONS: Final = 6  # long runs at most
 STEP: Final = 20  # each has a twentieth fewer streams than the one before
-QUIET_SHARE: Final = 0.1  # of a core, which others may take of a machine that is called quiet
 FEW_STREAMS: Final = 16
 FEW_SHARE: Final = 1 / 3  # of the duration that is asked for, as of a full server's
 TURNOVER_SHARE: Final = 2 / 3
@@ -66,7 +66,7 @@ def bench(plan: BenchPlan, tell: Tell) -> Findings:
                 )
             few = _few(bencher, server, most, tell)
             turnover = _turnover(bencher, server, carried.streams)
-            tell(f"{turnover.streams} streams came and went")
+            tell(f"{counted(turnover.streams, 'stream')} came and went")
         fullness = None
         if cores is not None:
             fullness = _fullness(bencher, cores, carried.streams)
@@ -99,7 +99,7 @@ def carried_by(bencher: Bencher, server: LoadedServer, most: int, tell: Tell) ->
 
     def run(streams: int) -> LoadRun:
         found = bencher.run(server, bencher.load(streams, plan.duration_s))
-        tell(run_text(f"{streams} streams for {plan.duration_s:g} s", found))
+        tell(run_text(f"{counted(streams, 'stream')} for {plan.duration_s:g} s", found))
         return found
 
     runs = (run(streams),) if capacity is None else confirmed(run, streams)

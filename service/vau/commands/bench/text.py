@@ -12,6 +12,7 @@ from vau.commands.bench.words import (
     remarks,
     row,
 )
+from vau.counted import counted
 
 
 def text(figures: Figures) -> str:
@@ -45,9 +46,9 @@ def _load(figures: Figures) -> str:
     how = f"chunks of {figures['chunk_ms']} ms for {figures['duration_s']:g} s"
     if figures["capacity"] is None:
         kept = "within" if figures["keeps_to_limits"] else "BEYOND"
-        return f"{figures['streams']} streams, {kept} {within}; {how}"
+        return f"{counted(figures['streams'], 'stream')}, {kept} {within}; {how}"
     most = "the most" if figures["keeps_to_limits"] else "NOT EVEN THESE"
-    return f"{figures['streams']} streams, {most} within {within}; {how}"
+    return f"{counted(figures['streams'], 'stream')}, {most} within {within}; {how}"
 
 
 def _few(figures: Figures) -> Iterator[str]:
@@ -61,7 +62,7 @@ def _memory(figures: Figures) -> Iterator[str]:
     memory = figures["memory"]
     if memory:
         each = f"{figures['rss_kb_per_stream']:g} kB a stream"
-        busy = f"{memory['rss_mb_at_streams']:g} MB with {memory['streams']} streams"
+        busy = f"{memory['rss_mb_at_streams']:g} MB with {counted(memory['streams'], 'stream')}"
         yield f"memory    {figures['rss_mb']:g} MB idle, {busy}: {each}"
 
 
@@ -70,7 +71,7 @@ def _peer(figures: Figures) -> Iterator[str]:
     if peer:
         ratio = figures[f"vs_{peer['name']}"]
         times = "no ratio" if ratio is None else f"ours are {ratio:g} times as many"
-        yield f"peer      {peer['name']}: {peer['streams']} streams; {times}"
+        yield f"peer      {peer['name']}: {counted(peer['streams'], 'stream')}; {times}"
 
 
 def _goals(figures: Figures) -> Iterator[str]:

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vau.commands.bench.plan import Bench, BenchPlan, SideRun
+from vau.commands.bench.plan import QUIET_SHARE, Bench, BenchPlan, SideRun
 from vau.load.figures import LoadRun
 from vau.load.ratios import Interval, Ratios, Verdict, median_interval
 from vau.load.shadows import ShadowFigures, shadows_on
 
 TARGET_RATIO: Final = 1.10
 """Shadows may make the client's p99 longer by a tenth."""
-
-QUIET_SHARE: Final = 0.1  # of a core, which others may take of a machine that is called quiet
 
 LOOKS: Final = 2  # at the ratios: after half of the pairs, which may be enough, and after all
 MISS_CHANCE: Final = 0.05 / LOOKS

@@ -10,6 +10,7 @@ Here is what every flag is made of; the modules of this package hold them by sub
 
 import tomllib
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -51,19 +52,36 @@ def _load(context: typer.Context, file: Path | None) -> Path | None:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         reason = getattr(cause, "strerror", None) or cause
         raise typer.BadParameter(f"{file}: {reason}") from cause
-    known = {name for command in _siblings(context) for name in _settings(command)}
-    unknown = sorted(values.keys() - known)
-    if unknown:
-        raise typer.BadParameter(
-            f"{file}: no flag is called {', '.join(unknown)}; "
-            f"there are {', '.join(sorted(known))}"
-        )
+    _check_keys(context, file, values)
     context.default_map = {
         parameter.name: [values[name]] if _wants_list(parameter, values[name]) else values[name]
         for name, parameter in _settings(context.command).items()
         if name in values
     }
     return file
+
+
+def _check_keys(context: typer.Context, file: Path, values: dict[str, Any]) -> None:
+    """Raise BadParameter for a table, and for a key that is no flag of any command."""
+    known = {name for command in _siblings(context) for name in _settings(command)}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            raise typer.BadParameter(
+                f"{file}: [{name}] is a table, and there are none here: write flags at the top "
+                "of the file, as chunk-ms = 100; each command takes those that it has"
+            )
+        if name in known:
+            continue
+        near = get_close_matches(name.replace("_", "-").lstrip("-"), known, 1)
+        raise typer.BadParameter(
+            f"{file}: no flag is called {name}; "
+            + (f"did you mean {near[0]}?" if near else _all_of(context))
+        )
+
+
+def _all_of(context: typer.Context) -> str:
+    path = context.command_path.partition(" ")[2]
+    return f"vau {path} has {', '.join(sorted(_settings(context.command)))}"
 
 
 def _siblings(context: typer.Context) -> list[Any]:

@@ -8,7 +8,8 @@ import typer
 from vau.commands.flags import flag
 
 
-def _channel(text: str) -> int | str:
+def _channel(given: str | int) -> int | str:
+    text = str(given)  # a number, from a file of settings
     if text == "mix":
         return text
     if text.isascii() and text.isdecimal() and int(text):
@@ -16,7 +17,8 @@ def _channel(text: str) -> int | str:
     raise typer.BadParameter(f"{text!r} is neither a channel, the first is 1, nor 'mix'")
 
 
-def _formats(text: str) -> tuple[str, ...]:
+def _formats(given: str | list[str]) -> tuple[str, ...]:
+    text = given if isinstance(given, str) else ",".join(map(str, given))  # of a TOML file
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in ("jsonl", "npz"):

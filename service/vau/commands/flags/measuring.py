@@ -10,7 +10,7 @@ from vau.commands.flags.counts import stream_count
 
 
 def _backend_ids(given: str | list[str]) -> tuple[str, ...]:
-    text = given if isinstance(given, str) else ",".join(given)  # a list of a TOML file
+    text = given if isinstance(given, str) else ",".join(map(str, given))  # of a TOML file
     ids = tuple(name.strip() for name in text.split(","))
     if len(ids) < 2 or not all(ids):
         raise typer.BadParameter(

@@ -31,6 +31,9 @@ class Audio:
     read_s: float
     """When it was read, by ``perf_counter``."""
 
+    held_s: float = 0.0
+    """For so long it was not read, because what came before it found no room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -148,7 +151,7 @@ class Inbox:
         self._changed.set()
 
     def _goes_along(self, end: End) -> bool:
-        if self._late is None or not self._late.catch_up():
+        if self._late is None or not self._late.join():
             return False
         self._went_along = end
         return True
@@ -174,7 +177,7 @@ class Inbox:
     def _lagging(self, samples: int) -> StreamLagging:
         lag = self.waiting_samples + samples
         return StreamLagging(
-            f"audio: {lag / SAMPLE_RATE_HZ:g} s wait for the accelerator, max_lag is "
+            f"audio: {lag / SAMPLE_RATE_HZ:.3f} s wait for the accelerator, max_lag is "
             f"{self.most_samples / SAMPLE_RATE_HZ:g} s; send no faster than one speaks, or use "
             "OVERFLOW_BLOCK",
             field="audio",

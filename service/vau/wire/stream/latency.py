@@ -7,7 +7,8 @@ from vau.audio import FRAME_BUDGET_S, HOP_SAMPLES, answerable_frames
 from vau.lane import Timed
 from vau.metrics import BackendMeters
 from vau.v1 import speech_pb2 as pb
-from vau.wire.answer import S_TO_NS, add_timing, timing_of
+from vau.wire.answer import add_timing, timing_of
+from vau.wire.durations import nanoseconds
 from vau.wire.stream.inbox import Audio
 from vau.wire.stream.toll import Toll
 
@@ -50,7 +51,7 @@ class Latency:
         for frames, came_s in self._completed(timed, messages, ended_s):
             latency_s = now_s - came_s
             timing.frame_latency_max_ns = max(
-                timing.frame_latency_max_ns, round(latency_s * S_TO_NS)
+                timing.frame_latency_max_ns, nanoseconds(latency_s)
             )
             timing.deadline_misses += frames if latency_s > FRAME_BUDGET_S else 0
             if self._toll.pace.is_ahead:

@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import LIVE_PACE, SAMPLE_RATE_HZ
 
-FAST: Final = 1.1  # seconds of audio in a second: more than clocks that differ
 TOLD_S: Final = 0.5  # of less audio no pace can be told
 EARLY_S: Final = 0.1  # an advised chunk, or what a network held back for so long
 MOST_AHEAD_S: Final = 1.0  # is remembered: who sends live again is live ten seconds later
-MOST_BEHIND_S: Final = 10.0  # what came late may come all at once, and is still live
+MOST_BEHIND_S: Final = 10.0  # what a client sends late may come all at once, and is live
 
 
 class Pace:
@@ -20,16 +19,21 @@ class Pace:
         self._samples = -1  # after the first message; before it there is no pace
         self._ahead_s = 0.0
 
-    def heard(self, samples: int, read_s: float) -> None:
-        """Take note of a message with so much audio, read at ``read_s``."""
+    def heard(self, samples: int, read_s: float, held_s: float = 0.0) -> None:
+        """Take note of a message with so much audio, read at ``read_s``.
+
+        held_s: for so long nothing was read before it, because there was no room. What came
+                late by that is the server's doing: it is live however much it is.
+        """
         audio_s = samples / SAMPLE_RATE_HZ
         if self._samples < 0:
             self._samples = 0
             self._first_s = self._last_s = read_s
         else:
             self._samples += samples
-        ahead_s = self._ahead_s + audio_s - FAST * (read_s - self._last_s)
-        self._ahead_s = max(-MOST_BEHIND_S, min(ahead_s, MOST_AHEAD_S))
+        ahead_s = self._ahead_s + audio_s - LIVE_PACE * (read_s - self._last_s - held_s)
+        least_s = min(self._ahead_s, -MOST_BEHIND_S)  # or what a stall of the server left
+        self._ahead_s = max(least_s, min(ahead_s, MOST_AHEAD_S)) - LIVE_PACE * held_s
         self._last_s = read_s
 
     @property

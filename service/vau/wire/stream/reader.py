@@ -10,7 +10,7 @@ from vau.errors import ConfigInvalid, ConfigRepeated, MessageTooLarge, StreamLag
 from vau.v1 import speech_pb2 as pb
 from vau.wire.call import Context
 from vau.wire.request import check_known
-from vau.wire.stream.inbox import Audio, End, Failure, Order
+from vau.wire.stream.inbox import Audio, End, Failure, Item, Order
 from vau.wire.stream.live import Live
 
 GOOD_MS: Final = (10, 100)  # in one message: less is mostly envelope, more comes late
@@ -26,6 +26,7 @@ class Reader:
         self._max_lag_s = live.wanted.max_lag_s
         self._sample_bytes = SAMPLE_BYTES[live.wanted.recognition.raw_encoding]
         self._rest_bytes = 0  # of a sample that is not complete
+        self._held_s = 0.0  # since the last audio, waiting for room
 
     async def run(self, context: Context) -> None:
         """Read until the end. What is wrong with a message is raised in its turn."""
@@ -48,12 +49,12 @@ class Reader:
         kind = request.WhichOneof("request")
         if kind == "audio":
             item = self._audio(request.audio, request.client_mark, read_s)
-            await self._inbox.put(item)
+            await self._put(item)
             self._position.received = item.end_sample
         elif kind == "control":
             control = request.control
             check_known(control.kind, pb.Control.Kind, "control.kind", allows_zero=False)
-            await self._inbox.put(Order(control, request.client_mark, read_s))
+            await self._put(Order(control, request.client_mark, read_s))
             if control.kind == pb.Control.KIND_FLUSH:
                 self._live.carrier.flush()
         elif kind == "config":
@@ -64,12 +65,20 @@ class Reader:
         else:
             raise ConfigInvalid("request: is empty; send audio or a control", field="request")
 
+    async def _put(self, item: Item) -> None:
+        """Put it into the inbox, and take note how long nothing is read for want of room."""
+        began_s = perf_counter()
+        await self._inbox.put(item)
+        self._held_s += perf_counter() - began_s
+
     def _audio(self, data: bytes, mark: int, read_s: float) -> Audio:
         self._check_size(data)
         audio_s = len(data) / self._sample_bytes / SAMPLE_RATE_HZ
         self._live.host.door.heard(self._live.call.visitor, audio_s)
         samples, self._rest_bytes = divmod(self._rest_bytes + len(data), self._sample_bytes)
-        return Audio(data, self._position.received + samples, samples, mark, read_s)
+        held_s, self._held_s = self._held_s, 0.0
+        received = self._position.received + samples
+        return Audio(data, received, samples, mark, read_s, held_s)
 
     def _check_size(self, audio: bytes) -> None:
         limit = self._live.host.config.max_audio_message_bytes
@@ -84,7 +93,7 @@ class Reader:
         lag_s = len(audio) / self._sample_bytes / SAMPLE_RATE_HZ
         if lag_s > self._max_lag_s:
             raise MessageTooLarge(
-                f"audio: {lag_s:g} s in one message, max_lag is {self._max_lag_s:g} s; "
+                f"audio: {lag_s:.3f} s in one message, max_lag is {self._max_lag_s:g} s; "
                 + self._advice(),
                 field="audio",
                 limit_s=self._max_lag_s,

@@ -40,6 +40,8 @@ TELLS_HOW_FAR = (BackendFault, ClientNotReading, *PARTING)
 async def stream(host: Host, context: Context, call: Call) -> None:
     """Serve one call of StreamingRecognize."""
     host.gate.check_open()
+    # A full server does not refuse before the config is here: gRPC's own client, if its message
+    # is on the way when the status comes, at times reports INTERNAL in place of it.
     wanted = stream_of(await _config(context, host), host.lanes, host.shadows, host.config)
     recognition = wanted.recognition
     call.backend_id = recognition.lane.backend.info.id
@@ -83,7 +85,8 @@ async def _serve(
     """Open a session on a lane, and hold it until the stream ends."""
     recognition, model = wanted.recognition, wanted.recognition.lane.model
     shadows = host.shadows.chosen(wanted.shadows, model.name)
-    session = Session(
+    new = partial(
+        Session,
         model,
         encoding=recognition.raw_encoding,
         interim_results=wanted.interim_results and recognition.output.phonemes,
@@ -91,9 +94,10 @@ async def _serve(
         rules=wanted.rules,
     )
     try:
-        await carrier.open(session, shadows, None if beginning is None else beginning.session)
+        await carrier.open(new, shadows, None if beginning is None else beginning.session)
         checkpoints.on(carrier.lane)
         if beginning is not None:
+            session = carrier.session
             position.begin(session.received_sample, session.answered_sample)
             host.metrics.resumes.resumed()
         started = host.session_started(

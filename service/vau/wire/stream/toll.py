@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections import Counter
 from typing import Final
 
-from vau.audio import FRAME_BUDGET_S, SAMPLE_RATE_HZ
+from vau.audio import FRAME_BUDGET_S, LIVE_PACE, SAMPLE_RATE_HZ
 from vau.lane import StageTimes
 from vau.logs import facts
 from vau.metrics import BackendMeters
@@ -13,7 +13,7 @@ from vau.metrics.blame import CATCH_UP, CLIENT, STAGES_TO_BLAME, WRITE, blamed, 
 from vau.metrics.families import FRAME_BUCKETS_S
 from vau.metrics.histogram import Cells
 from vau.wire.stream.inbox import Audio
-from vau.wire.stream.pace import FAST, Pace
+from vau.wire.stream.pace import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Toll:
 
     def heard(self, message: Audio) -> None:
         """Take note of audio that came."""
-        self.pace.heard(message.samples, message.read_s)
+        self.pace.heard(message.samples, message.read_s, message.held_s)
 
     def took(self, frames: int, times: StageTimes, total_s: float) -> None:
         """Take note of frames that were answered together."""
@@ -66,7 +66,7 @@ class Toll:
 
         One that was resumed sends what it could not send while it was lost.
         """
-        if self.pace.seconds_a_second > FAST:
+        if self.pace.seconds_a_second > LIVE_PACE:
             return CATCH_UP if self._is_resumed else CLIENT
         return max(self._spent_s, key=lambda stage: self._spent_s[stage])
 

@@ -18,7 +18,7 @@ def rate_of(error: VauError) -> float | None:
     return float(error.facts["limit"]) if is_rate else None
 
 
-class Pace:
+class Throttle:
     """The turns of all the streams of one client. As long as it knows no rate nobody waits."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

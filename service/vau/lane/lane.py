@@ -1,34 +1,25 @@
-"""The thread of a backend, and the line of those who wait for it.
-
-While the backend computes, audio of many streams gathers; all of it is the next batch, or as
-much as the backend takes at once, and then those go first who must be answered first. The
-event loop hands audio in and awaits answers; the thread alone touches the backend and the
-sessions, so neither needs a lock. A caller who hangs up does not stop the thread: its
-``close`` queues behind whatever it left running, and gives the slot back in order.
-"""
+"""The thread of a backend."""
 
 import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from queue import Empty, SimpleQueue
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TypeVar
 
 from vau.audio import FRAME_BUDGET_S
 from vau.backend import Backend, Slot
 from vau.checkpoint.whole import resume_session, saved_session
 from vau.endpoint import EndReason
-from vau.errors import ConfigInvalid, VauError
 from vau.frontend import Frontend
+from vau.lane.batching import EAGER, Batching
+from vau.lane.jobs import CallJob, Outcome, PushJob, Sign, hand_over, outcome_of, run
+from vau.lane.times import Timed
 from vau.model import Model
 from vau.session import (
-    Answer,
     Claim,
     LateEnd,
     Observer,
@@ -42,96 +33,7 @@ from vau.session import (
 
 T = TypeVar("T")
 
-MOST_WAIT_S: Final = 1.0  # whoever waits that long is not live any more
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageTimes:
-    """Where the wall time of an answer went, on this host."""
-
-    queue_s: float
-    feature_s: float
-    compute_s: float
-    post_s: float
-    batch_size: int
-    """Streams that shared the round."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """An answer and the time it took."""
-
-    answer: Answer
-    times: StageTimes
-    state: bytes | None = None
-    """Of the session behind this answer, if that was asked for; see ``Lane.resume``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batching:
-    """How long a lane waits for company, and how much of it takes part."""
-
-    max_wait_s: float = 0.0
-    """After the first who comes, for the others whose streams are open. Nobody waits while the
-    backend is busy anyway, nor once all are there."""
-
-    max_size: int = 0
-    """Streams in a round; 0 for as many as the backend gains by."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.max_wait_s <= MOST_WAIT_S:
-            raise ConfigInvalid(
-                f"max_wait_ms={self.max_wait_s * 1e3:g} is outside 0..{MOST_WAIT_S * 1e3:g}; "
-                "0 makes nobody wait",
-                field="max_wait_ms",
-            )
-        if self.max_size < 0:
-            raise ConfigInvalid(
-                f"max_batch_size={self.max_size} must be 0, for what the backend gains by, "
-                "or more",
-                field="max_batch_size",
-            )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _PushJob:
-    push: Push
-    due_s: float
-    """By the clock of ``perf_counter``: who has to be answered first goes first."""
-
-    future: "asyncio.Future[Timed]"
-    saves: bool
-    waits: bool
-    queued_s: float = field(default_factory=perf_counter)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _CallJob:
-    """Something to do between two rounds."""
-
-    call: Callable[[], None]
-    future: "asyncio.Future[None] | None" = None
-    """None if nobody waits for it."""
-
-    context: Context = field(default_factory=copy_context)
-    """Of whoever asked: what is logged on the way is about that call."""
-
-
-class _Outcome(NamedTuple):
-    """What becomes of a job."""
-
-    future: "asyncio.Future[Any]"
-    answer: Any
-    error: BaseException | None = None
-
-
-class _Sign(Enum):
-    """What is no job."""
-
-    END = "the thread is to end"
-    NOBODY = "nobody is waited for any longer"
 
 
 class Lane:
@@ -142,7 +44,7 @@ class Lane:
         model: Model,
         backend: Backend,
         on_round: Callable[[Round], None] | None = None,
-        batching: Batching = Batching(),
+        batching: Batching = EAGER,
     ) -> None:
         """Start the thread. ``on_round`` hears of every round, on that thread."""
         self.model = model
@@ -152,7 +54,7 @@ class Lane:
         self._max_wait_s = batching.max_wait_s
         self._size = batching.max_size or backend.info.max_batch
         self._sessions: set[Session] = set()
-        self._jobs: SimpleQueue[_PushJob | _CallJob | _Sign] = SimpleQueue()
+        self._jobs: SimpleQueue[PushJob | CallJob | Sign] = SimpleQueue()
         self._has_ended = False
         self._thread = threading.Thread(target=self._work, name=backend.info.id, daemon=True)
         self._thread.start()
@@ -191,18 +93,24 @@ class Lane:
     def hurry(self) -> None:
         """Let nobody who waits for company at present wait any longer."""
         if self._max_wait_s:
-            self._put(_CallJob(_pass))  # a wall: whoever is in line goes before it
+            self._put(CallJob(_pass))  # a wall: whoever is in line goes before it
 
-    async def catch_up(
-        self, session: Session, due_s: float | None = None, claim: Claim | None = None
+    async def replay(
+        self,
+        session: Session,
+        due_s: float | None = None,
+        *,
+        waits: bool = False,
+        claim: Claim | None = None,
     ) -> Timed:
         """Take the next of what a session owes that was taken over, as ``Session.way`` has it.
 
+        due_s, waits, claim: as for ``push``; it has waited already, and for worse.
         Returns at last what ``push`` would have, and before that, for what has been answered
         elsewhere, answers without a frame.
         """
         push = Push(session, is_new=False, claim=claim or Claim())
-        return await self._pushed(push, due_s)
+        return await self._pushed(push, due_s, waits=waits)
 
     async def take_over(self, session: Session, claim: Claim | None = None) -> None:
         """Give a session a slot that another lane has ``let_go``, where its trail begins.
@@ -218,13 +126,12 @@ class Lane:
         Only for one of which nothing is running here, or that was taken away. Its observer is
         told that it has left.
         """
-        slot, session.slot = session.slot, None
-        observer, session.observer = session.observer, None
-        self._put(_CallJob(lambda: self._let_go(session, slot, observer)))
+        slot, observer = _bare(session)
+        self._put(CallJob(lambda: self._give_back(session, slot, observer)))
 
-    async def save(self, session: Session) -> bytes:
+    async def save(self, session: Session, claim: Claim | None = None) -> bytes:
         """Return the state of ``session`` as it is now, for ``resume`` here or elsewhere."""
-        return await self.ask(partial(saved_session, session))
+        return await self.ask(partial(saved_session, session, claim=claim))
 
     async def resume(self, session: Session, state: bytes, claim: Claim | None = None) -> None:
         """Give a new ``session`` a slot, and the state of one that was saved.
@@ -236,7 +143,11 @@ class Lane:
 
     def close(self, session: Session) -> None:
         """Take the slot of ``session`` back, behind anything of it that is still running."""
-        self._put(_CallJob(lambda: self._leave(session)))
+
+        def close() -> None:
+            self._give_back(session, *_bare(session))
+
+        self._put(CallJob(close))
 
     async def ask(self, question: Callable[[Backend], T]) -> T:
         """Put ``question`` to the backend, on its own thread, between two batches."""
@@ -249,7 +160,7 @@ class Lane:
         try:
             await self._call(self.backend.close)
         except asyncio.CancelledError:  # of a backend that is stuck, the thread is too
-            self._jobs.put(_Sign.END)
+            self._jobs.put(Sign.END)
             raise
         except BaseException:
             await self._end_thread()
@@ -257,7 +168,7 @@ class Lane:
         await self._end_thread()
 
     async def _end_thread(self) -> None:
-        self._jobs.put(_Sign.END)
+        self._jobs.put(Sign.END)
         await asyncio.to_thread(self._thread.join)
 
     def _enter(
@@ -274,13 +185,9 @@ class Lane:
             if session.slot is not None:
                 self._sessions.add(session)
 
-    def _leave(self, session: Session) -> None:
-        """Take the slot back for good, and let the observer go."""
-        slot, session.slot = session.slot, None
-        observer, session.observer = session.observer, None
-        self._let_go(session, slot, observer)
-
-    def _let_go(self, session: Session, slot: Slot | None, observer: Observer | None) -> None:
+    def _give_back(
+        self, session: Session, slot: Slot | None, observer: Observer | None
+    ) -> None:
         self._sessions.discard(session)
         try:
             if slot is not None:
@@ -295,15 +202,15 @@ class Lane:
         if due_s is None:
             due_s = perf_counter() + FRAME_BUDGET_S
         future: asyncio.Future[Timed] = asyncio.get_running_loop().create_future()
-        self._put(_PushJob(push, due_s, future, saves, waits))
+        self._put(PushJob(push, due_s, future, saves, waits))
         return await future
 
     async def _call(self, call: Callable[[], None]) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._put(_CallJob(call, future))
+        self._put(CallJob(call, future))
         await future
 
-    def _put(self, job: _PushJob | _CallJob) -> None:
+    def _put(self, job: PushJob | CallJob) -> None:
         """Put a job into the line; behind the end it is refused."""
         self._jobs.put(job)
         if self._has_ended:
@@ -316,29 +223,29 @@ class Lane:
                 job = self._jobs.get_nowait()
             except Empty:
                 return
-            if not isinstance(job, _Sign) and job.future is not None:
+            if not isinstance(job, Sign) and job.future is not None:
                 late = RuntimeError(f"the lane of {self.backend.info.id} has been shut down")
-                _hand_over([_Outcome(job.future, None, late)])
+                hand_over([Outcome(job.future, None, late)])
 
     def _work(self) -> None:
         """Take jobs as they come: a call is a wall between the rounds before and behind it."""
-        line: list[_PushJob] = []
+        line: list[PushJob] = []
         while True:
             job = self._next(line)
-            if isinstance(job, _PushJob):
+            if isinstance(job, PushJob):
                 line.append(job)
-            elif job is _Sign.NOBODY:
+            elif job is Sign.NOBODY:
                 line = self._run_round(line)
             else:
                 while line:
                     line = self._run_round(line)
-                if isinstance(job, _Sign):
+                if isinstance(job, Sign):
                     self._has_ended = True
                     self._refuse_the_rest()
                     return
-                _run(job)
+                run(job)
 
-    def _next(self, line: list[_PushJob]) -> _PushJob | _CallJob | _Sign:
+    def _next(self, line: list[PushJob]) -> PushJob | CallJob | Sign:
         """Return the next job, or NOBODY if those in line should not wait for more."""
         if not line:
             return self._jobs.get()
@@ -352,13 +259,13 @@ class Lane:
                 or len(line) >= min(self._size, len(self._sessions))
                 or not all(job.waits for job in line)
             ):
-                return _Sign.NOBODY
+                return Sign.NOBODY
         try:
             return self._jobs.get(timeout=left_s)
         except Empty:
-            return _Sign.NOBODY
+            return Sign.NOBODY
 
-    def _run_round(self, line: list[_PushJob]) -> list[_PushJob]:
+    def _run_round(self, line: list[PushJob]) -> list[PushJob]:
         """Advance the sessions that are due first; return those that have to wait longer.
 
         Of equally urgent ones those who came first go first.
@@ -374,14 +281,14 @@ class Lane:
             if self._on_round is not None:
                 self._on_round(done)
             outcomes = [
-                _outcome(job, answer, done, started_s, len(jobs))
+                outcome_of(job, answer, done, started_s, len(jobs))
                 for job, answer in zip(jobs, done.answers, strict=True)
             ]
         except Exception as defect:  # noqa: BLE001 - a caller who does not hear of it hangs
-            _hand_over([_Outcome(job.future, None, defect) for job in jobs])
+            hand_over([Outcome(job.future, None, defect) for job in jobs])
             return rest
-        _hand_over([each for job, each in zip(jobs, outcomes, strict=True) if not job.saves])
-        _hand_over(
+        hand_over([each for job, each in zip(jobs, outcomes, strict=True) if not job.saves])
+        hand_over(
             [
                 self._with_state(job, each)
                 for job, each in zip(jobs, outcomes, strict=True)
@@ -391,7 +298,7 @@ class Lane:
         _tell(done)
         return rest
 
-    def _with_state(self, job: _PushJob, outcome: _Outcome) -> _Outcome:
+    def _with_state(self, job: PushJob, outcome: Outcome) -> Outcome:
         """Add the state behind an answer."""
         if outcome.error is not None:
             return outcome
@@ -406,41 +313,11 @@ def _resume(state: bytes, session: Session, backend: Backend) -> None:
     resume_session(session, backend, state)
 
 
-def _outcome(
-    job: _PushJob, answer: Answer | VauError, done: Round, started_s: float, batch_size: int
-) -> _Outcome:
-    if isinstance(answer, VauError):
-        return _Outcome(job.future, None, answer)
-    times = StageTimes(
-        queue_s=started_s - job.queued_s,
-        feature_s=done.feature_s,
-        compute_s=done.compute_s,
-        post_s=done.post_s,
-        batch_size=batch_size,
-    )
-    return _Outcome(job.future, Timed(answer, times))
-
-
-def _hand_over(outcomes: list[_Outcome]) -> None:
-    """Give outcomes to the loops that wait for them: one call for all of a loop."""
-    for loop, of_loop in groupby(outcomes, key=lambda outcome: outcome.future.get_loop()):
-        try:
-            loop.call_soon_threadsafe(_settle, list(of_loop))
-        except RuntimeError:  # the loop has ended, and whoever waited with it
-            logger.warning("nobody is left to be answered")
-
-
-def _settle(outcomes: list[_Outcome]) -> None:
-    """Wake those who wait; on their own loop."""
-    for future, answer, error in outcomes:
-        if future.done():  # its caller has hung up
-            continue
-        if isinstance(error, StopIteration):  # which no future takes: await would end by it
-            future.set_exception(RuntimeError(f"a defect raised {error!r}"))
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(answer)
+def _bare(session: Session) -> tuple[Slot | None, Observer | None]:
+    """Return the slot and the observer of a session, which has neither from now on."""
+    slot, session.slot = session.slot, None
+    observer, session.observer = session.observer, None
+    return slot, observer
 
 
 def _tell(done: Round) -> None:
@@ -461,18 +338,3 @@ def _dismiss(observer: Observer) -> None:
 
 def _pass() -> None:
     """Do nothing."""
-
-
-def _run(job: _CallJob) -> None:
-    if job.future is not None and job.future.cancelled():
-        return
-    error: Exception | None = None
-    try:
-        job.context.run(job.call)
-    except Exception as failure:  # noqa: BLE001 - whatever it is, it belongs to the caller
-        error = failure
-    if job.future is not None:
-        _hand_over([_Outcome(job.future, None, error)])
-    elif error is not None:
-        text = "a slot could not be given back"
-        job.context.run(lambda: logger.error(text, exc_info=error))
