@@ -39,8 +39,8 @@ module bus_decoder #(
     wire argument = take && !flag && idle;
     wire [71:0] with_this = {data, arguments[71:8]};
 
-    function automatic logic is_meant(input logic [7:0] wanted, input logic [7:0] own);
-        is_meant = wanted == bus::ANY || wanted == own;
+    function automatic logic is_meant(input logic [7:0] wanted, input logic [7:0] strap);
+        is_meant = wanted == bus::ANY || wanted == strap;
     endfunction
 
     assign {hidden, inputs, h_slice, x_slice, units, row_units} = configuration[71:8];

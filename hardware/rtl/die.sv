@@ -133,6 +133,7 @@ module die #(
     logic [ROW_BITS-1:0] next_row, row_read, weights_at;
     logic                bias_read, weight_read, other_read, weights_read;
     logic [8*N:0]        weights;
+    wire                 writes_bias = region == bus::BIASES;
 
     // Rows lie in the order in which a step reads them, so their address only counts.
     always_ff @(posedge clk) begin
@@ -148,7 +149,6 @@ module die #(
         else if (phase == phases::BIAS) weights_at = bias_row(gate);
     end
 
-    wire writes_bias = region == bus::BIASES;
     assign weights_read = phase == phases::BIAS || multiplies || fetch_weights || fetch_bias;
 
     function automatic logic [ROW_BITS-1:0] bias_row(input logic [1:0] of_gate);

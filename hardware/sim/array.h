@@ -26,7 +26,7 @@ struct Beat {
 
 class Array {
   public:
-    Array(VerilatedContext *context, int rows, int columns) : rows_(rows), columns_(columns) {
+    Array(VerilatedContext *context, int rows, int columns) : columns_(columns) {
         for (int die = 0; die < rows * columns; die++) {
             dies_.push_back(std::make_unique<Vdie>(context, ""));
             dies_.back()->row = die / columns;
@@ -40,11 +40,20 @@ class Array {
     int size() const { return static_cast<int>(dies_.size()); }
     Vdie &die(int index) { return *dies_[index]; }
 
+    Beat east(int index) const {
+        const Vdie &die = *dies_[index];
+        return {bool(die.east_valid), false, uint8_t(die.east_data), bool(die.east_parity)};
+    }
+
+    Beat back(int index) const {
+        const Vdie &die = *dies_[index];
+        return {bool(die.back_valid), false, uint8_t(die.back_data), bool(die.back_parity)};
+    }
+
     // What is on the in-bus in this cycle, with what the host drives.
     Beat bus(const Beat &host) const {
         Beat beat = host;
-        for (const auto &die : dies_)
-            beat.join({bool(die->back_valid), false, uint8_t(die->back_data), bool(die->back_parity)});
+        for (int at = 0; at < size(); at++) beat.join(back(at));
         return beat;
     }
 
@@ -52,10 +61,10 @@ class Array {
     void clock(const Beat &bus, bool reset) {
         for (int at = size() - 1; at >= 0; at--) {
             Vdie &die = *dies_[at];
-            const bool first = at % columns_ == 0;
-            die.west_valid = first ? 0 : dies_[at - 1]->east_valid;
-            die.west_data = first ? 0 : dies_[at - 1]->east_data;
-            die.west_parity = first ? 0 : dies_[at - 1]->east_parity;
+            const Beat west = at % columns_ == 0 ? Beat{} : east(at - 1);
+            die.west_valid = west.valid;
+            die.west_data = west.data;
+            die.west_parity = west.parity;
             die.bus_valid = bus.valid;
             die.bus_command = bus.command;
             die.bus_data = bus.data;
@@ -69,6 +78,6 @@ class Array {
     }
 
   private:
-    int rows_, columns_;
+    int columns_;
     std::vector<std::unique_ptr<Vdie>> dies_;
 };

@@ -1,0 +1,186 @@
+"""Makes a library of the RTL: Verilator, then the C++ compiler, once for all that asks.
+
+The library lies in a cache under the hash of everything that it was made of. It is built in a
+folder beside and moved there when it is whole, so that any number of processes may ask at a
+time: at worst two build the same.
+"""
+
+import hashlib
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import vau_hardware
+from vau.errors import BackendFault
+from vau_backends.board.virtual.parameters import Parameters
+from vau_backends.board.virtual.toolchain import Toolchain, find
+
+_LIMIT_S: Final = 1800.0
+_TAIL: Final = 4000
+# Verilator 5.006 (Debian 12) wants assignments to arrays in loops unrolled.
+_UNROLL: Final = ("--unroll-count", "512", "--unroll-stmts", "100000")
+_SPEED: Final = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
+_PROOF: Final = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--assert")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What kind of library is wanted."""
+
+    is_proof: bool = False
+    """Unknown bits are random, and the insides of the dies can be traced."""
+
+    is_whole: bool = False
+    """rtl/board.sv in one piece, and not dies that C++ connects."""
+
+    has_faults: bool = False
+    """The dies have the port for faults, which no synthesis sees."""
+
+    rtl: Path = vau_hardware.RTL
+    """Where the sources are: mutations of them are elsewhere."""
+
+
+PLAIN: Final = Build()
+
+
+def cache_folder() -> Path:
+    """Return where libraries are kept: VAU_CACHE, or the user's cache."""
+    asked = os.environ.get("VAU_CACHE")
+    if asked:
+        return Path(asked) / "boards"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "vau" / "boards"
+
+
+def build(parameters: Parameters, how: Build = PLAIN) -> Path:
+    """Return the library of such a board, made now or before.
+
+    Raises BackendFault if a tool is missing or fails; the message says which and what to do.
+    """
+    tools = find()
+    folder = cache_folder()
+    wanted = folder / f"{_key(parameters, how, tools)}.so"
+    if wanted.is_file():
+        return wanted
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as made:
+        library = _make(parameters, how, tools, Path(made))
+        library.replace(wanted)
+    return wanted
+
+
+def _key(parameters: Parameters, how: Build, tools: Toolchain) -> str:
+    digest = hashlib.sha256()
+    inputs = sorted([*how.rtl.glob("*"), *vau_hardware.SIMULATION.glob("*")])
+    for path in inputs:
+        digest.update(f"{path.name}\0".encode() + path.read_bytes())
+    flags = _flags(parameters, how, tools)
+    digest.update(f"{parameters.as_text()}\n{flags}\n{tools.versions}".encode())
+    return digest.hexdigest()[:40]
+
+
+def _flags(parameters: Parameters, how: Build, tools: Toolchain) -> list[list[str]]:
+    return [_verilator_flags(how), _compiler_flags(parameters, how, tools)]
+
+
+def _verilator_flags(how: Build) -> list[str]:
+    flags = ["--cc", *_UNROLL, *(_PROOF if how.is_proof else _SPEED)]
+    return flags + ["+define+FAULT_INJECT"] * how.has_faults
+
+
+def _compiler_flags(parameters: Parameters, how: Build, tools: Toolchain) -> list[str]:
+    macros = {
+        "VAU_ROWS": parameters.rows,
+        "VAU_COLUMNS": parameters.columns,
+        "VAU_KAPPA": parameters.cycles_per_beat,
+        "VAU_N": parameters.units,
+    }
+    wanted = {"PROOF": how.is_proof, "WHOLE": how.is_whole, "FAULT_INJECT": how.has_faults}
+    return [
+        "-std=c++17",
+        "-O1" if how.is_proof or how.is_whole else "-O2",
+        "-fPIC",
+        "-w",  # what a generator writes is not ours to mend
+        *(f"-D{name}={value}" for name, value in macros.items()),
+        *(f"-D{name}" for name, is_so in wanted.items() if is_so),
+        *("-I", str(tools.include), "-I", str(tools.include / "vltstd")),
+        *("-I", str(vau_hardware.SIMULATION)),
+    ]
+
+
+def _make(parameters: Parameters, how: Build, tools: Toolchain, folder: Path) -> Path:
+    rtl_hash = f"128'h{parameters.rtl_hash().hex()}"
+    host: dict[str, int | str] = {**parameters.of_host, "RTL_HASH": rtl_hash}
+    if how.is_whole:
+        _verilate("board", vau_hardware.BOARD, host, how, tools, folder)
+    else:
+        _verilate("die", vau_hardware.DIE, parameters.of_die, how, tools, folder)
+        _verilate("host", vau_hardware.HOST, host, how, tools, folder)
+    sources = [
+        vau_hardware.SIMULATION / "board.cpp",
+        *sorted(folder.glob("*.cpp")),
+        *(tools.include / f"{name}.cpp" for name in ("verilated", "verilated_threads")),
+    ]
+    flags = [*_compiler_flags(parameters, how, tools), "-I", str(folder)]
+    objects = _compile(sources, flags, tools, folder)
+    library = folder / "board.so"
+    _run([*tools.compiler, "-shared", "-o", str(library), *map(str, objects), "-lpthread"])
+    return library
+
+
+def _verilate(  # noqa: PLR0917 - a top module with all that it is made of
+    top: str,
+    names: list[str],
+    values: Mapping[str, int | str],
+    how: Build,
+    tools: Toolchain,
+    folder: Path,
+) -> None:
+    _run(
+        [
+            *tools.verilator,
+            *_verilator_flags(how),
+            *("--top-module", top, "--prefix", f"V{top}", "--Mdir", str(folder)),
+            *(f"-G{name}={value}" for name, value in values.items()),
+            str(how.rtl / "lint.vlt"),
+            *([str(vau_hardware.SIMULATION / "public.vlt")] if how.is_proof else []),
+            *(str(how.rtl / f"{name}.sv") for name in names),
+        ]
+    )
+
+
+def _compile(
+    sources: Iterable[Path], flags: Sequence[str], tools: Toolchain, folder: Path
+) -> list[Path]:
+    objects = []
+    for source in sources:
+        objects.append(folder / f"{source.stem}.o")
+        _run([*tools.compiler, *flags, "-c", str(source), "-o", str(objects[-1])])
+    return objects
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run a tool, and say what it said if it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_LIMIT_S,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.SubprocessError) as cause:
+        raise BackendFault(f"building the virtual board: {cause}") from cause
+    if done.returncode:
+        raise BackendFault(
+            f"building the virtual board: {shlex.join(command[:2])} ... ended with "
+            f"{done.returncode}; it said:\n{done.stdout[-_TAIL:]}"
+        )

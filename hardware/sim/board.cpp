@@ -1,0 +1,254 @@
+// A board for whoever loads this library: bytes in, bytes out, and clock edges in between.
+//
+// The host and the dies are Verilator's; with WHOLE it is rtl/board.sv in one piece instead, as the
+// check of the wiring in array.h. Parameters come as macros: VAU_ROWS, VAU_COLUMNS, VAU_KAPPA.
+#include <algorithm>
+#include <deque>
+
+#include "verilated.h"
+#ifdef WHOLE
+#include "Vboard.h"
+#include "Vboard___024root.h"
+#else
+#include "Vhost.h"
+#include "array.h"
+#ifdef PROOF
+#include "Vdie___024root.h"
+#endif
+#endif
+
+double sc_time_stamp() { return 0; }
+
+namespace {
+
+constexpr int dies = VAU_ROWS * VAU_COLUMNS;
+
+// What a fault does until it has done it. Kinds as in rtl/die.sv; 8: a cycle is counted too many.
+struct Fault {
+    int die = 0;
+    uint64_t inject = 0;
+    int cycles_left = 0;
+    bool waits_for_beat = false;
+};
+
+class Board {
+  public:
+    explicit Board(uint64_t serial, uint32_t rate_hz, int seed)
+#ifdef WHOLE
+        : context_(std::make_unique<VerilatedContext>())
+#else
+        : context_(std::make_unique<VerilatedContext>()), array_(started(seed), VAU_ROWS, VAU_COLUMNS)
+#endif
+    {
+#ifdef WHOLE
+        started(seed);
+        top_ = std::make_unique<Vboard>(context_.get(), "");
+#else
+        top_ = std::make_unique<Vhost>(context_.get(), "");
+#endif
+        top_->clk = 0;
+        top_->serial = serial;
+        top_->rate_hz = rate_hz;
+        top_->rx_overrun = 0;
+        for (int at = 0; at < 4; at++) cycle(true);
+    }
+
+    void put(const uint8_t *data, size_t count) { in_.insert(in_.end(), data, data + count); }
+
+    size_t get(uint8_t *data, size_t most) {
+        const size_t count = std::min(most, out_.size());
+        std::copy_n(out_.begin(), count, data);
+        out_.erase(out_.begin(), out_.begin() + count);
+        return count;
+    }
+
+    // Clock until there is nothing to do, `most` cycles have passed, or `full` bytes wait to be taken.
+    uint64_t run(uint64_t most, size_t full) {
+        const uint64_t begin = cycles_;
+        while (cycles_ - begin < most && out_.size() < full && (top_->working || !in_.empty())) cycle(false);
+        return cycles_ - begin;
+    }
+
+    bool idle() const { return !top_->working && in_.empty(); }
+    void set_rate(uint32_t rate_hz) { top_->rate_hz = rate_hz; }
+    uint64_t cycles() const { return cycles_; }
+    void overrun() { top_->rx_overrun = 1; }
+
+    void trace(bool on) { tracing_ = on; traced_.clear(); }
+    const std::vector<uint8_t> &traced() const { return traced_; }
+
+#ifdef FAULT_INJECT
+    void inject(const Fault &fault) { faults_.push_back(fault); }
+#endif
+
+  private:
+    VerilatedContext *started(int seed) {
+        if (seed) {
+            context_->randSeed(seed);
+            context_->randReset(2);
+        }
+        return context_.get();
+    }
+
+    void cycle(bool reset) {
+        top_->reset = reset;
+        top_->rx_valid = !in_.empty();
+        top_->rx_data = in_.empty() ? 0 : in_.front();
+        top_->tx_ready = 1;
+        const bool takes = top_->rx_valid && top_->rx_ready && !reset;
+        const bool gives = top_->tx_valid && !reset;
+        const uint8_t given = top_->tx_data;
+#ifndef WHOLE
+        // Dies that sleep stand still, as do their registers.
+        bool awake = top_->awake || reset;
+#ifdef FAULT_INJECT
+        awake = true;
+        prepare_faults();
+#endif
+        const Beat bus = array_.bus({bool(top_->host_valid), bool(top_->host_command),
+                                     uint8_t(top_->host_data), bool(top_->host_parity)});
+        if (tracing_) trace_pins(bus);
+        if (awake) array_.clock(bus, top_->die_reset || reset);
+        top_->bus_valid = bus.valid;
+        top_->bus_command = bus.command;
+        top_->bus_data = bus.data;
+        top_->bus_parity = bus.parity;
+#else
+        if (tracing_) trace_pins();
+#endif
+        top_->clk = 1;
+        top_->eval();
+        top_->clk = 0;
+        top_->rx_overrun = 0;
+        top_->eval();
+        if (takes) in_.pop_front();
+        if (gives) out_.push_back(given);
+        cycles_++;
+    }
+
+    void trace_byte(int value) { traced_.push_back(uint8_t(value)); }
+
+#ifdef WHOLE
+    // In the order of trace_pins below; nothing of the inside.
+    void trace_pins() {
+        const auto &root = *top_->rootp;
+        trace_byte(root.board__DOT__bus_valid);
+        trace_byte(root.board__DOT__host_command);
+        trace_byte(root.board__DOT__bus_data);
+        trace_byte(root.board__DOT__bus_parity);
+        for (int die = 0; die < dies; die++) {
+            trace_byte(bit(root.board__DOT__east_valid, die));
+            trace_byte(octet(root.board__DOT__east_data, die));
+            trace_byte(bit(root.board__DOT__east_parity, die));
+            trace_byte(bit(root.board__DOT__back_valid, die));
+            trace_byte(octet(root.board__DOT__back_data, die));
+            trace_byte(bit(root.board__DOT__back_parity, die));
+        }
+    }
+    template <class Word> static int bit(const Word &word, int at) { return (word >> at) & 1; }
+    template <size_t Words> static int octet(const VlWide<Words> &word, int at) {
+        return (word[at / 4] >> (8 * (at % 4))) & 0xFF;
+    }
+    template <class Word> static int octet(const Word &word, int at) { return (word >> (8 * at)) & 0xFF; }
+#else
+    // The in-bus, then the links of each die, then with PROOF its phase, gate, index and sums.
+    void trace_pins(const Beat &bus) {
+        trace_byte(bus.valid);
+        trace_byte(bus.command);
+        trace_byte(bus.data);
+        trace_byte(bus.parity);
+        for (int die = 0; die < dies; die++)
+            for (const Beat &beat : {array_.east(die), array_.back(die)}) {
+                trace_byte(beat.valid);
+                trace_byte(beat.data);
+                trace_byte(beat.parity);
+            }
+#ifdef PROOF
+        for (int die = 0; die < dies; die++) trace_inside(*array_.die(die).rootp);
+#endif
+    }
+#ifdef PROOF
+    void trace_word(int value) {
+        trace_byte(value & 0xFF);
+        trace_byte(value >> 8 & 0xFF);
+    }
+    void trace_inside(Vdie___024root &root) {
+        trace_byte(root.die__DOT__phase);
+        trace_byte(root.die__DOT__gate);
+        trace_word(root.die__DOT__index);
+        for (int unit = 0; unit < VAU_N; unit++) trace_word(root.die__DOT__lanes__DOT__accumulator[unit]);
+    }
+#endif
+#endif
+
+#ifdef FAULT_INJECT
+    void prepare_faults() {
+        for (int die = 0; die < dies; die++) array_.die(die).inject = 0;
+        top_->miscount = 0;
+        for (Fault &fault : faults_) {
+            const int kind = fault.inject >> 32;
+            if (kind == 8) {
+                top_->miscount = 1;
+                continue;
+            }
+            if (fault.waits_for_beat) {
+                const Vdie &die = array_.die(fault.die);
+                if (!(kind == 5 ? die.east_valid : die.back_valid)) continue;
+                fault.waits_for_beat = false;
+            }
+            if (fault.cycles_left == 0) continue;
+            if (fault.cycles_left > 0) fault.cycles_left--;
+            array_.die(fault.die).inject = fault.inject;
+            array_.die(fault.die).eval(); // what it drives changes at once
+        }
+    }
+    std::vector<Fault> faults_;
+#endif
+
+    std::unique_ptr<VerilatedContext> context_;
+#ifdef WHOLE
+    std::unique_ptr<Vboard> top_;
+#else
+    Array array_;
+    std::unique_ptr<Vhost> top_;
+#endif
+    std::deque<uint8_t> in_, out_;
+    uint64_t cycles_ = 0;
+    bool tracing_ = false;
+    std::vector<uint8_t> traced_;
+};
+
+} // namespace
+
+extern "C" {
+
+// seed: of what memories and registers hold before they are written; 0: zeros.
+void *vau_board_open(uint64_t serial, uint32_t rate_hz, int seed) { return new Board(serial, rate_hz, seed); }
+void vau_board_close(void *board) { delete static_cast<Board *>(board); }
+void vau_board_put(void *board, const uint8_t *data, size_t count) { static_cast<Board *>(board)->put(data, count); }
+size_t vau_board_get(void *board, uint8_t *data, size_t most) { return static_cast<Board *>(board)->get(data, most); }
+uint64_t vau_board_run(void *board, uint64_t most, size_t full) { return static_cast<Board *>(board)->run(most, full); }
+int vau_board_idle(void *board) { return static_cast<Board *>(board)->idle(); }
+uint64_t vau_board_cycles(void *board) { return static_cast<Board *>(board)->cycles(); }
+void vau_board_set_rate(void *board, uint32_t rate_hz) { static_cast<Board *>(board)->set_rate(rate_hz); }
+void vau_board_overrun(void *board) { static_cast<Board *>(board)->overrun(); }
+void vau_board_trace(void *board, int on) { static_cast<Board *>(board)->trace(on != 0); }
+size_t vau_board_traced(void *board, const uint8_t **data) {
+    const auto &traced = static_cast<Board *>(board)->traced();
+    *data = traced.data();
+    return traced.size();
+}
+
+#ifdef FAULT_INJECT
+// kind: rtl/die.sv, `inject`, or 8. Flips of memory last one cycle, those of a beat the next beat; 7 and
+// 8 stay until the board is closed.
+void vau_board_inject(void *board, int die, int kind, int where, int bit) {
+    Fault fault;
+    fault.die = die;
+    fault.inject = uint64_t(kind) << 32 | uint64_t(where & 0xFFFF) << 16 | uint64_t(bit & 0xFFFF);
+    fault.waits_for_beat = kind == 5 || kind == 6;
+    fault.cycles_left = fault.waits_for_beat ? VAU_KAPPA : kind == 7 ? -1 : 1;
+    static_cast<Board *>(board)->inject(fault);
+}
+#endif
+}
