@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,9 +38,14 @@ TYPED_ONLY: Final = {
     ("stream", "--fallback-backend"),
     ("bench serve", "--shadow"),
     ("token", "--max-streams"),
+    ("board serve", "--array"),
+    ("board serve", "--listen"),
+    ("board serve", "--serial"),
+    ("board check", "--model"),
+    *product(("board selftest", "board chaos"), ("--array", "--board", "--model")),
 }
-"""They name what a server has, or what to do with it: the variable and the file name what this
-machine has."""
+"""They name what a server or a board has, or what to do with it: the variable and the file name
+what this machine has."""
 
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

@@ -24,7 +24,7 @@ from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.weights import NetworkWeights
 
 VARIABLE: Final = "VAU_BOARDS"
-LOOK_S: Final = 0.5
+LOOK_S: Final = 1.5  # three tries of half a second
 
 
 class Started(Protocol):

@@ -28,7 +28,6 @@ Boards = Annotated[
         "--board",
         "Board for --backend board; repeatable: each is a backend of its own.",
         metavar="URL",
-        elsewhere=False,
         show_default=False,
     ),
 ]
