@@ -40,10 +40,15 @@ module lanes #(
         overflows = wide[16] != wide[15];
     endfunction
 
+    // Added up in pairs of pairs: one after the other would be the longest path of a large die.
     function automatic logic [7:0] count(input logic [N-1:0] events_of, input logic [7:0] real_ones);
-        count = 8'd0;
+        logic [8*N-1:0] counts;
         for (int unit = 0; unit < N; unit++)
-            if (events_of[unit] && 8'(unit) < real_ones) count = count + 8'd1;
+            counts[8*unit+:8] = {7'd0, events_of[unit] && 8'(unit) < real_ones};
+        for (int span = 1; span < N; span = 2 * span)
+            for (int unit = 0; unit + span < N; unit = unit + 2 * span)
+                counts[8*unit+:8] = counts[8*unit+:8] + counts[8*(unit+span)+:8];
+        count = counts[7:0];
     endfunction
 
     assign sum = accumulator[selected[SELECT_BITS-1:0]];
