@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Final, Protocol
 
-from vau.errors import BackendError, BackendNotFound, ModelError
+from vau.errors import BackendBusy, BackendError, BackendNotFound, ModelError
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
@@ -24,7 +25,8 @@ from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.weights import NetworkWeights
 
 VARIABLE: Final = "VAU_BOARDS"
-LOOK_S: Final = 1.5  # three tries of half a second
+LOOK_S: Final = 0.5
+BUSY_PAUSE_S: Final = 0.02
 
 
 class Started(Protocol):
@@ -78,10 +80,22 @@ def look_at(text: str, limit_s: float = LOOK_S) -> Sighting:
         url = Url.parse(text)
         if url.scheme == "virtual":
             return Sighting(text, None, "is started when it is opened")
-        with closing(url.open(limit_s)) as port:
-            return Sighting(text, Exchange(port).find(limit_s))
+        return Sighting(text, _info_of(url, limit_s))
     except (BackendError, Upset) as error:
         return Sighting(text, None, str(error))
+
+
+def _info_of(url: Url, limit_s: float) -> Info:
+    """Ask for INFO; of a board that is held, again: perhaps it is being let go just now."""
+    end_s = monotonic() + limit_s
+    while True:
+        try:
+            with closing(url.open(limit_s)) as port:
+                return Exchange(port).find(limit_s)
+        except BackendBusy:
+            if monotonic() > end_s:
+                raise
+        sleep(BUSY_PAUSE_S)
 
 
 def sightings() -> Iterator[Sighting]:
