@@ -1,8 +1,10 @@
 """The client: blocking calls, typed errors, and nothing left behind."""
 
+import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic, sleep
 
@@ -21,7 +23,7 @@ from tests.serving import (
     speech,
     streaming,
 )
-from vau.client import Client, posteriors_array
+from vau.client import AsyncClient, Client, posteriors_array
 from vau.config import ServerConfig
 from vau.errors import AudioCorrupt, MessageTooLarge, Unreachable, VauError
 from vau.v1 import speech_pb2 as pb
@@ -230,3 +232,26 @@ def test_closing_twice_is_harmless(served: Served) -> None:
     client.server_info()
     client.close()
     client.close()
+
+
+def test_whoever_sends_at_once_all_there_is_hears_what_it_is_refused_for(
+    served: Served,
+) -> None:
+    """And not that gRPC could not write: the audio waits until the config is answered."""
+
+    async def eager() -> AsyncIterator[bytes]:
+        for _ in range(300):
+            yield speech(320)
+
+    async def refused(client: AsyncClient) -> str:
+        config = streaming(pb.OutputConfig(), backend="nowhere")
+        with pytest.raises(VauError) as failure:
+            async for _ in client.stream(config, eager()):
+                pass
+        return type(failure.value).__name__
+
+    async def all_at_once(address: str) -> list[str]:
+        async with AsyncClient(address) as client:
+            return await asyncio.gather(*(refused(client) for _ in range(40)))
+
+    assert Counter(asyncio.run(all_at_once(served.address))) == {"BackendNotFound": 40}

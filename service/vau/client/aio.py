@@ -159,6 +159,7 @@ class AsyncClient:
             sender = _Sender(call, requests)
             try:
                 async for response in call:
+                    sender.go_on()
                     yield response
             except (asyncio.CancelledError, grpc.RpcError):
                 sender.check()
@@ -219,16 +220,25 @@ class AsyncClient:
 
 
 class _Sender:
-    """Writes requests into a call, and keeps what their source raises."""
+    """Writes requests into a call, and keeps what their source raises.
+
+    The first goes alone, until the server has answered it: a call that is refused while gRPC
+    writes is told to have ended with INTERNAL, and not with what it was refused for.
+    """
 
     def __init__(self, call: Any, requests: AsyncIterable[Request]) -> None:  # noqa: ANN401
         self._failure: BaseException | None = None
+        self._may_go_on = asyncio.Event()
         self._task = asyncio.create_task(self._send(call, requests))
 
     def check(self) -> None:
         """Raise what the source raised."""
         if self._failure is not None:
             raise self._failure
+
+    def go_on(self) -> None:
+        """Send what follows the first request: it has been answered."""
+        self._may_go_on.set()
 
     async def stop(self) -> None:
         """Send no more."""
@@ -243,6 +253,7 @@ class _Sender:
                     await call.write(request)
                 except (grpc.RpcError, asyncio.InvalidStateError):
                     return  # it has ended; how, the reader is told
+                await self._may_go_on.wait()
             with suppress(grpc.RpcError, asyncio.InvalidStateError):
                 await call.done_writing()
         except asyncio.CancelledError:
