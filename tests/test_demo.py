@@ -27,7 +27,7 @@ from tests.serving import eventually, muntaniala
 from vau.batch import Batch
 from vau.cli import app
 from vau.commands.clip import default_clip
-from vau.commands.demo import shown_metrics
+from vau.commands.demo import network_for, shown_metrics
 from vau.errors import AudioError
 from vau.transcript import Transcription
 from vau_backends.muntaniala.kernel import choose
@@ -242,3 +242,11 @@ def test_a_file_may_stand_anywhere() -> None:
     assert names_file("--json", "--", "-x.wav")
     assert not names_file()
     assert not names_file("--json", "--config")
+
+
+@pytest.mark.parametrize(
+    ("backend", "network"),
+    [("board", "munt-1x192"), ("board:virtual:2x2", "munt-1x192"), ("muntaniala", "")],
+)
+def test_a_board_is_shown_with_a_network_that_fits_it(backend: str, network: str) -> None:
+    assert network_for(backend) == network

@@ -698,6 +698,7 @@ def backends(
 
 @app.command(cls=Verb)
 def demo(
+    context: typer.Context,
     *,
     file: files.MaybeFile = None,
     model: engines.Model = flags.DEFAULT_MODEL,
@@ -709,12 +710,15 @@ def demo(
 ) -> None:
     """Show it all: a server, a voice, what is heard and its cost.
 
-    Without FILE it takes a recording of Debian's pocketsphinx-testdata.
+    Without FILE it takes a recording of Debian's pocketsphinx-testdata. A board is shown with
+    munt-1x192, unless another model is named.
     """
     from vau.commands import demo as verb
     from vau.commands.clip import default_clip
     from vau.commands.display import drawn
 
+    if not flags.is_given(context, "model"):
+        model = verb.network_for(backend) or model
     options = verb.DemoOptions(
         file=file or default_clip(),
         model=model,

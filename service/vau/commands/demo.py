@@ -17,6 +17,13 @@ from vau.segments import Phone
 
 SHOWN_METRICS: Final = ("vau_energy_joules_total", "vau_frames_total", "vau_deadline_misses")
 
+SHOWN_ON: Final = {"board": "munt-1x192"}  # which has one array of dies, for one layer
+
+
+def network_for(backend: str) -> str:
+    """Return the shipped network to show a backend with; empty for the usual one."""
+    return SHOWN_ON.get(backend.partition(":")[0], "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoOptions:

@@ -37,6 +37,12 @@ def is_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def is_given(context: typer.Context, name: str) -> bool:
+    """Tell whether a flag was set at all: typed, by its variable or in the file."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a flag: ``--chunk-ms`` is VAU_CHUNK_MS."""
     return "VAU_" + name.removeprefix("--").replace("-", "_").upper()
