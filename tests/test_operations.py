@@ -66,7 +66,9 @@ def test_the_defaults_on_the_page_are_those_of_the_server() -> None:
 
 
 def test_every_flag_of_the_server_is_explained_to_its_operator() -> None:
-    pages = "".join(map(text_of, [*PAGES, "docs/shadow.md", "docs/observability.md"]))
+    pages = "".join(
+        map(text_of, [*PAGES, "docs/shadow.md", "docs/observability.md", "docs/boards.md"])
+    )
     flags = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", vau("serve", "--help").stdout))
     assert flags >= {"--listen", "--max-streams", "--drain-grace"}
     assert sorted(flag for flag in flags - {"--help"} if flag not in pages) == []
