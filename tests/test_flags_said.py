@@ -10,6 +10,7 @@ import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import vau
 from vau.cli import app, main
 from vau.commands.flags.said import Verb, given_as, said
 from vau.config import ServerConfig
@@ -289,3 +290,23 @@ def test_a_list_of_one_value_is_none(complaint: Any, settings: Any) -> None:  # 
 def test_a_file_may_serve_all_commands(settings: Any) -> None:  # noqa: ANN401
     file = settings("drain-grace = 3\nkind = 'mfcc'\n")
     assert context_of("serve", "--config", str(file)).params["drain_grace"] == 3.0
+
+
+@pytest.mark.parametrize("name", ["backend", "model"])
+def test_a_list_of_nothing_is_refused_where_something_is_needed(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "vau.toml"
+    file.write_text(f"{name} = []")
+    done = vau("serve", "--config", file)
+    assert done.returncode == 2
+    assert f"{name} = [] in {file}: name at least one" in done.stderr
+
+
+def test_what_nobody_gave_is_not_named_in_a_message_about_a_file(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("alice " + "0" * 64 + " max_stream=3\n")
+    tokens.chmod(0o600)
+    done = vau("serve", "--tokens", tokens)
+    assert "max_streams=" in done.stderr
+    assert "--max-streams 64" not in done.stderr

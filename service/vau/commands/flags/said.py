@@ -85,6 +85,9 @@ class Verb(TyperCommand):
             raise _Misread(misread(ctx, error)) from error
         for each in _options(self):
             given = (ctx.default_map or {}).get(each.name)
+            if given == [] and each.multiple and each.default:
+                listed = given_as(ctx, each).with_value
+                raise _Misread(f"{listed}: name at least one, or leave it out")
             if isinstance(given, list) and ctx.params.get(each.name) == str(given):
                 listed = given_as(ctx, each).with_value
                 raise _Misread(f"{listed} is a list, and one value is wanted")
@@ -135,7 +138,12 @@ def said(context: Any, text: str, field: str = "") -> str:  # noqa: ANN401
         if option is None:
             return found[0]
         flag = str(option.opts[0])
-        return flag if value in (None, "True") else given_as(context, option).with_value
+        if value in {None, "True"}:
+            return flag
+        source = context.get_parameter_source(option.name)
+        if source is None or source.name == "DEFAULT":
+            return found[0]  # nobody gave it: the text is about something else of that name
+        return given_as(context, option).with_value
 
     return head + MENTION.sub(mentioned, text)
 
