@@ -21,7 +21,6 @@ HOST: Final = (
     "command_unit host"
 ).split()
 BOARD: Final = [*DIE, *(name for name in HOST if name not in DIE), "board"]
-PHY: Final = ["uart_phy"]
 
 
 def sources(names: list[str]) -> list[Path]:
