@@ -28,7 +28,7 @@ from vau.errors import (
     Unreachable,
     VauError,
 )
-from vau.wire.status import DETAIL_BYTES, STATUS, rich_status, row_of, to_grpc
+from vau.wire.status import DETAIL_BYTES, STATUS, WRITE_FAILED, rich_status, row_of, to_grpc
 
 EVERY_CLASS = [
     kind
@@ -233,6 +233,13 @@ def test_unavailable_from_another_hand_is_unreachable_and_names_the_address() ->
     assert type(error) is Unreachable
     assert str(error.facts["address"]) in str(error)
     assert "a proxy says so" in str(error)
+
+
+def test_a_connection_that_ends_while_grpc_writes_is_lost_like_any_other() -> None:
+    error = received(Plain(grpc.StatusCode.INTERNAL, WRITE_FAILED))
+    assert type(error) is Unreachable
+    assert str(error.facts["address"]) in str(error)
+    assert type(received(Plain(grpc.StatusCode.INTERNAL, "something else"))) is VauError
 
 
 def test_another_status_from_another_hand_keeps_its_name() -> None:

@@ -23,6 +23,9 @@ DOMAIN: Final = "vau"
 DEFECT: Final = "INTERNAL"
 """The reason of a defect of ours; its only fact is the session id."""
 
+WRITE_FAILED: Final = "Internal error from Core"
+"""What gRPC's asyncio client says in place of any status that comes while it writes."""
+
 DETAIL_BYTES: Final = 4096  # a status with its details is smaller than this
 TEXT_LIMITS: Final = (1024, 512, 256, 128, 64, 32)  # characters of a text, until it fits
 MAX_FACTS: Final = 16
@@ -199,6 +202,12 @@ def retry_after_s(error: grpc.RpcError) -> float | None:
 
 def _foreign(code: grpc.StatusCode, text: str, who: str) -> VauError:
     """Return what a status means that the transport made, not our server."""
+    if code is _CODE.INTERNAL and text == WRITE_FAILED:
+        return errors.Unreachable(
+            f"{who} was lost, or ended the call, while a message was being sent; what it "
+            "said, if anything, gRPC does not tell",
+            address=who,
+        )
     if code is _CODE.UNAVAILABLE:
         return errors.Unreachable(
             f"{who} does not answer, or was lost ({text}); is the server running there?",
