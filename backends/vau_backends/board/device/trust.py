@@ -1,16 +1,11 @@
 """Which hardware is trusted: the RTL of this package, or what a person names by its hash."""
 
-from importlib import import_module
-from typing import Final
-
 from vau.errors import ConfigInvalid
 from vau_backends.board.device.board import Trusts
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.words import Capability
 from vau_backends.board.transport.urls import Url
-
-PARAMETERS: Final = "vau_backends.board.virtual.parameters"
-"""Where the hash of the RTL is computed. It reads the sources, which not every package has."""
+from vau_backends.board.virtual.parameters import Parameters
 
 
 def trust_of(url: Url) -> Trusts:
@@ -26,7 +21,7 @@ def is_ours(info: Info) -> bool:
     """Tell whether a board has the RTL of this package with the parameters that it names."""
     buffer = {"buffer_bytes": info.buffer_bytes} if info.buffer_bytes else {}  # or as usual
     try:
-        parameters = import_module(PARAMETERS).Parameters(
+        parameters = Parameters(
             rows=info.rows,
             columns=info.columns,
             units=info.units,
@@ -38,7 +33,6 @@ def is_ours(info: Info) -> bool:
             window=info.window,
             **buffer,
         )
-    except (ImportError, ConfigInvalid):
-        return False  # without the sources, or for what they cannot be built as
-    ours: bytes = parameters.rtl_hash()
-    return ours == info.rtl_hash
+    except ConfigInvalid:
+        return False  # for what its sources cannot be built as
+    return parameters.rtl_hash() == info.rtl_hash
