@@ -59,7 +59,7 @@ def test_the_command_is_refused_a_fallback_that_is_not_there(
     served, _, _ = two
     done = vau("stream", "-", "--server", served.address, "--fallback-backend", "tpu")
     assert done.returncode == 3
-    assert "fallback_backends: 'tpu' is not served here; there are: " in done.stderr
+    assert "--fallback-backend: 'tpu' is not served here; there are: " in done.stderr
 
 
 def test_an_update_of_a_client_brings_the_notice(two: tuple[Served, Flaky, Flaky]) -> None:

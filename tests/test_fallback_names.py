@@ -90,12 +90,23 @@ def refused(served: Served, wanted: pb.StreamingConfig) -> VauError:
     return error.value
 
 
-@pytest.mark.parametrize("name", ["tpu", "", "Any", "muntaniala:9x9", "muntaniala"])
+@pytest.mark.parametrize("name", ["tpu", "", "Any", "muntaniala:9x9"])
 def test_who_is_not_there_is_refused_with_those_who_are(served: Served, name: str) -> None:
     error = refused(served, config("float", name))
     assert isinstance(error, BackendNotFound)
     assert error.facts["name"] == name
     assert error.facts["available"] == f"{ONE}, {WIDE}, float, {TWIN}, same-kind, any"
+
+
+def test_a_kind_of_which_there_are_several_is_ambiguous(served: Served) -> None:
+    error = refused(served, config("float", "muntaniala"))
+    several = f"{ONE}, {WIDE}, {TWIN}"
+    assert isinstance(error, BackendNotFound)
+    assert f"'muntaniala' is ambiguous: {several} are of that kind" in str(error)
+    assert error.facts["available"] == several
+    with pytest.raises(BackendNotFound, match="'muntaniala' is ambiguous") as first:
+        hear(served.client, [speech()], config(backend="muntaniala"))
+    assert first.value.field == "config.recognition.backend"
 
 
 def test_who_does_not_hold_the_network_is_refused(served: Served) -> None:

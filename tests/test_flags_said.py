@@ -148,6 +148,10 @@ def test_every_figure_of_an_estimate_has_its_flag() -> None:
         ("config.endpointing.end_silence", "--end-silence: bad"),
         ("config.fallback_backends[1]", "--fallback-backend: bad"),
         ("config.output.nothing", "config.output.nothing: bad"),
+        ("config.recognition.backend", "--backend: bad"),
+        ("config.recognition.output.encoding", "--logits: bad"),
+        ("config.audio_format.encoding", "config.audio_format.encoding: bad"),
+        ("config.checkpoint_interval", "--resume: bad"),
         ("decoder.model", "decoder.model: bad"),
     ],
 )

@@ -206,7 +206,7 @@ def test_a_kind_of_which_there_are_two_is_refused_with_those_there_are(bundle: B
         serving(
             (bundle.model, muntaniala(bundle.model)), shadows=bundle.shadows(TWIN, PRIMARY)
         ) as server,
-        pytest.raises(BackendNotFound, match="'muntaniala'") as refused,
+        pytest.raises(BackendNotFound, match="'muntaniala' is ambiguous") as refused,
     ):
         hear(server.client, [SECOND], naming("muntaniala"))
     assert refused.value.facts["available"] == f"{TWIN}, {PRIMARY}"

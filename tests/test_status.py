@@ -21,7 +21,6 @@ from vau.errors import (
     BackendFault,
     BackendNotFound,
     CapabilityMissing,
-    ConfigInvalid,
     ModelNotFound,
     QuotaExceeded,
     SlotsExhausted,
@@ -171,7 +170,7 @@ def test_a_client_that_names_a_huge_model_still_gets_details() -> None:
     error = ModelNotFound("x" * 100_000, field="y" * 100_000, name="ü" * 100_000)
     status = rich_status(error)
     assert status.ByteSize() < DETAIL_BYTES
-    assert len(status.details) == 2
+    assert len(status.details) == 3
 
 
 class Failing(grpc.GenericRpcHandler):
@@ -214,10 +213,14 @@ def test_an_error_comes_back_as_what_it_was(kind: type[VauError]) -> None:
     assert STATUS[type(back)].reason == STATUS[kind].reason
     assert str(back) == "of old"
     assert back.facts == {"limit": "3"}
+    assert back.field == "config"
 
 
-def test_a_field_comes_back_with_its_error() -> None:
-    assert received(to_grpc(ConfigInvalid("no", field="config.top_k"))).field == "config.top_k"
+def test_an_error_without_a_field_accuses_none() -> None:
+    described = error_details_pb2.BadRequest.DESCRIPTOR
+    details = rich_status(SlotsExhausted("full")).details
+    assert [each for each in details if each.Is(described)] == []  # type: ignore[arg-type]
+    assert received(to_grpc(SlotsExhausted("full"))).field == ""
 
 
 class Plain(grpc.Status):

@@ -63,7 +63,7 @@ def _alike(lanes: Lanes, first: Lane, *, same_kind: bool) -> list[Lane]:
 
 def _named(name: str, lanes: Lanes, first: Lane, field: str) -> Lane:
     """Return the lane with the network of ``first`` on the backend of that name."""
-    here = lanes.of(meant(name, (lane.backend.info for lane in lanes)))
+    here = lanes.of(meant(name, (lane.backend.info for lane in lanes), field))
     if not here:
         available = ", ".join([*lanes.backend_ids, SAME_KIND, ANY])
         raise BackendNotFound(

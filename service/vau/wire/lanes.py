@@ -41,7 +41,8 @@ class Lanes:
         path:    of the message whose fields ``backend`` and ``model`` are.
         Raises   BackendNotFound or ModelNotFound, listing what there is.
         """
-        backend = meant(backend, (lane.backend.info for lane in self.lanes))
+        infos = [lane.backend.info for lane in self.lanes]
+        backend = meant(backend, infos, f"{path}.backend")
         candidates = self.of(backend) if backend else list(self.lanes)
         if not candidates:
             available = ", ".join(self.backend_ids)
@@ -65,12 +66,23 @@ class Lanes:
         )
 
 
-def meant(name: str, served: Iterable[BackendInfo]) -> str:
+def meant(name: str, served: Iterable[BackendInfo], field: str) -> str:
     """Return the id that ``name`` stands for, if it is a kind of which there is just one.
 
     Whoever started the server with ``--backend rpu`` need not know that it has become
     ``rpu:streamed``. Anything else is returned as it is.
+    Raises BackendNotFound for a kind of which there are several; ``field`` is what names it.
     """
     kinds = {info.id: info.kind for info in served}
     found = [backend_id for backend_id, kind in kinds.items() if kind == name]
-    return found[0] if name not in kinds and len(found) == 1 else name
+    if name in kinds or not found:
+        return name
+    if len(found) > 1:
+        available = ", ".join(found)
+        raise BackendNotFound(
+            f"{field}: {name!r} is ambiguous: {available} are of that kind; name one of them",
+            field=field,
+            name=name,
+            available=available,
+        )
+    return found[0]

@@ -14,6 +14,7 @@ from vau.decode import DecoderName
 from vau.endpoint import Rules
 from vau.errors import AudioUnsupported, CapabilityMissing, ConfigInvalid
 from vau.lane import Lane
+from vau.shadow.shadows import FIELD as SHADOWS
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
 from vau.wire import resumption
@@ -135,7 +136,7 @@ def stream_of(
         wants_states=bool(config.checkpoint_interval.ToNanoseconds() or config.resume_token),
     )
     infos = [shadow.info for shadow in shadows.all]
-    named = [meant(name, infos) for name in config.shadow_backends]
+    named = [meant(name, infos, SHADOWS) for name in config.shadow_backends]
     return Stream(
         recognition=recognition,
         shadows=shadows.named(named, recognition.lane.model.name),

@@ -1,8 +1,8 @@
 """Our errors as gRPC statuses, and back: one table, read in both directions.
 
 A status carries ``google.rpc`` details: ErrorInfo always, with a constant ``reason`` and
-the error's facts, and what else its row names. All of it is smaller than 4 KiB, because
-trailers that pass 8 KiB are lost together with the status.
+the error's facts, what else its row names, and BadRequest if a field is at fault. All of it
+is smaller than 4 KiB, because trailers that pass 8 KiB are lost together with the status.
 """
 
 from collections.abc import Callable, Iterator
@@ -229,7 +229,10 @@ def _status(error: VauError, limit: int) -> status_pb2.Status:
     info = error_details_pb2.ErrorInfo(reason=row.reason, domain=DOMAIN)
     info.metadata.update({name: str(value) for name, value in cut.facts.items()})
     status = status_pb2.Status(code=row.code.value[0], message=str(cut))
-    for message in (info, *(make(cut, row.reason) for make in row.details)):
+    details = row.details
+    if cut.field and _bad_request not in details:  # or the client could not tell which it was
+        details = (*details, _bad_request)
+    for message in (info, *(make(cut, row.reason) for make in details)):
         packed = any_pb2.Any()
         packed.Pack(message)
         status.details.append(packed)

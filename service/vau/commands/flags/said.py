@@ -31,6 +31,9 @@ OTHERWISE: Final = {
 }
 """Settings whose flags have another name, and not only another unit."""
 
+ON_THE_WIRE: Final = {"checkpoint_interval": "resume", "output.encoding": "logits"}
+"""Fields of a config, by how their paths end, that another flag decides."""
+
 WIRE: Final = "config."  # how a server begins the path of what a client asked for
 INDEX: Final = re.compile(r"\[\d+\]$")
 VALUE: Final = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s;,]*[^\s;,:])"""
@@ -202,7 +205,11 @@ def _last(field: str) -> str:
     """Return the name at the end of a path on the wire; of what is none, all of it."""
     if not field.startswith(WIRE):
         return field
-    return INDEX.sub("", field).rpartition(".")[2]
+    path = INDEX.sub("", field)
+    for end, name in ON_THE_WIRE.items():
+        if path.endswith(f".{end}"):
+            return name
+    return path.rpartition(".")[2]
 
 
 def _stem(name: str) -> str:
