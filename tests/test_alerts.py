@@ -68,6 +68,8 @@ class Site:
         self.meters.state(State.READY)
         self.meters.stream_slots.set(64)
         self.meters.streams_active.set(57)
+        self.metrics.streams.all_slots.set(100)
+        self.metrics.streams.all_active.set(90)
         self.meters.ended("OK", "", 12.0)
         self.meters.ended("UNAVAILABLE", "SERVER_DRAINING", 12.0)
         self.frames(late=5)
@@ -79,6 +81,12 @@ class Site:
         self.metrics.door.certificate(15 * DAY_S)
         self.metrics.door.reloaded("tls", "renewed")
         knocks(self, 20)
+
+
+def is_full(site: Site) -> None:
+    """All streams of the server are taken, though neither of its backends is near its own."""
+    site.meters.streams_active.set(50)
+    site.metrics.streams.all_active.set(91)
 
 
 class Trouble(NamedTuple):
@@ -239,6 +247,12 @@ def test_a_trouble_raises_its_own_alert_and_no_other(name: str, tmp_path: Path) 
     if trouble.once:
         checks.append(expected(MINUTES - 1))  # it is over
     tried(tmp_path, trouble, checks)
+
+
+@pytest.mark.tools
+def test_a_server_is_full_though_none_of_its_backends_is(tmp_path: Path) -> None:
+    then = TROUBLE_FROM + 12
+    tried(tmp_path, Trouble(is_full), [expected(then, "VauSlotsScarce")])
 
 
 # --- a batch client is no trouble ----------------------------------------------------------

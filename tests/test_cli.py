@@ -35,7 +35,6 @@ from vau.registry import PlugIn
 TYPED_ONLY: Final = {
     ("stream", "--model"),
     ("stream", "--backend"),
-    ("stream", "--fallback-backend"),
     ("bench serve", "--shadow"),
     ("token", "--max-streams"),
     ("board serve", "--array"),
@@ -194,10 +193,39 @@ def test_what_this_machine_takes_by_default_is_not_asked_of_a_server(
     file = () if verb == "evaluate" else (folder / "audio/a.flac",)
     command = (verb, *file, *what.get(verb, ()), "--server", served.address, "--config", config)
     done = vau(*command, VAU_MODEL=f"{folder}/model")
-    assert (done.returncode, done.stderr) == (0, "")
-    done = vau(*command, "--model", "huge", VAU_MODEL=f"{folder}/model")
+    assert done.returncode == 0
+    about = "is about this machine: the server takes its first"
+    backend = f'backend = "muntaniala:2x1" in {config}'
+    assert done.stderr.splitlines() == [  # or whoever set them would think they were heard
+        f"vau: notice: VAU_MODEL={folder}/model {about} model, unless --model is typed",
+        f"vau: notice: {backend} {about} backend, unless --backend is typed",
+    ]
+    typed = ("--model", "huge", "--backend", "float")
+    done = vau(*command, *typed, VAU_MODEL=f"{folder}/model")
     assert done.returncode == 3
     assert_one_line(done.stderr, "'huge'", "there are: tiny")
+
+
+@pytest.mark.parametrize("given", ["flag", "variable", "file"])
+def test_a_fallback_can_be_flag_variable_or_file(
+    served: Served, folder: Path, tmp_path: Path, here: Here, given: str
+) -> None:
+    config = tmp_path / "vau.toml"
+    config.write_text('fallback-backend = ["same-kind", "nobody"]\n')
+    flags = {
+        "flag": ("--fallback-backend", "same-kind", "--fallback-backend", "nobody"),
+        "file": ("--config", str(config)),
+    }.get(given, ())
+    variables = {"VAU_FALLBACK_BACKEND": "same-kind nobody"} if given == "variable" else {}
+    audio = str(folder / "audio/a.flac")
+    done = here("stream", audio, "--server", served.address, *flags, **variables)
+    assert done.returncode == 3
+    named = {
+        "flag": "--fallback-backend",
+        "variable": "VAU_FALLBACK_BACKEND",
+        "file": f"fallback-backend in {config}",
+    }[given]
+    assert_one_line(done.stderr, f"{named}: 'nobody' is not served here")
 
 
 @pytest.mark.parametrize(
@@ -276,7 +304,8 @@ def test_what_goes_wrong_has_one_line_and_its_exit_status(
     here: Here, folder: Path, arguments: list[str], status: int, part: str
 ) -> None:
     filled = [argument.format(folder=folder) for argument in arguments]
-    done = here(*filled, **({} if "--model" in filled else {"VAU_MODEL": f"{folder}/model"}))
+    is_elsewhere = bool({"--model", "--server", "stream"} & {*filled})
+    done = here(*filled, **({} if is_elsewhere else {"VAU_MODEL": f"{folder}/model"}))
     assert (done.returncode, done.stdout) == (status, "")
     assert_one_line(done.stderr, part)
 
@@ -521,11 +550,17 @@ def test_features_are_written(folder: Path, tmp_path: Path) -> None:
 def test_backends_are_listed_here_and_on_a_server(served: Served, folder: Path) -> None:
     here = json.loads(vau("backends", "--model", folder / "model", "--json").stdout)
     assert {"float", "muntaniala"} <= {each["kind"] for each in here["backends"]}
-    there = vau("backends", "--server", served.address).stdout.splitlines()
+    talk = Talk(served.client)
+    *there, room = vau("backends", "--server", served.address).stdout.splitlines()
+    facts = json.loads(vau("backends", "--server", served.address, "--json").stdout)
+    talk.vanish()
     assert [line.split()[:2] for line in there] == [
         ["muntaniala:1x1", "ready"],
         ["float", "ready"],
     ]
+    assert room == "streams of the server: 1 of 16"
+    assert facts["streams"] == {"in_use": 1, "limit": 16}
+    assert "streams" not in here
 
 
 def test_without_a_model_backends_says_so_and_lists_what_is_installed() -> None:

@@ -62,6 +62,8 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_backend_changes": ("counter", "backend to reason", ""),
     "vau_streams_active": ("gauge", "backend", ""),
     "vau_stream_slots": ("gauge", "backend", ""),
+    "vau_server_streams_active": ("gauge", "", ""),
+    "vau_server_stream_slots": ("gauge", "", ""),
     "vau_streams": ("counter", "backend code reason", ""),
     "vau_stream_duration_seconds": (
         "histogram",
@@ -87,6 +89,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_build_info": ("gauge", "version build", ""),
     "vau_model_info": ("gauge", "model digest backend", ""),
 }
+PHONES = pb.OutputConfig(phonemes=True)  # which a backend without logits says as well
 BACKEND = "muntaniala:1x1"
 AUDIO = speech(16_000)
 LIVE = speech(1600)  # no more than may come at once of live audio
@@ -233,6 +236,23 @@ def test_there_is_no_room_for_more_streams_than_the_server_takes() -> None:
     config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=3)
     with serving((MODEL, muntaniala()), (other, muntaniala()), config=config) as server:
         assert server.value("vau_stream_slots", backend=BACKEND) == 3
+
+
+def test_backends_share_the_room_of_their_server() -> None:
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=3)
+    with serving((MODEL, muntaniala()), (MODEL, floating()), config=config) as server:
+        assert server.value("vau_server_stream_slots") == 3
+        streams = [
+            server.client.stream(streaming(PHONES, backend=name), [AUDIO])
+            for name in server.server.host.lanes.backend_ids
+        ]
+        for stream in streams:
+            next(stream)
+        assert server.value("vau_streams_active", backend=BACKEND) == 1
+        assert server.value("vau_server_streams_active") == 2
+        for stream in streams:
+            stream.close()  # type: ignore[attr-defined]
+        eventually(lambda: server.value("vau_server_streams_active") == 0)
 
 
 def test_a_client_that_cancels_is_counted_as_cancelled() -> None:

@@ -192,7 +192,7 @@ def test_a_server_whose_decoder_has_no_c_warns_once_of_the_cost_and_the_remedy(
 def test_a_server_says_what_computes_each_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, REFERENCE)
     with serving((MODEL, muntaniala()), (MODEL, floating())) as served:
-        listed = list(inventory.on_server(served.client))
+        listed, _room = inventory.on_server(served.client)
     assert [each.tier for each in listed] == ["reference", ""]
     assert " munt-spec-0/C1 reference 0 of 8 " in listed[0].line()
 
@@ -212,7 +212,7 @@ def test_the_firmware_of_a_board_is_no_tier() -> None:
     with serving((MODEL, Board())) as served:  # type: ignore[arg-type]
         (backend,) = served.client.backends().backends
         first, *_ = converse(served.client, [noise()[:, 0]], Request())
-        (listed,) = inventory.on_server(served.client)
+        (listed,), _room = inventory.on_server(served.client)
     assert (backend.firmware, backend.tier) == ("v1.2", "")
     assert isinstance(first, Started)
     assert (first.tier, listed.tier) == ("", "")

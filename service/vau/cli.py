@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -70,7 +70,7 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
 EPILOG: Final = """
 Any flag may also stand in the environment (--chunk-ms as VAU_CHUNK_MS) or in the TOML file \
 of --config (chunk-ms = 100). The command line goes first, then the environment, then the \
-file. What a server has is named on the command line alone.
+file. Which of its models and backends a server is to take is said on the command line alone.
 
 Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
 3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost, or it ended \
@@ -152,6 +152,12 @@ def _access(context: typer.Context) -> "Access":
 def _warn(text: str) -> None:
     """Say what is worth knowing and no error."""
     print("vau: notice:", text, file=sys.stderr, flush=True)
+
+
+def _remark_passed_over(context: typer.Context) -> None:
+    """Say which settings of environment and file a server does not hear of."""
+    for text in engines.passed_over(context):
+        _warn(text)
 
 
 def _print_version(wanted: bool) -> None:
@@ -360,6 +366,7 @@ def stream(
         endpointing=verb.endpointing_of(start_timeout, end_silence, max_segment),
         as_json=as_json,
     )
+    _remark_passed_over(context)
     verb.stream(options, partial(print, flush=True), _warn)
 
 
@@ -404,6 +411,7 @@ def transcribe(
         logits=logits,
         output=None if out is None else Output(out, formats),
     )
+    _remark_passed_over(context)
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
         items = verb.find_items(paths)
@@ -476,6 +484,7 @@ def evaluate(
         plots=plots,
         page=page,
     )
+    _remark_passed_over(context)
     with progress(Console(stderr=True), "utterances") as show:
         found = verb.evaluate(plan, show, _warn)
     if as_json:
@@ -684,16 +693,20 @@ def backends(
     from vau.client import Client
     from vau.commands import backends as inventory
 
+    room = None
     if server:
         with Client(server, access=_access(context)) as client:
-            found = list(inventory.on_server(client))
+            found, room = inventory.on_server(client)
     else:
         found = list(inventory.here(model))
     if as_json:
-        print(json.dumps({"backends": [each.facts() for each in found]}))
+        streams = {} if room is None else {"streams": asdict(room)}
+        print(json.dumps({"backends": [each.facts() for each in found], **streams}))
         return
     for each in found:
         print(each.line())
+    if room is not None:
+        print(room.line())
 
 
 @app.command(cls=Verb)
@@ -822,6 +835,7 @@ def bench_serve(
         shadows=tuple(ids or flags.DEFAULT_SHADOWS) if shadow else (),
         peer_command=peer_command,
     )
+    _remark_passed_over(context)
     tell = partial(print, file=sys.stderr, flush=True)
     if shadow:
         figures = compared_report.report(compared.bench(plan, tell))

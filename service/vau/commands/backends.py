@@ -44,6 +44,18 @@ class Found:
         return f"{self.id:<20} {self.state:<12} {figures} {self.text}".rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many streams a server carries, and how many it takes, on all its backends."""
+
+    in_use: int
+    limit: int
+
+    def line(self) -> str:
+        """Return it for a person."""
+        return f"streams of the server: {self.in_use} of {self.limit}"
+
+
 def here(model_name: str) -> Iterator[Found]:
     """Yield what the installed plug-ins could open with a model, without opening it."""
     try:
@@ -68,14 +80,21 @@ def here(model_name: str) -> Iterator[Found]:
                 yield Found(name, plug_in.kind, state, text)
 
 
-def on_server(client: Client) -> Iterator[Found]:
-    """Yield the backends of a server, its default first, and then its shadows."""
+def on_server(client: Client) -> tuple[list[Found], Room]:
+    """Return the backends of a server, its default first, then its shadows; and its room."""
     listed = client.backends(include_unavailable=True)
-    for backend in listed.backends:
-        slots = f"{backend.slots_in_use} of {backend.slots_total}"
-        yield replace(_found(backend, "serves"), slots=slots)
-    for shadow in listed.shadows:
-        yield _found(shadow, "shadow; hears")
+    found = [
+        replace(
+            _found(backend, "serves"), slots=f"{backend.slots_in_use} of {backend.slots_total}"
+        )
+        for backend in listed.backends
+    ]
+    found += [_found(shadow, "shadow; hears") for shadow in listed.shadows]
+    room = Room(
+        in_use=sum(backend.slots_in_use for backend in listed.backends),
+        limit=client.server_info().limits.max_streams,
+    )
+    return found, room
 
 
 def _found(backend: pb.BackendInfo, does: str) -> Found:

@@ -102,6 +102,16 @@ class StreamFamilies:
     def __init__(self, make: Maker) -> None:
         self.active = make.gauge("vau_streams_active", "Streams now.")
         self.slots = make.gauge("vau_stream_slots", "Streams that there is room for.")
+        self.all_active = Gauge(
+            "vau_server_streams_active",
+            "Streams now, of all backends together.",
+            registry=make.registry,
+        )
+        self.all_slots = Gauge(
+            "vau_server_stream_slots",
+            "Streams that the server takes: its own limit, which its backends share.",
+            registry=make.registry,
+        )
         self.ended = make.counter(
             "vau_streams", "Streams that ended; reason is empty for OK.", "code", "reason"
         )

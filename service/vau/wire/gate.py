@@ -51,6 +51,7 @@ class Gate:
         self._closing: Timer | None = None
         self._empty = asyncio.Event()
         self._empty.set()
+        metrics.streams.all_slots.set(self.max_streams)
         for name, slots in self._slots.items():
             metrics.of(name).stream_slots.set(min(slots, self.max_streams))
             metrics.of(name).streams_active.set(0)
@@ -171,6 +172,7 @@ class Gate:
 
     def _count(self, backend_id: str) -> None:
         self._metrics.of(backend_id).streams_active.set(self.slots_in_use(backend_id))
+        self._metrics.streams.all_active.set(len(self._inside))
         if self._inside:
             self._empty.clear()
         else:

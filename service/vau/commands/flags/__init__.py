@@ -2,8 +2,8 @@
 
 ``--max-streams`` is VAU_MAX_STREAMS in the environment and ``max-streams`` in the TOML file
 of ``--config``, in every command that has it. The command line goes before the environment,
-that before the file. Neither of them names a server's models or backends: there they would
-mean something else than on this machine.
+that before the file. Neither of them says which of its models and backends a server is to
+take: there they would mean something else than on this machine.
 
 Here is what every flag is made of; the modules of this package hold them by subject.
 """
@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+
+SETTINGS: Final = "vau.settings"
+"""What a context calls all that its file of settings says."""
 
 DEFAULT_MODEL: Final = "munt-3x384"
 DEFAULT_BACKEND: Final = "muntaniala"
@@ -59,6 +62,7 @@ def _load(context: typer.Context, file: Path | None) -> Path | None:
         reason = getattr(cause, "strerror", None) or cause
         raise typer.BadParameter(f"{file}: {reason}") from cause
     _check_keys(context, file, values)
+    context.meta[SETTINGS] = values
     context.default_map = {
         parameter.name: [values[name]] if _wants_list(parameter, values[name]) else values[name]
         for name, parameter in _settings(context.command).items()

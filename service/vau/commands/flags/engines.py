@@ -1,10 +1,21 @@
 """Flags that say what computes: models, backends, the search for phonemes."""
 
+import json
+import os
+import shlex
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import typer
 
-from vau.commands.flags import DEFAULT_BACKEND, DEFAULT_MODEL, flag, is_typed
+from vau.commands.flags import (
+    DEFAULT_BACKEND,
+    DEFAULT_MODEL,
+    SETTINGS,
+    flag,
+    is_typed,
+    variable,
+)
 
 
 def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
@@ -19,6 +30,30 @@ def engine(context: typer.Context, model: str, backend: str) -> dict[str, str]:
         name: value if is_typed(context, name) else ""
         for name, value in (("model", model), ("backend", backend))
     }
+
+
+def passed_over(context: typer.Context) -> Iterator[str]:
+    """Yield what environment and file say of model and backend, if a server is not to hear it.
+
+    Each as a sentence: whoever set it may have meant the server.
+    """
+    if not context.params["server"]:
+        return
+    file, settings = context.params["_config"], context.meta.get(SETTINGS, {})
+    for name in ("model", "backend"):
+        if is_typed(context, name):
+            continue
+        value = os.environ.get(variable(name), "")
+        if value:
+            given = f"{variable(name)}={shlex.quote(value)}"
+        elif name in settings:
+            given = f"{name} = {json.dumps(settings[name], default=str)} in {file}"
+        else:
+            continue
+        yield (
+            f"{given} is about this machine: the server takes its first {name}, unless "
+            f"--{name} is typed"
+        )
 
 
 def replayed(
@@ -81,7 +116,6 @@ FallbackBackends = Annotated[
         "One that may take over when that fails; same-kind and any are all such. Repeatable.",
         metavar="ID",
         show_default=False,
-        elsewhere=False,
     ),
 ]
 ReplayedModel = Annotated[
