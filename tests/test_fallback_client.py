@@ -62,6 +62,28 @@ def test_the_command_is_refused_a_fallback_that_is_not_there(
     assert "--fallback-backend: 'tpu' is not served here; there are: " in done.stderr
 
 
+def test_the_command_says_who_may_take_over(
+    two: tuple[Served, Flaky, Flaky], tmp_path: Path
+) -> None:
+    served, first, second = two
+    first.mend()
+    second.mend()
+    audio = tmp_path / "audio.wav"
+    audio.write_bytes(encoded(np.frombuffer(AUDIO, "<i2"), "WAV"))
+    command = ("stream", audio, "--server", served.address, "--no-pace")
+    expected = {
+        (): [],
+        ("same-kind",): [f"if {ONE} fails, these may take over, in this order: {TWIN}"],
+        (ONE,): [f"nobody could take over from {ONE}: this server has no such backend"],
+    }
+    for names, said in expected.items():
+        flags = [each for name in names for each in ("--fallback-backend", name)]
+        done = vau(*command, *flags)
+        assert done.returncode == 0, done.stderr
+        notices = [line for line in done.stderr.splitlines() if "take over" in line]
+        assert notices == [f"vau: notice: {each}" for each in said]
+
+
 def test_an_update_of_a_client_brings_the_notice(two: tuple[Served, Flaky, Flaky]) -> None:
     served, first, second = two
     first.mend()

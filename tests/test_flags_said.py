@@ -159,6 +159,24 @@ def test_what_a_server_refuses_is_named_as_it_was_asked_for(field: str, expected
     assert said(context_of("stream", "a.wav"), f"{field}: bad", field) == expected
 
 
+def test_of_several_values_the_one_that_is_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,  # noqa: ANN401
+) -> None:
+    text = "backend='rpu:x': no such instance"
+
+    def named(*line: str) -> str:
+        return said(context_of("serve", *line), text, "backend")
+
+    file = settings('backend = ["float", "rpu:x"]\n')
+    assert (
+        named("--backend", "float", "--backend", "rpu:x") == "--backend rpu:x: no such instance"
+    )
+    assert named("--config", str(file)) == f'backend = "rpu:x" in {file}: no such instance'
+    monkeypatch.setenv("VAU_BACKEND", "float rpu:x")
+    assert named() == "VAU_BACKEND=rpu:x: no such instance"
+
+
 def test_what_only_looks_like_a_setting_stays() -> None:
     context = context_of("serve")
     for text in (

@@ -6,7 +6,8 @@ import pytest
 
 from tests.models import tiny_model
 from vau.backend import BackendOptions
-from vau.errors import BackendNotFound
+from vau.errors import BackendNotFound, ModelTooLarge
+from vau.model import find_model
 from vau.registry import GROUP, installed_kinds, open_backend, plug_ins
 
 PLUG_IN = """
@@ -75,3 +76,28 @@ def test_an_unknown_kind_is_refused_with_a_list_of_those_installed(install: Path
         open_backend("tpu:0", tiny_model())
     assert "toy" in str(refused.value.facts["available"])
     assert refused.value.field == "backend"
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("float:big", "backend='float:big': there is one float backend, named float alone"),
+        ("muntaniala:1x0", "backend='muntaniala:1x0': "),
+        ("rpu:nowhere", "backend='rpu:nowhere': "),
+    ],
+)
+def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
+    asked: str, text: str
+) -> None:
+    with pytest.raises(BackendNotFound) as refused:
+        open_backend(asked, tiny_model())
+    assert str(refused.value).startswith(text)
+    assert str(refused.value).count(asked) == 1
+    assert refused.value.field == "backend"
+
+
+def test_an_array_that_is_too_small_is_named_as_it_was_asked_for() -> None:
+    with pytest.raises(ModelTooLarge) as refused:
+        open_backend("muntaniala:2x2", find_model("munt-3x384"))
+    assert str(refused.value).startswith("backend='muntaniala:2x2': 384 hidden units on 2 rows")
+    assert refused.value.facts["needed_dies"] == 16

@@ -730,11 +730,20 @@ def test_whoever_forgets_to_close_a_shadow_does_not_wait_for_it_for_ever(
     assert (done.stdout, done.returncode) == ("float\n", 0)
 
 
-def test_a_kind_of_shadow_that_is_not_installed_is_a_line_on_stderr(bundle: Bundle) -> None:
-    done = vau("serve", "--model", bundle.folder, "--shadow", "nosuch", "--listen", FREE)
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("nosuch", "--shadow: no kind 'nosuch' is installed; there are: "),
+        ("float:big", "--shadow float:big: there is one float backend"),
+    ],
+)
+def test_a_shadow_that_cannot_be_had_is_named_on_stderr(
+    bundle: Bundle, asked: str, expected: str
+) -> None:
+    done = vau("serve", "--model", bundle.folder, "--shadow", asked, "--listen", FREE)
     assert done.returncode == 3
     (line,) = done.stderr.splitlines()
-    assert "no kind 'nosuch' is installed" in line
+    assert line.startswith(f"vau: error: {expected}")
 
 
 def test_a_share_of_more_than_all_is_refused() -> None:

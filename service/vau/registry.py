@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from vau.backend import Backend, BackendFactory, BackendOptions
-from vau.errors import BackendNotFound
+from vau.errors import BackendNotFound, VauError
 from vau.model import Model
 
 GROUP: Final = "vau.backends"
@@ -53,7 +53,21 @@ def open_backend(
     options = options or BackendOptions()
     if colon:
         options = replace(options, instance=instance)
-    return factory_of(kind).open(model, options)
+    factory = factory_of(kind)
+    try:
+        return factory.open(model, options)
+    except VauError as error:
+        if getattr(error, "field", "") != "backend":  # a plug-in's own class may have none
+            raise
+        raise _about(backend_id, instance, error) from error
+
+
+def _about(backend_id: str, instance: str, error: VauError) -> VauError:
+    """Return what is wrong with a backend that was asked for, naming it as it was."""
+    text = str(error).removeprefix(f"{backend_id}: ").removeprefix(f"{instance}: ")
+    return (
+        error if text.startswith("backend") else error.saying(f"backend={backend_id!r}: {text}")
+    )
 
 
 def factory_of(kind: str) -> BackendFactory:

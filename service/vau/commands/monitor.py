@@ -40,6 +40,9 @@ class Monitor:
     audio_s: float | None = None
     """Duration of all audio; None if nobody knows before it ends."""
 
+    on_start: Callable[[Started], None] | None = None
+    """Hears who serves the stream."""
+
     on_phone: Callable[[Phone], None] | None = None
     """Hears of each phoneme once it can no longer change."""
 
@@ -73,6 +76,8 @@ class Monitor:
         """Add what the server just said."""
         if isinstance(event, Started):
             self.started = event
+            if self.on_start is not None:
+                self.on_start(event)
         elif isinstance(event, Finished):
             self.finished = event
         else:

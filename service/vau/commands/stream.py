@@ -12,7 +12,7 @@ from vau.audiofile import Channel
 from vau.client import Client, Resume
 from vau.client.access import PLAIN, Access
 from vau.client.endpointing import Endpointing
-from vau.client.recognition import Gathering, Request
+from vau.client.recognition import Gathering, Request, Started
 from vau.commands.display import phone_line, summary_lines, turn_line
 from vau.commands.live_audio import Source, chunk_samples, from_file, from_microphone, from_pipe
 from vau.commands.monitor import Monitor, listen
@@ -114,6 +114,8 @@ def stream(
     monitor = Monitor(
         on_phone=lambda phone: tell(_phone_line(monitor, phone, options)), on_notice=warn
     )
+    if options.fallback_backends:
+        monitor.on_start = lambda started: warn(_standing_in(started))
     if options.endpointing is not None:
         monitor.on_turn = lambda turn: tell(_turn_line(turn, options))
     keep = output is not None and "npz" in output.formats
@@ -200,6 +202,14 @@ def _reason(end: BaseException) -> str:
     if isinstance(end, SystemExit):
         return "terminated"
     return " ".join(str(end).split()) or type(end).__name__
+
+
+def _standing_in(started: Started) -> str:
+    """Say who may take over: a word like same-kind may have come to mean nobody."""
+    backend, found = started.engine.backend, started.fallback_backends
+    if not found:
+        return f"nobody could take over from {backend}: this server has no such backend"
+    return f"if {backend} fails, these may take over, in this order: {', '.join(found)}"
 
 
 def _phone_line(monitor: Monitor, phone: Phone, options: StreamOptions) -> str:

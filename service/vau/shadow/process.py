@@ -26,6 +26,8 @@ from vau.shadow.priority import come_forward
 
 logger = logging.getLogger(__name__)
 
+BACKEND: Final = "backend"  # how an error begins that is about what was asked for
+SHADOW: Final = "shadow"
 END_S: Final = 2.0  # to finish a round and close the backend; then it is killed
 LOOKS: Final = 4  # into the pipe of a process that is silent, before that is held against it
 
@@ -142,7 +144,7 @@ class Shadow:
             error = self._outcome()
             self._why_down = str(error)
             if not self.opened.done():
-                self.opened.set_exception(error)
+                self.opened.set_exception(_of_a_shadow(error))
                 return
             if self._is_last.is_set():
                 return
@@ -270,3 +272,12 @@ class Shadow:
             self._meters.lost()
         what = facts(shadow=self.info.id, model=self.model, text=str(error), again_s=pause_s)
         logger.warning("shadow down", extra=what)
+
+
+def _of_a_shadow(error: VauError) -> VauError:
+    """Return an error about a backend as one about the shadow that it was to be."""
+    if error.field != BACKEND:
+        return error
+    other = error.saying(SHADOW + str(error).removeprefix(BACKEND))
+    other.field = SHADOW
+    return other

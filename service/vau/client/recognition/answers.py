@@ -31,6 +31,9 @@ class Started:
     tier: str = ""
     """What computes the backend on the server's machine; empty where there is no choice."""
 
+    fallback_backends: tuple[str, ...] = ()
+    """The ids of those that may take over, the best first: what the names came to mean."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
@@ -80,6 +83,7 @@ def started_of(started: pb.SessionStarted) -> Started:
         ),
         look_ahead_frames=model.look_ahead_frames,
         tier=backend.tier,
+        fallback_backends=tuple(started.resolved.fallback_backends),
     )
 
 

@@ -129,9 +129,11 @@ def said(context: Any, text: str, field: str = "") -> str:  # noqa: ANN401
     head = ""
     if about is not None and text.startswith(field):
         given, rest = given_as(context, about), text.removeprefix(field)
-        valued = re.match(f"={VALUE}", rest)
+        valued = re.match(f"=({VALUE})", rest)
         if valued:
-            head, text = given.with_value, rest[valued.end() :]
+            one = valued[1].strip("'\"") if about.multiple else ""
+            head = given_as(context, about, one=one).with_value
+            text = rest[valued.end() :]
         elif rest.startswith(":"):
             head, text = given.name, rest
 
@@ -164,19 +166,19 @@ def misread(context: Any, error: Any) -> str:  # noqa: ANN401
     return f"{given.name}: {text}"
 
 
-def given_as(context: Any, option: Any) -> Given:  # noqa: ANN401
-    """Return how an option came to its value."""
+def given_as(context: Any, option: Any, *, one: str = "") -> Given:  # noqa: ANN401
+    """Return how an option came to its value; ``one`` is that of several which is meant."""
     source = context.get_parameter_source(option.name)
     flag = option.opts[0]
     if option.param_type_name != "option":
         return Given(option.human_readable_name, option.human_readable_name)
     match source.name if source else "DEFAULT":
         case "ENVIRONMENT":
-            value = option.resolve_envvar_value(context) or ""
+            value = one or option.resolve_envvar_value(context) or ""
             return Given(option.envvar, f"{option.envvar}={shlex.quote(value)}")
         case "DEFAULT_MAP":
             key, file = flag.removeprefix("--"), context.params["_config"]
-            value = json.dumps(context.default_map[option.name], default=str)
+            value = json.dumps(one or context.default_map[option.name], default=str)
             return Given(f"{key} in {file}", f"{key} = {value} in {file}")
         case "COMMANDLINE":
             value = _typed(context, option)
@@ -185,6 +187,8 @@ def given_as(context: Any, option: Any) -> Given:  # noqa: ANN401
     if getattr(option, "is_flag", False):
         name = option.secondary_opts[0] if value is False and option.secondary_opts else flag
         return Given(name, name)
+    if option.multiple:
+        value = one or None
     if value is None or isinstance(value, list | tuple):
         return Given(flag, flag)
     return Given(flag, f"{flag} {shlex.quote(str(value))}")
