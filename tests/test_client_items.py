@@ -271,6 +271,26 @@ def test_what_is_no_address_is_refused_before_anybody_dials(
         assert error.value.field == "server"
 
 
+@pytest.mark.parametrize("access", ["secret.tok", {"tls": True}, False])
+def test_what_is_no_access_is_refused_before_anybody_dials(access: Any) -> None:  # noqa: ANN401
+    async def run() -> None:
+        AsyncClient("127.0.0.1:1", access=access)
+
+    for ask in (lambda: Client("127.0.0.1:1", access=access), lambda: asyncio.run(run())):
+        with pytest.raises(ConfigInvalid, match=f"of type {type(access).__name__}; ") as error:
+            ask()
+        assert error.value.field == "access"
+
+
+def test_no_access_is_plaintext_without_a_token() -> None:
+    async def run() -> str:
+        async with AsyncClient("127.0.0.1:1", access=None) as client:
+            return client.address
+
+    with Client("127.0.0.1:1", access=None) as client:
+        assert client.address == asyncio.run(run())
+
+
 def test_all_that_grpc_understands_is_an_address() -> None:
     for address, hosts in {
         "[::1]:50051": ("::1",),

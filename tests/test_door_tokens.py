@@ -81,7 +81,7 @@ def test_a_file_without_a_token_is_refused(text: str) -> None:
         Tokens.parse(text)
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"alice 12\n", b"# nobody yet\n"])
 def test_a_file_that_cannot_be_read_is_refused_by_name(
     tmp_path: Path, content: bytes | None
 ) -> None:

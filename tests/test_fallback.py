@@ -184,7 +184,7 @@ def test_a_change_is_counted_logged_and_traced() -> None:
     (line,) = lines.of("backend changed")
     assert (line["from"], line["to"], line["why"]) == (ONE, TWIN, "BACKEND_LOST")
     assert line["session"] == heard.responses[0].started.session_id
-    assert (line["level"], line["backend"]) == ("WARNING", TWIN)
+    assert (line["level"], line["backend"]) == ("warning", TWIN)
     (event,) = [each for each in span.events if each.name == "backend changed"]
     assert attributes(event.attributes)["vau.to"] == TWIN
     assert attributes(span.attributes)["vau.backend"] == TWIN

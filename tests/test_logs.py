@@ -33,7 +33,7 @@ def test_an_event_is_one_line_with_its_facts(lines: Lines) -> None:
     (line,) = lines.read()
     assert line["event"] == "ended"
     assert (line["samples"], line["reason"]) == (7, "")
-    assert (line["level"], line["logger"]) == ("INFO", "vau.wire")
+    assert (line["level"], line["logger"]) == ("info", "vau.wire")
     assert line["time"].endswith("+00:00")
 
 
@@ -254,7 +254,7 @@ def test_debug_is_for_lines_of_ours() -> None:
         logging.getLogger("asyncio").warning("a trouble")
         said = [(line["logger"], line["level"]) for line in lines.read()]
     assert said == [
-        ("vau.wire.x", "DEBUG"),
-        ("vau_backends.x", "DEBUG"),
-        ("asyncio", "WARNING"),
+        ("vau.wire.x", "debug"),
+        ("vau_backends.x", "debug"),
+        ("asyncio", "warning"),
     ]

@@ -32,7 +32,13 @@ from vau.client.recognition import (
 )
 from vau.config import ServerConfig
 from vau.decode import DecoderName, decoder_of
-from vau.errors import CapabilityMissing, ModelNotFound, SlotsExhausted, Unreachable
+from vau.errors import (
+    CapabilityMissing,
+    ConfigInvalid,
+    ModelNotFound,
+    SlotsExhausted,
+    Unreachable,
+)
 from vau.transcript import Transcription, header
 from vau.v1 import speech_pb2 as pb
 
@@ -49,6 +55,37 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def served() -> Iterator[Served]:
     with serving((LIVELY, muntaniala(LIVELY)), (LIVELY, floating(LIVELY))) as running:
         yield running
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "part"),
+    [
+        ("fallback_backends", "same-kind", "is one name alone; give ['same-kind']"),
+        ("fallback_backends", None, "None is no list of names"),
+        ("fallback_backends", [1], "[1] is no list of names"),
+        ("backend", None, "None is no name; leave it out for the default"),
+        ("model", 3, "3 is no name"),
+        ("decoder", "best", "'best' is none of viterbi, greedy"),
+        ("decoder", [], "[] is none of viterbi, greedy"),
+        ("posteriors", True, "True is none of none, log, logits"),
+    ],
+)
+def test_a_request_that_cannot_be_meant_is_refused_by_name(
+    field: str,
+    value: Any,  # noqa: ANN401
+    part: str,
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        Request(**{field: value})
+    assert str(refused.value).startswith(f"{field}: ")
+    assert part in str(refused.value)
+    assert refused.value.field == field
+
+
+def test_fallbacks_may_be_any_list_of_names() -> None:
+    for names in (["same-kind", "any"], ("same-kind", "any")):
+        config = Request(fallback_backends=names).config()
+        assert list(config.recognition.fallback_backends) == ["same-kind", "any"]
 
 
 def comparable(done: Transcription | Failed) -> Transcription:

@@ -61,7 +61,7 @@ def reports(backend: object, talking: Talking, slow_s: float = 0.05) -> list[dic
 
 def test_a_slow_device_is_named_with_all_that_it_made_late() -> None:
     (line,) = reports(Slow(muntaniala()), lambda talk: [talk.say(speech(1600)) for _ in "abc"])
-    assert (line["cause"], line["level"]) == ("compute", "WARNING")
+    assert (line["cause"], line["level"]) == ("compute", "warning")
     assert line["backend"] == muntaniala().info.id
     assert line["p99_ms"] >= DEVICE_S * 1e3
     assert line["misses"] == line["missed_compute"] == line["frames"] > 20
@@ -77,7 +77,7 @@ def test_a_client_that_sends_faster_than_one_speaks_is_named_and_no_warning() ->
             next(talk.responses)
 
     (line,) = reports(Slow(muntaniala()), hurry)
-    assert (line["cause"], line["level"]) == ("client", "DEBUG")  # every file would have one
+    assert (line["cause"], line["level"]) == ("client", "debug")  # every file would have one
     assert line["pace"] > 1.1
     assert line["resumed"] is False
 
@@ -100,7 +100,7 @@ def test_a_stream_that_catches_up_after_it_was_lost_is_named_as_such() -> None:
         eventually(lambda: served.slots_in_use() == 0)
         said = [line for line in lines.of("slow stream") if line["resumed"]]
     (line,) = said
-    assert (line["cause"], line["level"]) == ("catch-up", "INFO")
+    assert (line["cause"], line["level"]) == ("catch-up", "info")
 
 
 def test_a_stream_within_the_limit_is_not_reported() -> None:

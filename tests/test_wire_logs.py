@@ -189,4 +189,4 @@ def test_a_server_that_only_warns_says_nothing_of_its_calls() -> None:
     with logged("warning") as lines:
         with serving() as served:
             hear(served.client, [speech()], streaming())
-        assert [line for line in lines.read() if line["level"] in ("INFO", "DEBUG")] == []
+        assert [line for line in lines.read() if line["level"] in ("info", "debug")] == []

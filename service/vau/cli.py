@@ -347,6 +347,7 @@ def stream(
     from vau.commands import stream as verb
     from vau.transcript import Output
 
+    files.check_output(context, out, formats, logits=logits)
     options = verb.StreamOptions(
         server=server,
         access=_access(context),
@@ -401,6 +402,7 @@ def transcribe(
     from vau.processes import core_count
     from vau.transcript import Output
 
+    files.check_output(context, out, formats, logits=logits)
     plan = verb.TranscribePlan(
         **engines.engine(context, model, backend),
         server=server,

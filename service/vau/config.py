@@ -101,7 +101,7 @@ class ServerConfig:
     def __post_init__(self) -> None:
         split_address(self.listen, "listen")
         if self.has_metrics:
-            split_address(self.metrics_listen, "metrics_listen")
+            split_address(self.metrics_listen, "metrics_listen", also=f", or {OFF} for none")
         host, _port = split_address(self.listen, "listen")
         if not (self.insecure or self.door.is_tls or is_loopback(host)):
             raise ConfigInvalid(
@@ -185,9 +185,10 @@ class ServerConfig:
             raise ConfigInvalid(f"{name}={value} must be {least} and {bound}", field=name)
 
 
-def split_address(address: str, name: str = "address") -> tuple[str, int]:
+def split_address(address: str, name: str = "address", *, also: str = "") -> tuple[str, int]:
     """Split ``host:port``, where an IPv6 host stands in brackets.
 
+    also: what may be written as well, for the error.
     Raises ConfigInvalid, naming the setting, if it is nothing of the kind, or there is no such
     port.
     """
@@ -198,7 +199,7 @@ def split_address(address: str, name: str = "address") -> tuple[str, int]:
         host = ""
     if not (colon and host and port.isascii() and port.isdecimal()):
         raise ConfigInvalid(
-            f"{name}={address!r} is not host:port; write 127.0.0.1:50051 or [::1]:50051",
+            f"{name}={address!r} is not host:port; write 127.0.0.1:50051 or [::1]:50051{also}",
             field=name,
         )
     if int(port) > MOST_PORT:

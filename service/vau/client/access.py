@@ -149,6 +149,19 @@ class Access:
 PLAIN: Final = Access()
 
 
+def check_access(access: object) -> Access:
+    """Return ``access``, or the default for None. Raises ConfigInvalid for anything else."""
+    if access is None:
+        return PLAIN
+    if not isinstance(access, Access):
+        raise ConfigInvalid(
+            f"access: is of type {type(access).__name__}; give vau.client.Access(tls_ca=..., "
+            "token_file=...), or leave it out",
+            field="access",
+        )
+    return access
+
+
 def _secret(file: Path) -> str:
     """Return the token in a file. What is wrong with it is said without repeating it."""
     try:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import grpc
 from grpc_health.v1 import health_pb2
 
-from vau.client.access import PLAIN, Access
+from vau.client.access import Access, check_access
 from vau.client.address import check_address
 from vau.client.alive import alive_async, check_interval
 from vau.client.channel import (
@@ -46,19 +46,20 @@ class AsyncClient:
         self,
         address: str,
         *,
-        access: Access = PLAIN,
+        access: Access | None = None,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         """Name the server: ``host:port``, which may still be starting.
 
-        access:            TLS and token, if the server wants them.
+        access:            TLS and token, if the server wants them; None for neither.
         connect_timeout_s: for so long the first call tries to connect, refused or not.
         Several servers that share a ``--resume-key-file`` may be named at once, as
         ``ipv4:10.0.0.1:50051,10.0.0.2:50051``: the first that answers is taken.
-        Raises ConfigInvalid for what is no address, or if a file of ``access`` cannot be used.
+        Raises ConfigInvalid for what is no address or no access, or if a file of it cannot be
+        used.
         """
         self.address = check_address(address)
-        self._access = access
+        self._access = access = check_access(access)
         self._shown = Shown(access, address)
         self._connect_timeout_s = connect_timeout_s
         self._is_reached = self._is_closed = False

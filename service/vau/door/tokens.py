@@ -97,7 +97,12 @@ class Tokens:
             raise ConfigInvalid(
                 f"tokens={str(file)!r}: {why}; give a file of lines {_FORM!r}", field="tokens"
             ) from cause
-        return cls.parse(text)
+        try:
+            return cls.parse(text)
+        except ConfigInvalid as wrong:
+            raise wrong.saying(
+                f"tokens={str(file)!r}{str(wrong).removeprefix('tokens')}"
+            ) from None
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -46,7 +46,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {"event": record.getMessage()}
         line |= {**_about.get()(), **getattr(record, _FACTS, {})}
         line["time"] = datetime.fromtimestamp(record.created, UTC).isoformat()
-        line["level"], line["logger"] = record.levelname, record.name
+        line["level"], line["logger"] = record.levelname.lower(), record.name
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -85,7 +85,7 @@ class Writer:
     def _put(self, line: str) -> None:
         """Write a line, and before it how many were lost; on a line of its own in any case."""
         lost = self._lost
-        note = f'{{"event": "log lines lost", "lost": {lost}, "level": "WARNING"}}\n'
+        note = f'{{"event": "log lines lost", "lost": {lost}, "level": "warning"}}\n'
         start = "\n" if self._is_broken else ""
         text = f"{start}{note if lost else ''}{line}\n"
         try:

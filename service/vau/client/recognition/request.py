@@ -1,11 +1,13 @@
 """What to ask a server for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from vau.audio import SAMPLE_RATE_HZ
 from vau.client.endpointing import Endpointing
 from vau.decode import DecoderName
+from vau.errors import ConfigInvalid
 from vau.v1 import speech_pb2 as pb
 from vau.wire.durations import duration_of
 from vau.wire.vocabulary import DECODERS
@@ -22,11 +24,14 @@ _ENCODINGS: Final[dict[Wanted, pb.PosteriorEncoding]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to ask a server for; an empty name means its default."""
+    """What to ask a server for; an empty name means its default.
+
+    Raises ConfigInvalid for a value that cannot be meant.
+    """
 
     model: str = ""
     backend: str = ""
-    fallback_backends: tuple[str, ...] = ()
+    fallback_backends: Sequence[str] = ()
     """Those that may take over, the best first: ids, ``same-kind`` or ``any``."""
 
     interim_results: bool = False
@@ -38,6 +43,22 @@ class Request:
     endpointing: Endpointing | None = None
     """When a segment ends before the audio does, and whether to hear where speech begins and
     ends; None for neither."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("posteriors", _ENCODINGS), ("decoder", DECODERS)):
+            value = getattr(self, name)
+            if value not in [*known]:
+                raise _invalid(name, f"{value!r} is none of {', '.join(known)}")
+        for name in ("model", "backend"):
+            if not isinstance(value := getattr(self, name), str):
+                raise _invalid(name, f"{value!r} is no name; leave it out for the default")
+        names: object = self.fallback_backends
+        if isinstance(names, str):  # whose letters would be the names
+            raise _invalid(
+                "fallback_backends", f"{names!r} is one name alone; give [{names!r}]"
+            )
+        if not isinstance(names, Sequence) or not all(isinstance(each, str) for each in names):
+            raise _invalid("fallback_backends", f"{names!r} is no list of names")
 
     def config(self) -> pb.StreamingConfig:
         """Return the first message of a stream."""
@@ -74,3 +95,7 @@ class Request:
         if self.max_lag_s is None:
             return None
         return pb.FlowControl(max_lag=duration_of(self.max_lag_s))
+
+
+def _invalid(name: str, why: str) -> ConfigInvalid:
+    return ConfigInvalid(f"{name}: {why}", field=name)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from vau.commands.flags import flag
+from vau.commands.flags import flag, is_typed
 
 
 def _channel(given: str | int) -> int | str:
@@ -24,6 +24,25 @@ def _formats(given: str | list[str]) -> tuple[str, ...]:
         if name not in ("jsonl", "npz"):
             raise typer.BadParameter(f"{name!r} is neither 'jsonl' nor 'npz'")
     return names
+
+
+def check_output(
+    context: typer.Context, out: Path | None, formats: tuple[str, ...], *, logits: bool
+) -> None:
+    """Raise BadParameter for what was typed and would be written nowhere.
+
+    Environment and file may say it for other commands.
+    """
+    for name, option in (("formats", "--format"), ("logits", "--logits")):
+        if out is None and is_typed(context, name):
+            raise typer.BadParameter(
+                f"{option}: says what --out writes, and there is no --out; add one, or leave "
+                f"{option} out"
+            )
+    if logits and "npz" not in formats and is_typed(context, "logits"):
+        raise typer.BadParameter(
+            "--logits: go into npz, and --format is jsonl; add --format jsonl,npz"
+        )
 
 
 Channel = Annotated[
