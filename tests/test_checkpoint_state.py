@@ -53,7 +53,7 @@ NOT_SAVED: Final = {
     "Tables.parent_age": "of what is alive only",
     "Tables.parent_before": "of what is alive only",
     "Tables.posterior_sums": "of what is alive only",
-    "Past._root_posterior_sums": "of what is alive only",
+    "Standing.root_posterior_sums": "of what is alive only",
 }
 """By class and name, and why: what a restored session need not have as the other had it."""
 

@@ -1,6 +1,7 @@
 """The search in C gives the bits of the one in numpy, whatever ties and gaps scores have."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import partial
 from importlib import import_module
 from typing import Final
 
@@ -11,12 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vau import search
-from vau.search import Tables, numpy_search
+from vau.search import Floats, Standing, Tables, Told, numpy_search
 
 needs_c = pytest.mark.skipif(bool(search.WHY_NOT), reason="the C was not built")
 KEPT: Final = 12
-OLDEST: Final = 255
 NATIVE: Final = "vau.search._native"
+ARRAYS: Final = [
+    each.name for each in fields(Tables) if each.init and each.type not in {float, int}
+]
 
 
 def tables_of(
@@ -26,7 +29,7 @@ def tables_of(
     followed = min(3, classes)
     nodes = (KEPT, classes, followed)
 
-    def numbers(*of: int) -> NDArray[np.float64]:
+    def numbers(*of: int) -> Floats:
         return rng.integers(-3, 3, of).astype(np.float64) if coarse else rng.normal(0, 5, of)
 
     young, grown = numbers(min_frames, classes, followed), numbers(classes, classes)
@@ -36,7 +39,11 @@ def tables_of(
     endings = np.array([sorted(rng.permutation(classes)[:followed]) for _ in range(KEPT)])
     return Tables(
         follow=follow,
+        prior=numbers(classes),
         beam=6.0,
+        settling_frames=2,
+        look_back_frames=4,
+        decided_frames=KEPT - 3,
         young=young,
         grown=grown,
         grown_age=rng.integers(200, 256, (classes, classes), np.uint8),
@@ -48,27 +55,64 @@ def tables_of(
     )
 
 
+def standing_of(tables: Tables, frame: int, root_start: int = 0) -> Standing:
+    standing = search.first_standing(tables)
+    standing.frame, standing.root_start = frame, root_start
+    return standing
+
+
+def begun(
+    classes: int,
+    followed: int,
+    *,
+    min_frames: int = 1,
+    kept: int = KEPT,
+    follow: Floats | None = None,
+    seed: int = 5,
+) -> tuple[Tables, Standing]:
+    """Return the tables of a search at its first frame, and where that is."""
+    tables = search.empty_tables(
+        np.zeros((classes,) * 3) if follow is None else follow,
+        np.zeros(classes),
+        min_frames=min_frames,
+        look_back_frames=min(4, kept - 3),
+        decided_frames=kept - 3,
+        settling_frames=2,
+        beam=6.0,
+        followed=followed,
+    )
+    rng = np.random.default_rng(seed)
+    tables.young[0] = rng.integers(-3, 3, tables.young[0].shape)
+    return tables, search.first_standing(tables)
+
+
 def copy_of(tables: Tables) -> Tables:
-    arrays = {name: getattr(tables, name) for name in Tables.__slots__ if name != "beam"}
-    return replace(tables, **{name: each.copy() for name, each in arrays.items()})
+    arrays = {name: getattr(tables, name).copy() for name in ARRAYS}
+    return replace(tables, **arrays)
 
 
-def assert_equal(found: Tables, expected: Tables) -> None:
-    for name in Tables.__slots__:
+def standing_copy(standing: Standing) -> Standing:
+    return replace(
+        standing,
+        gains=standing.gains.copy(),
+        rows=standing.rows.copy(),
+        root_posterior_sums=standing.root_posterior_sums.copy(),
+    )
+
+
+def assert_equal(found: Tables | Standing, expected: Tables | Standing) -> None:
+    for name in type(found).__slots__:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), name)
 
 
-def begun(classes: int, followed: int, kept: int = KEPT) -> Tables:
-    """Return tables of a search at its first frame."""
-    tables = search.empty_tables(
-        np.zeros((classes,) * 3),
-        min_frames=1,
-        kept_frames=kept,
-        beam=6.0,
-        followed=followed,
-    )
-    tables.young[0] = np.random.default_rng(5).normal(size=(classes, followed))
-    return tables
+def scores(
+    rng: np.random.Generator, frames: int, classes: int, *, coarse: bool = True
+) -> tuple[Floats, Floats]:
+    """Return rows, and something for posteriors; of coarse ones many hypotheses are equal."""
+    rows = rng.integers(-4, 1, (frames, classes)).astype(np.float64)
+    if not coarse:
+        rows += rng.normal(size=rows.shape)
+    return rows, rng.random((frames, classes))
 
 
 @needs_c
@@ -77,21 +121,21 @@ def begun(classes: int, followed: int, kept: int = KEPT) -> Tables:
     seed=st.integers(0, 2**32),
     classes=st.integers(1, 9),
     min_frames=st.integers(1, 4),
-    frames=st.integers(0, 2 * KEPT),
     coarse=st.booleans(),
 )
-def test_both_leave_the_same_tables(
-    seed: int, classes: int, min_frames: int, frames: int, *, coarse: bool
+def test_a_frame_leaves_the_same_tables_whatever_was_there(
+    seed: int, classes: int, min_frames: int, *, coarse: bool
 ) -> None:
     rng = np.random.default_rng(seed)
-    found = tables_of(rng, classes, min_frames, coarse=coarse)
-    expected = copy_of(found)
-    gains = rng.integers(-4, 1, (frames, classes)).astype(np.float64).cumsum(axis=0)
-    sums = rng.random((frames, classes)).cumsum(axis=0)
-    search.advance(found, 6, gains, sums)
-    for frame, (gain, posterior_sum) in enumerate(zip(gains, sums, strict=True), 6):
-        numpy_search.advance(expected, frame, gain, posterior_sum)
-    assert_equal(found, expected)
+    found = replace(tables_of(rng, classes, min_frames, coarse=coarse), settling_frames=100)
+    expected, standing = copy_of(found), standing_of(found, 6)
+    at = standing_copy(standing)
+    for _ in range(2 * KEPT):
+        rows = scores(rng, 1, classes)
+        assert search.push(found, standing, *rows) == []
+        assert numpy_search.push(expected, at, *rows) == []
+        assert_equal(found, expected)
+        assert_equal(standing, at)
 
 
 @needs_c
@@ -100,58 +144,90 @@ def test_both_leave_the_same_tables(
     seed=st.integers(0, 2**32),
     classes=st.integers(1, 9),
     min_frames=st.integers(1, 4),
-    frames=st.integers(1, 2 * KEPT),
-    oldest=st.floats(0, 1),
+    cuts=st.lists(st.tuples(st.integers(0, 7), st.booleans()), max_size=9),
+    follows=st.floats(0.3, 1),
+    coarse=st.booleans(),
 )
-def test_both_find_the_same_best_the_same_living_and_what_they_come_from(
-    seed: int, classes: int, min_frames: int, frames: int, oldest: float
+def test_both_tell_and_settle_the_same_runs(
+    seed: int,
+    classes: int,
+    min_frames: int,
+    cuts: list[tuple[int, bool]],
+    follows: float,
+    *,
+    coarse: bool,
 ) -> None:
     rng = np.random.default_rng(seed)
-    followed = min(3, classes)
-    tables = search.empty_tables(
-        tables_of(rng, classes, min_frames, coarse=True).follow,
-        min_frames=min_frames,
-        kept_frames=KEPT,
-        beam=6.0,
-        followed=followed,
+    follow = rng.integers(-3, 3, (classes,) * 3).astype(np.float64)
+    follow[rng.random(follow.shape) > follows] = -np.inf
+    found, standing = begun(
+        classes, 3, min_frames=min_frames, follow=follow, seed=int(rng.integers(99))
     )
-    tables.young[0] = rng.integers(-3, 3, (classes, followed))
-    gains = rng.integers(-4, 1, (frames, classes)).astype(np.float64).cumsum(axis=0)
-    search.advance(tables, 1, gains, gains)
-    tables.grown_age[rng.random((classes, classes)) < oldest / 2] = tables.oldest
-    root_start = max(0, frames - KEPT + 1)
-    expected = numpy_search.best(tables, frames, gains[-1], root_start)
-    assert search.best(tables, frames, gains[-1], root_start) == expected
-    places, nodes = search.living(tables, frames, root_start)
-    of_numpy = numpy_search.living(tables, frames, root_start)
+    expected, at = copy_of(found), standing_copy(standing)
+    settled = 0
+    for frames, looks in cuts:
+        rows = scores(rng, frames, classes, coarse=coarse)
+        told = search.push(found, standing, *rows)
+        assert told == numpy_search.push(expected, at, *rows)
+        settled = ends_of(told, settled)
+        if looks and standing.frame:
+            runs, shared = search.tell(found, standing)
+            assert (runs, shared) == numpy_search.tell(expected, at)
+            assert ends_of(runs, settled) == standing.frame
+            settled = ends_of(runs[:shared], settled)
+        assert settled == standing.root_start
+        assert_equal(found, expected)
+        assert_equal(standing, at)
+    assert_same_past(found, standing)
+
+
+@needs_c
+@settings(max_examples=300, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    classes=st.integers(3, 9),
+    min_frames=st.integers(1, 4),
+    frames=st.integers(3, 9),
+    left=st.integers(1, 4),
+)
+def test_a_few_that_disagree_are_heard(
+    seed: int, classes: int, min_frames: int, frames: int, left: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    follow = rng.normal(0, 3, (classes,) * 3)
+    found, standing = begun(classes, 3, min_frames=min_frames, follow=follow, seed=seed)
+    search.push(found, standing, *scores(rng, frames, classes, coarse=False))
+    at = standing_copy(standing)
+    places, _ = search.living(found, standing)
+    dropped = rng.permutation(places)[left:]
+    flat = np.concatenate([found.young, found.grown], axis=None)
+    flat[dropped] = -np.inf
+    found.young.ravel()[:], found.grown.ravel()[:] = np.split(flat, [found.young.size])
+    if numpy_search.best(found, frames, standing.gains[-1], standing.root_start) < 0:
+        return  # the last frame began them all
+    assert search.tell(found, standing) == numpy_search.tell(found, at)
+    assert_equal(standing, at)
+
+
+def ends_of(runs: list[Told], start: int) -> int:
+    """Return where a row of runs ends that begins at a frame, without a gap."""
+    for _, begins, ends, _ in runs:
+        assert start == begins < ends
+        start = ends
+    return start
+
+
+def assert_same_past(tables: Tables, standing: Standing) -> None:
+    """Let both say what lives, and what that comes from."""
+    places, nodes = search.living(tables, standing)
+    of_numpy = numpy_search.living(tables, standing.frame, standing.root_start)
     np.testing.assert_array_equal((places, nodes), of_numpy)
-    for frame in range(root_start, frames + 1):
-        there = nodes.copy()
-        numpy_search.go_back(tables, there, frame, root_start)
-        np.testing.assert_array_equal(search.ancestors(tables, nodes, frame, root_start), there)
-        assert (there < (frame + 1) * classes**2).all()
-        if frame == root_start or not len(nodes):
-            continue
-        before = search.ancestors(tables, nodes, frame - 1, root_start)
-        node = int(rng.choice(before))
-        passes = search.passing(tables, nodes, node, frame, root_start)
-        left = (there // classes**2 == frame) & (before == node)
-        np.testing.assert_array_equal(passes, left)
-        left = numpy_search.passing(tables, nodes, node, frame, root_start)
-        np.testing.assert_array_equal(passes, left)
-    for wants_shared in (True, False):
-        found = search.best_path(
-            tables, frames, gains[-1], root_start, wants_shared=wants_shared
-        )
-        assert found == numpy_search.best_path(
-            tables, frames, gains[-1], root_start, wants_shared=wants_shared
-        )
     for node in nodes.tolist():
-        path = search.path_to(tables, node, root_start)
-        assert path == numpy_search.path_to(tables, node, root_start)
+        path = search.path_to(tables, standing, node)
+        assert path == numpy_search.path_to(tables, node, standing.root_start)
         assert path == sorted(path)
         assert path[-1] == node
-        assert path[0] < (root_start + 1) * classes**2
+        assert path[0] < (standing.root_start + 1) * len(tables.follow) ** 2
 
 
 both = pytest.mark.parametrize("why_not", [pytest.param("", marks=needs_c), "not built"])
@@ -166,29 +242,22 @@ def of_frame(tables: Tables, frame: int) -> NDArray[np.int64]:
 
 
 @both
-@pytest.mark.parametrize(
-    ("age", "root_start"),
-    [
-        (0, 3),  # it follows itself
-        (9, 3),  # what began before the first frame
-        (OLDEST, 7),  # the root, which is not before it
-    ],
-)
+@pytest.mark.parametrize("age", [0, 9])  # it follows itself, or what began before the first
 def test_links_that_lead_nowhere_are_refused_instead_of_followed_for_ever(
-    age: int, root_start: int, why_not: str, monkeypatch: pytest.MonkeyPatch
+    age: int, why_not: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "WHY_NOT", why_not)
     tables = tables_of(np.random.default_rng(3), 4, 2, coarse=False)
     tables.parent_age[:] = age
-    nodes = of_frame(tables, 7)
-    assert_unsound(tables, nodes, root_start)
     tables.young[:] = tables.grown[:] = -np.inf
     tables.young[1, 0, 0] = 0.0  # began at 7
-    if root_start < 7:
-        with pytest.raises(ValueError, match="not before it"):
-            search.best_path(tables, 8, np.zeros(4), root_start)
-        with pytest.raises(ValueError, match="not before it"):
-            search.path_to(tables, int(nodes[0]), root_start)
+    standing = standing_of(tables, 8, 3)
+    with pytest.raises(ValueError, match="not before it"):
+        search.tell(tables, standing)
+    with pytest.raises(ValueError, match="not before it"):
+        search.path_to(tables, standing, int(of_frame(tables, 7)[0]))
+    with pytest.raises(ValueError, match="not before it"):
+        search.push(tables, standing, *scores(np.random.default_rng(1), 2, 4))
 
 
 @both
@@ -199,14 +268,10 @@ def test_a_run_behind_a_phoneme_that_was_not_followed_is_refused(
     tables = tables_of(np.random.default_rng(3), 4, 2, coarse=False)
     tables.parent_age[:] = 1
     known = of_frame(tables, 7).tolist()
-    assert_unsound(tables, np.setdiff1d(np.arange(7 * 16, 8 * 16), known), 3)
-
-
-def assert_unsound(tables: Tables, nodes: NDArray[np.int64], root_start: int) -> None:
-    with pytest.raises(ValueError, match="not before it"):
-        search.ancestors(tables, nodes, 3, root_start)
-    with pytest.raises(ValueError, match="not before it"):
-        search.passing(tables, nodes, 0, 3, root_start)
+    standing = standing_of(tables, 8, 3)
+    for node in np.setdiff1d(np.arange(7 * 16, 8 * 16), known):
+        with pytest.raises(ValueError, match="not before it"):
+            search.path_to(tables, standing, int(node))
 
 
 @both
@@ -216,68 +281,138 @@ def test_a_path_of_more_nodes_than_there_are_frames_is_refused(
     monkeypatch.setattr(search, "WHY_NOT", why_not)
     tables = tables_of(np.random.default_rng(3), 1, 1, coarse=False)
     tables.parent_age[:], tables.parent_before[:] = 1, 0
-    assert search.path_to(tables, 20, 20 - KEPT + 1) == list(range(20 - KEPT + 1, 21))
+    expected = list(range(20 - KEPT + 1, 21))
+    assert search.path_to(tables, standing_of(tables, 20, expected[0]), 20) == expected
     with pytest.raises(ValueError, match="than frames are kept"):
-        search.path_to(tables, 20, 20 - KEPT)
+        search.path_to(tables, standing_of(tables, 20, 20 - KEPT), 20)
+
+
+@both
+def test_a_search_in_which_nothing_lives_has_nothing_to_tell(
+    why_not: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "WHY_NOT", why_not)
+    tables, standing = begun(4, 2)
+    tables.young[:] = -np.inf
+    with pytest.raises(ValueError, match="no hypothesis is alive"):
+        search.push(tables, standing, *scores(np.random.default_rng(1), 2, 4))
+    with pytest.raises(ValueError, match="no hypothesis is alive"):
+        search.tell(tables, standing)
 
 
 @needs_c
 def test_tables_that_do_not_fit_each_other_are_refused() -> None:
     tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
-    gains = np.zeros((3, 4))
+    standing, rows = standing_of(tables, 0), np.zeros((3, 4))
     for name in ("young", "grown", "grown_age", "endings", "parent_age", "parent_before"):
         shorter = replace(tables, **{name: getattr(tables, name)[..., 1:].copy()})
-        with pytest.raises(ValueError, match="bytes where"):
-            search.advance(shorter, 1, gains, gains)
+        for call in (partial(search.push, rows=rows, posteriors=rows), search.tell):
+            with pytest.raises(ValueError, match=r"bytes where|out of range"):
+                call(shorter, standing)
     with pytest.raises(ValueError, match="bytes where"):
-        search.advance(tables, 1, gains, gains[1:])
+        search.push(tables, standing, rows, rows[1:])
+    for name in ("gains", "rows", "root_posterior_sums"):
+        narrow = replace(standing, **{name: getattr(standing, name)[..., 1:].copy()})
+        with pytest.raises(ValueError, match="bytes where"):
+            search.push(tables, narrow, rows, rows)
     five = np.zeros((KEPT, 5), np.uint8)
     with pytest.raises(ValueError, match="out of range"):
-        search.advance(replace(tables, endings=five), 1, gains, gains)
+        search.push(replace(tables, endings=five), standing, rows, rows)
     tables.endings[3, 1] = 4
     with pytest.raises(ValueError, match="a phoneme that there is not"):
-        search.advance(tables, 1, gains, gains)
+        search.push(tables, standing, rows, rows)
 
 
 @needs_c
-def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused() -> None:
-    native, nothing, places = import_module(NATIVE), np.zeros(0), np.zeros(0, np.int64)
-    past = (nothing, nothing, nothing)
-    for count in (2**61, -1, 2**31):
-        with pytest.raises(ValueError, match="out of range"):
-            native.go_back(1, 1, 2, 0, 0, count, places, *past)
-        with pytest.raises(ValueError, match="out of range"):
-            native.passing(1, 1, 2, 0, 0, 0, count, places, *past, nothing)
-    for shape in (
+@pytest.mark.parametrize(
+    "sizes",
+    [
         (257, 1, 1, 2),
         (2**31 - 1, 2**31 - 1, 1, 2),
         (4, -1, 1, 2),
+        (4, 1, 5, 2),
         (4, 1, 1, 2**31 - 1),
-    ):
-        with pytest.raises(ValueError, match="out of range"):
-            native.best(*shape, 1, 0, *past, nothing, nothing)
-        with pytest.raises(ValueError, match="out of range"):
-            native.living(*shape, 1, 0, *past, nothing, places, places)
-    for sizes in ((257, 1, 2), (4, 5, 2), (4, 1, 255)):
-        with pytest.raises(ValueError, match="out of range"):
-            native.path_to(*sizes, 0, 0, *past, places)
-    for frame in (-1, 2**41):
-        with pytest.raises(ValueError, match="out of range"):
-            native.go_back(1, 1, 2, frame, 0, 0, places, *past)
-        with pytest.raises(ValueError, match="out of range"):
-            native.path_to(1, 1, 2, frame, 0, *past, places)
+        (4, 1, 1, 255),
+        (4, 2, 1, 2),
+    ],
+)
+def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused(
+    sizes: tuple[int, ...],
+) -> None:
+    native, nothing, nodes = import_module(NATIVE), np.zeros(0), np.zeros(0, np.int64)
+    past, summed, told = (nothing,) * 6, (nothing,) * 3, (nodes, nothing)
+    sizes = (*sizes, 1, 0, 1)
+    pushed = (6.0, 0, 0, 0, 0, nothing, nothing, *past, nothing, *summed)
+    with pytest.raises(ValueError, match="out of range"):
+        native.push(*sizes, *pushed, nothing, nothing, nothing, *told)
+    with pytest.raises(ValueError, match="out of range"):
+        native.tell(*sizes, 0, 0, 0, *past, *summed, *told)
+    with pytest.raises(ValueError, match="out of range"):
+        native.living(*sizes, 1, 0, *past, nodes, nodes)
+    with pytest.raises(ValueError, match="out of range"):
+        native.path_to(*sizes, 0, 0, *past, nodes)
+
+
+@needs_c
+@pytest.mark.parametrize("settling", [(0, 4, 9), (2, -1, 9), (2, 9, 4), (2, 4, KEPT)])
+def test_settling_that_the_kept_frames_cannot_serve_is_refused(
+    settling: tuple[int, int, int],
+) -> None:
     tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
-    for first, frames in ((1, 2**59), (1, -1), (-1, 1), (2**63 - 1, 1)):
+    every, look_back, decided = settling
+    wrong = replace(
+        tables, settling_frames=every, look_back_frames=look_back, decided_frames=decided
+    )
+    with pytest.raises(ValueError, match="out of range"):
+        search.tell(wrong, standing_of(tables, 3))
+
+
+@needs_c
+@pytest.mark.parametrize("frame", [-1, 2**41])
+def test_frames_beyond_what_64_bits_can_number_are_refused(frame: int) -> None:
+    tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
+    rows = np.zeros((1, 4))
+    for standing in (standing_of(tables, frame), standing_of(tables, 3, frame)):
         with pytest.raises(ValueError, match="out of range"):
-            advance_natively(tables, first, frames)
+            search.push(tables, standing, rows, rows)
+        with pytest.raises(ValueError, match="out of range"):
+            search.tell(tables, standing)
+        with pytest.raises(ValueError, match="out of range"):
+            search.living(tables, standing)
+    with pytest.raises(ValueError, match="out of range"):
+        search.path_to(tables, standing_of(tables, 3, frame), 0)
 
 
-def advance_natively(tables: Tables, first: int, frames: int) -> None:
-    """Call the C for so many frames, of which it is given none."""
-    shape = (len(tables.follow), len(tables.young), tables.followed, tables.kept_frames)
-    state = [getattr(tables, name) for name in Tables.__slots__ if name != "beam"]
-    none = np.zeros(0)
-    import_module(NATIVE).advance(*shape, 6.0, first, frames, *state, none, none)
+@needs_c
+@pytest.mark.parametrize(("frames", "room"), [(2**59, 0), (-1, 0), (0, -1), (0, 2**31 - 1)])
+def test_counts_that_no_array_has_are_refused(frames: int, room: int) -> None:
+    tables = tables_of(np.random.default_rng(1), 4, 2, coarse=False)
+    standing, nothing = standing_of(tables, 0), np.zeros(0)
+    remembered = (
+        tables.young,
+        tables.grown,
+        tables.grown_age,
+        tables.endings,
+        tables.parent_age,
+        tables.parent_before,
+    )
+    summed = (tables.posterior_sums, standing.gains, standing.root_posterior_sums)
+    with pytest.raises(ValueError, match=r"out of range|bytes where"):
+        import_module(NATIVE).push(
+            *tables.sizes,
+            *(6.0, 0, 0, frames, room),
+            *(tables.follow, tables.prior, *remembered, tables.ends, *summed),
+            *(standing.rows, nothing, nothing, nothing, nothing),
+        )
+
+
+@needs_c
+def test_more_runs_than_there_is_room_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, standing = begun(4, 2)
+    search.push(tables, standing, *scores(np.random.default_rng(1), 8, 4))
+    monkeypatch.setattr(search, "_room", lambda *_: (np.empty((0, 3), np.int64), np.empty(0)))
+    with pytest.raises(ValueError, match="than frames are kept"):
+        search.tell(tables, standing)
 
 
 class Forbidden:
@@ -287,27 +422,25 @@ class Forbidden:
         raise AssertionError(f"the C was asked for {name}")
 
 
-def assert_numpy_takes_over(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_numpy_takes_over(
+    tables: Tables, standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Let the search go on in these tables, and see that numpy does all of it."""
     monkeypatch.setattr(search, "_native", Forbidden(), raising=False)
-    classes, expected = len(tables.follow), copy_of(tables)
-    gains = np.random.default_rng(6).normal(size=(4, classes))
-    search.advance(tables, 6, gains, gains)
-    for frame, gain in enumerate(gains, 6):
-        numpy_search.advance(expected, frame, gain, gain)
+    expected, at = copy_of(tables), standing_copy(standing)
+    rows = scores(np.random.default_rng(6), 4, len(tables.follow))
+    assert search.push(tables, standing, *rows) == numpy_search.push(expected, at, *rows)
     assert_equal(tables, expected)
-    places, nodes = search.living(tables, 9, 5)
+    assert_equal(standing, at)
+    places, nodes = search.living(tables, standing)
     assert len(places) == len(nodes) > 0
-    assert search.best(tables, 9, gains[-1], 5) in nodes
-    assert len(search.ancestors(tables, nodes, 8, 5)) == len(nodes)
-    assert len(search.passing(tables, nodes, 0, 8, 5)) == len(nodes)
-    assert search.path_to(tables, int(nodes[0]), 9) == [nodes[0]]
+    assert search.path_to(tables, standing, int(nodes[0]))[-1] == nodes[0]
+    assert search.tell(tables, standing) == numpy_search.tell(expected, at)
 
 
 def test_without_the_c_numpy_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "WHY_NOT", "the C was not built")
-    tables = tables_of(np.random.default_rng(2), 5, 2, coarse=False)
-    assert_numpy_takes_over(tables, monkeypatch)
+    assert_numpy_takes_over(*begun(5, 3, min_frames=2), monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -316,9 +449,10 @@ def test_without_the_c_numpy_takes_its_place(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_the_c_has_no_room_for_is_left_to_numpy(
     classes: int, followed: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables = begun(classes, followed, kept)
+    tables, standing = begun(classes, followed, kept=kept)
+    assert tables.kept_frames == kept
     monkeypatch.setattr(search, "WHY_NOT", "")
-    assert_numpy_takes_over(tables, monkeypatch)
+    assert_numpy_takes_over(tables, standing, monkeypatch)
 
 
 @needs_c
@@ -328,24 +462,21 @@ def test_what_the_c_has_no_room_for_is_left_to_numpy(
 def test_the_c_has_room_for_as_much_as_is_said_of_it(
     classes: int, followed: int, kept: int
 ) -> None:
-    found = begun(classes, followed, kept)
-    assert found.is_for_c
-    expected = copy_of(found)
-    gains = np.random.default_rng(6).normal(size=(2, classes))
-    search.advance(found, 1, gains, gains)
-    for frame, gain in enumerate(gains, 1):
-        numpy_search.advance(expected, frame, gain, gain)
+    found, standing = begun(classes, followed, kept=kept)
+    assert found.is_small
+    expected, at = copy_of(found), standing_copy(standing)
+    rows = scores(np.random.default_rng(6), 2, classes)
+    assert search.push(found, standing, *rows) == numpy_search.push(expected, at, *rows)
     assert_equal(found, expected)
-    best = search.best(found, 2, gains[-1], 0)
-    assert best == numpy_search.best(expected, 2, gains[-1], 0)
-    assert search.path_to(found, best, 0) == numpy_search.path_to(expected, best, 0)
+    assert search.tell(found, standing) == numpy_search.tell(expected, at)
+    assert_same_past(found, standing)
 
 
-def test_a_run_that_would_be_forgotten_before_it_is_long_enough_is_refused() -> None:
-    with pytest.raises(ValueError, match="kept_frames=3 is not more than min_frames=3"):
-        search.empty_tables(
-            np.zeros((4, 4, 4)), min_frames=3, kept_frames=3, beam=6.0, followed=2
-        )
+def test_frames_are_kept_for_as_long_as_they_may_be_asked_for() -> None:
+    tables, _ = begun(4, 2, min_frames=20)
+    assert tables.kept_frames == 21  # the runs that are not long enough
+    tables, _ = begun(4, 2)
+    assert tables.kept_frames == tables.decided_frames + tables.settling_frames + 1
 
 
 def test_an_operator_hears_that_the_search_is_slow_why_and_what_helps(

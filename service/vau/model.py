@@ -94,7 +94,7 @@ class DecoderTables:
     language_weight: float
     insertion_bonus: float
     follow: NDArray[np.float64] = field(init=False, repr=False)
-    """What a hypothesis gains by going on, weighted; axes: present, next, the one before."""
+    """What a hypothesis gains by going on, weighted; axes: present, the one before, next."""
 
     def __post_init__(self) -> None:
         for name in ("min_frames", "look_back_frames"):
@@ -106,7 +106,7 @@ class DecoderTables:
             if not math.isfinite(getattr(self, name)):
                 raise ValueError(f"decoder.{name}={getattr(self, name)} is not finite")
         log_trigram = self.log_trigram.astype(np.float64)
-        follow = self.language_weight * log_trigram.transpose(1, 2, 0) + self.insertion_bonus
+        follow = self.language_weight * log_trigram.transpose(1, 0, 2) + self.insertion_bonus
         object.__setattr__(self, "follow", np.ascontiguousarray(follow))
 
 

@@ -2,31 +2,27 @@
 
 A run in the context of what was before it is a *node*, the number
 ``(start_frame * phonemes + phoneme) * phonemes + phoneme_before``. The *root* is where what is
-stable ends: all that is alive begins there or later.
+stable ends: all that is alive begins there or later, see ``vau.search.Standing``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vau import search
 from vau.checkpoint.form import Reader, Writer, damaged
 from vau.decode.lineage import Bounds, Lineage, Node, lineage_of, restore_lineage
-from vau.decode.runs import Run
-from vau.search import Floats, Nodes, Tables
+from vau.search import Floats, Nodes, Standing, Tables, numpy_search
 
 
 class Past:
     """The nodes of the last frames, and what their runs' confidence is made of."""
 
-    def __init__(self, tables: Tables) -> None:
-        """Begin at the first frame; the search fills its tables."""
+    def __init__(self, tables: Tables, standing: Standing) -> None:
+        """Take what a search fills and moves, to look at it."""
         self._tables = tables
+        self._standing = standing
         self._phonemes = len(tables.follow)
-        self._per_frame = self._phonemes**2
-        self.root_start = 0
-        self._root_posterior_sums = np.zeros(self._phonemes)
 
     def followed(self, frame: int) -> Nodes:
         """Return what the runs that begin there follow, by phoneme and rank of the one before.
@@ -35,66 +31,33 @@ class Past:
         """
         tables, row = self._tables, self._row(frame)
         ages = tables.parent_age[row]
-        oldest_start = self.root_start if frame > self.root_start else 0
+        root_start = self._standing.root_start
+        oldest_start = root_start if frame > root_start else 0
         starts = np.where(ages == tables.oldest, oldest_start, frame - ages.astype(np.int64))
         runs = starts * self._phonemes + tables.endings[row]
         nodes: Nodes = runs * self._phonemes + tables.parent_before[row]
         return nodes
 
-    def living(self, frame: int) -> tuple[Nodes, Nodes]:
-        """Return the places and nodes of all that is alive at the frame the search is at."""
-        return search.living(self._tables, frame, self.root_start)
+    def living(self) -> tuple[Nodes, Nodes]:
+        """Return the places and nodes of all that is alive."""
+        return search.living(self._tables, self._standing)
 
-    def best(self, frame: int, gain: Floats) -> int:
-        """Return the node of the best of it whose last run has a frame at least."""
-        return search.best(self._tables, frame, gain, self.root_start)
-
-    def best_path(
-        self, frame: int, gain: Floats, *, wants_shared: bool = True
-    ) -> tuple[list[int], int]:
-        """Return the nodes from the root up to that one, and how many first runs all share."""
-        root_start = self.root_start
-        return search.best_path(
-            self._tables, frame, gain, root_start, wants_shared=wants_shared
-        )
-
-    def ancestors(self, nodes: Nodes, frame: int) -> Nodes:
-        """Return from which node each of these comes that had begun at a frame, or before."""
-        return search.ancestors(self._tables, nodes, frame, self.root_start)
-
-    def start_of(self, node: int) -> int:
-        """Return the frame at which a node begins."""
-        return node // self._per_frame
-
-    def passing(self, nodes: Nodes, node: int, after: int) -> NDArray[np.bool_]:
-        """Tell which of these come from ``node``, and left it where ``after`` begins."""
-        start = self.start_of(after)
-        return search.passing(self._tables, nodes, node, start, self.root_start)
-
-    def path_to(self, node: int) -> list[int]:
-        """Return the nodes from the root up to ``node``."""
-        return search.path_to(self._tables, node, self.root_start)
-
-    def runs(self, path: list[int], end: int) -> Iterator[Run]:
-        """Yield the runs of a path from the root on, of which the last ends at a frame."""
-        starts = [self.start_of(node) for node in path]
-        for node, start, end_frame in zip(path, starts, [*starts[1:], end], strict=True):
-            class_id = node // self._phonemes % self._phonemes
-            posterior_sum = (
-                self._tables.posterior_sums[self._row(end_frame), class_id]
-                - self.sums_at(start)[class_id]
-            )
-            yield Run(class_id, start, end_frame, float(posterior_sum) / (end_frame - start))
+    def best(self) -> int:
+        """Return the node of the best of it whose last run has a frame at least, or -1."""
+        now = self._standing
+        return numpy_search.best(self._tables, now.frame, now.gains[-1], now.root_start)
 
     def settle(self, root_start: int) -> None:
-        """Move the root on to a later frame."""
-        self._root_posterior_sums = self._tables.posterior_sums[self._row(root_start)].copy()
-        self.root_start = root_start
+        """Let the root begin at one of the frames whose sums are known."""
+        self._standing.root_posterior_sums[:] = self._tables.posterior_sums[
+            self._row(root_start)
+        ]
+        self._standing.root_start = root_start
 
     def sums_at(self, frame: int) -> Floats:
         """Return the sums of the posteriors until a frame, which is the root or behind it."""
-        if frame == self.root_start:
-            return self._root_posterior_sums
+        if frame == self._standing.root_start:
+            return self._standing.root_posterior_sums
         sums: Floats = self._tables.posterior_sums[self._row(frame)]
         return sums
 
@@ -115,7 +78,7 @@ class Past:
         leaves = list(leaves)
         for leaf in leaves:
             if leaf not in parents:
-                path = self.path_to(leaf)
+                path = search.path_to(self._tables, self._standing, leaf)
                 parents.update(zip(path[1:], path[:-1], strict=True))
         return lineage_of(
             {self.node(node): self.node(parent) for node, parent in parents.items()},
@@ -125,7 +88,7 @@ class Past:
     def save(self, lineage: Lineage, out: Writer, latest_start: int) -> None:
         """Write down a lineage, none of it later than that, and the sums that belong to it."""
         lineage.save(out, latest_start)
-        for frame, phoneme in lineage.posterior_places(self.root_start):
+        for frame, phoneme in lineage.posterior_places(self._standing.root_start):
             out.real(self.sums_at(frame)[phoneme])
 
     def restore(self, saved: Reader, root_start: int, latest_start: int) -> Lineage:
@@ -135,7 +98,7 @@ class Past:
         """
         bounds = Bounds(root_start, latest_start, self._tables.kept_frames, self._phonemes)
         lineage = restore_lineage(saved, bounds)
-        self.root_start = root_start
+        self._standing.root_start = root_start
         followed: dict[int, set[int]] = {}
         for node in lineage.nodes:
             if node.start_frame > root_start:

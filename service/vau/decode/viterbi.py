@@ -21,7 +21,7 @@ from vau.decode.lineage import Lineage
 from vau.decode.past import Past
 from vau.decode.runs import Run, Transcript, restore_runs, save_runs
 from vau.model import Model
-from vau.search import Floats, Nodes
+from vau.search import Floats, Nodes, numpy_search
 
 FOLLOWED: Final = 5  # phonemes that may be followed by another at a frame: those that end best
 BEAM: Final = 20.0  # hypotheses whose score is this much below the best are given up
@@ -46,53 +46,37 @@ class Viterbi:
 
     def __init__(self, model: Model) -> None:
         """Begin before the first frame, as if after silence."""
-        tuned, classes = model.decoder, len(model.phonemes)
-        self._prior = tuned.prior_weight * tuned.log_prior.astype(np.float64)
+        tuned = model.decoder
         self._min_frames = tuned.min_frames
-        self._look_back_frames = tuned.look_back_frames
-        self._classes = classes
+        self._classes = len(model.phonemes)
         self._tables = search.empty_tables(
             tuned.follow,
+            tuned.prior_weight * tuned.log_prior.astype(np.float64),
             min_frames=tuned.min_frames,
-            kept_frames=max(
-                tuned.look_back_frames + DECIDING_FRAMES + SETTLING_FRAMES,
-                tuned.min_frames,
-            )
-            + 1,
+            look_back_frames=tuned.look_back_frames,
+            decided_frames=tuned.look_back_frames + DECIDING_FRAMES,
+            settling_frames=SETTLING_FRAMES,
             beam=BEAM,
             followed=FOLLOWED,
         )
         self._begin_behind(next(iter(model.silence_ids), 0))
-        self._past = Past(self._tables)
-        self._frames = 0
-        self._gain, self._posterior_sum = np.zeros(classes), np.zeros(classes)
-        # Until each of the last min_frames frames, and what those after the first of them said.
-        self._gains = np.zeros((tuned.min_frames, classes))
-        self._rows = np.zeros((tuned.min_frames - 1, classes), np.float32)
+        self._standing = search.first_standing(self._tables)
+        self._past = Past(self._tables, self._standing)
         self._stable: list[Run] = []
 
     def push(self, log_prob: NDArray[np.float32]) -> None:
         """Take the next frames, shape (frames, phonemes)."""
-        gains, posterior_sums = self._sums(log_prob)
-        first = 0
-        while first < len(gains):
-            count = SETTLING_FRAMES - self._frames % SETTLING_FRAMES
-            stretch = slice(first, first + count)
-            self._advance(gains[stretch], posterior_sums[stretch])
-            if self._frames % SETTLING_FRAMES == 0:
-                self._drop_stragglers()
-            first += count
-        # Copies: a view would keep alive all that it is a part of.
-        self._gains = np.concatenate([self._gains, gains])[len(gains) :].copy()
-        self._rows = np.concatenate([self._rows, log_prob])[len(gains) :].copy()
-        self._gain, self._posterior_sum = self._gain.copy(), self._posterior_sum.copy()
+        settled = search.push(self._tables, self._standing, *_scores(log_prob))
+        self._stable += [Run(*each) for each in settled]
 
     def transcript(self) -> Transcript:
         """Return the best hypothesis as of the last frame; its last run is still open."""
-        if not self._frames:
+        if not self._standing.frame:
             return Transcript((), 0)
-        tail = self._past.runs(self._settle_what_is_shared(), self._frames)
-        return Transcript((*self._stable, *tail), len(self._stable))
+        told, shared = search.tell(self._tables, self._standing)
+        runs = [Run(*each) for each in told]
+        self._stable += runs[:shared]
+        return Transcript((*self._stable, *runs[shared:]), len(self._stable))
 
     def finish(self) -> Transcript:
         """Return the final answer: the best hypothesis whose last run is long enough."""
@@ -107,10 +91,10 @@ class Viterbi:
         The runs that have just begun are many and follow few: what they went on from is
         written, and they are begun again from it.
         """
-        out.count(self._frames)
-        if not self._frames:
+        out.count(self._standing.frame)
+        if not self._standing.frame:
             return
-        out.count(self._frames - self._past.root_start)
+        out.count(self._standing.frame - self._standing.root_start)
         scores, longest = self._longest()
         followed = [self._followed(frame) for frame in self._young()]
         leaves = np.concatenate([longest, *followed])
@@ -122,77 +106,18 @@ class Viterbi:
 
     def restore(self, saved: Reader) -> None:
         """Go on from there. Raises ResumeInvalid for what ``save`` never writes."""
-        self._frames = saved.count(most=MOST_FRAMES)
-        if not self._frames:
+        self._standing.frame = saved.count(most=MOST_FRAMES)
+        if not self._standing.frame:
             return
-        root_start = self._frames - saved.count(most=self._frames)
+        root_start = self._standing.frame - saved.count(most=self._standing.frame)
         lineage = self._past.restore(saved, root_start, self._latest_start())
         self._restore_longest(saved, lineage)
         self._restore_beginnings(saved, lineage)
         if root_start in self._young():
             self._past.settle(root_start)
         self._stable = restore_runs(saved, self._classes, root_start)
-        if self._best() not in self._living()[1]:
+        if self._past.best() not in self._past.living()[1]:
             raise damaged("no hypothesis")
-
-    def _sums(self, log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Return, for each of the next frames, the two sums of what came until then."""
-        gains, posterior_sums = np.empty((2, 1 + len(log_prob), self._classes))
-        gains[0], posterior_sums[0] = self._gain, self._posterior_sum
-        rows = np.maximum(log_prob, LOWEST_LOG_PROB, out=posterior_sums[1:])
-        np.subtract(rows, self._prior, out=gains[1:])
-        np.exp(rows, out=rows)
-        for sums in (gains, posterior_sums):
-            np.add.accumulate(sums, axis=0, out=sums)
-        return gains[1:], posterior_sums[1:]
-
-    def _advance(self, gains: Floats, sums: Floats) -> None:
-        """Take every hypothesis through the next frames, shape (frames, phonemes) each."""
-        search.advance(self._tables, self._frames + 1, gains, sums)
-        self._frames += len(gains)
-        self._gain, self._posterior_sum = gains[-1], sums[-1]
-
-    def _best(self) -> int:
-        """Return the node of the best hypothesis whose last run has a frame at least."""
-        return self._past.best(self._frames, self._gain)
-
-    def _living(self) -> tuple[Nodes, Nodes]:
-        """Return the places and nodes of the hypotheses that are still alive."""
-        return self._past.living(self._frames)
-
-    def _drop_stragglers(self) -> None:
-        """Give up what disagrees with the best hypothesis about a past too long ago."""
-        decided = self._frames - self._look_back_frames - DECIDING_FRAMES
-        if decided > self._past.root_start:
-            places, nodes = self._living()
-            then = self._past.ancestors(nodes, decided)
-            (of_best,) = then[nodes == self._best()]
-            search.give_up(self._tables, places[then != of_best])
-            self._settle(self._past.path_to(int(of_best)))
-        ended = self._frames - self._look_back_frames
-        best_path, _ = self._past.best_path(self._frames, self._gain, wants_shared=False)
-        path = [node for node in best_path if self._past.start_of(node) <= ended]
-        if len(path) > 1:
-            places, nodes = self._living()
-            passing = self._past.passing(nodes, path[-2], path[-1])
-            search.give_up(self._tables, places[~passing])
-            self._settle(path)
-
-    def _settle_what_is_shared(self) -> list[int]:
-        """Settle the runs that have the same start and end in all living hypotheses.
-
-        Returns the nodes of the best one behind those that are stable.
-        """
-        path, shared = self._past.best_path(self._frames, self._gain)
-        self._settle(path[: shared + 1])
-        return path[shared:]
-
-    def _settle(self, path: list[int]) -> None:
-        """Make the runs of ``path`` stable but the last one, whose end is still open."""
-        root_start = self._past.start_of(path[-1])
-        if root_start > self._past.root_start:
-            self._stable += self._past.runs(path[:-1], root_start)
-            self._past.settle(root_start)
 
     def _begin_behind(self, phoneme: int) -> None:
         """Let every run begin before the first frame, behind this phoneme."""
@@ -208,15 +133,17 @@ class Viterbi:
 
     def _young(self) -> range:
         """Return the frames at which those runs began that are not long enough to end."""
-        return range(max(1, self._frames - self._min_frames + 1), self._frames + 1)
+        return range(
+            max(1, self._standing.frame - self._min_frames + 1), self._standing.frame + 1
+        )
 
     def _latest_start(self) -> int:
         """Return the frame at which, or before, those runs began that may end."""
-        return max(0, self._frames - self._min_frames)
+        return max(0, self._standing.frame - self._min_frames)
 
     def _longest(self) -> tuple[Floats, Nodes]:
         """Return the scores and nodes of the living hypotheses that may end."""
-        places, nodes = self._living()
+        places, nodes = self._past.living()
         grown = places - self._tables.young.size
         return self._tables.grown.ravel()[grown[grown >= 0]], nodes[grown >= 0]
 
@@ -239,7 +166,7 @@ class Viterbi:
         for _ in range(saved.count(most=len(lineage.nodes))):
             node = lineage.nodes[saved.count(most=len(lineage.nodes) - 1)]
             hypothesis = node.phoneme, node.phoneme_before
-            age = min(self._frames - node.start_frame, self._tables.oldest)
+            age = min(self._standing.frame - node.start_frame, self._tables.oldest)
             self._tables.grown[hypothesis], self._tables.grown_age[hypothesis] = (
                 saved.real(),
                 age,
@@ -250,9 +177,9 @@ class Viterbi:
     ) -> None:
         """Write what the young runs went on from, and which of them are alive."""
         numbers, young = lineage.numbers, self._young()
-        out.array(self._gains[-len(young)], "<f8")
+        out.array(self._standing.gains[-len(young)], "<f8")
         out.array(self._past.sums_at(young[0]), "<f8")
-        out.array(self._rows[len(self._rows) - len(young) + 1 :], "<f4")
+        out.array(self._standing.rows[len(self._standing.rows) - len(young) + 1 :], "<f4")
         for frame, nodes in zip(young, followed, strict=True):
             layer, of_frame = frame % self._min_frames, self._tables.endings[self._row(frame)]
             endings = of_frame.tolist()
@@ -267,21 +194,20 @@ class Viterbi:
     def _restore_beginnings(self, saved: Reader, lineage: Lineage) -> None:
         """Begin the young runs again, and give up those that were."""
         young = self._young()
-        self._gain = saved.array("<f8", (self._classes,))
-        self._posterior_sum = saved.array("<f8", (self._classes,))
-        rows = saved.array("<f4", (len(young) - 1, self._classes))
-        if (rows > 1.0).any():
+        gain = saved.array("<f8", (self._classes,))
+        posterior_sum = saved.array("<f8", (self._classes,))
+        log_prob = saved.array("<f4", (len(young) - 1, self._classes))
+        if (log_prob > 1.0).any():
             raise damaged("a probability that is none")
-        gains, posterior_sums = self._sums(rows)
-        self._gains[-len(young) :] = np.vstack([self._gain, gains])
-        self._rows[len(self._rows) - len(rows) :] = rows
-        sums = np.vstack([self._posterior_sum, posterior_sums])
-        for frame, gain, posterior_sum in zip(
-            young, self._gains[-len(young) :], sums, strict=True
-        ):
+        rows, posteriors = _scores(log_prob)
+        gains = np.add.accumulate(np.vstack([gain, rows - self._tables.prior]))
+        sums = np.add.accumulate(np.vstack([posterior_sum, posteriors]))
+        standing = self._standing
+        standing.gains[-len(young) :] = gains
+        standing.rows[len(standing.rows) - len(rows) :] = rows
+        for frame, gain, posterior_sum in zip(young, gains, sums, strict=True):
             self._past.note_sums(frame, posterior_sum)
             self._restore_beginning(saved, lineage, frame, gain)
-        self._gain, self._posterior_sum = self._gains[-1].copy(), sums[-1]
 
     def _restore_beginning(
         self, saved: Reader, lineage: Lineage, frame: int, gain: Floats
@@ -297,8 +223,14 @@ class Viterbi:
             rank = np.flatnonzero(endings == node.phoneme)
             tables.ends[layer, rank, node.phoneme_before] = saved.real()
             ages[rank, node.phoneme_before] = min(frame - node.start_frame, tables.oldest)
-        search.numpy_search.begin(tables, frame, gain, ages)
+        numpy_search.begin(tables, frame, gain, ages)
         shape = (self._classes, tables.followed)
         packed = saved.array("u1", (-(-prod(shape) // 8),))
         alive = np.unpackbits(packed, count=prod(shape)).reshape(shape)
         tables.young[layer] = np.where(alive, tables.young[layer], -np.inf)
+
+
+def _scores(log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
+    """Return log posteriors of which none is too low, and the posteriors, in float64."""
+    rows = np.maximum(log_prob, LOWEST_LOG_PROB).astype(np.float64)
+    return rows, np.exp(rows)

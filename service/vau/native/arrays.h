@@ -7,7 +7,7 @@
 /* Python.h comes first, with its limits: whoever includes this has it. */
 
 /* Buffers that were taken so far, to be given back together. */
-enum { MOST_BUFFERS = 12 }; /* more than one layer, or a run, has */
+enum { MOST_BUFFERS = 20 }; /* more than one layer, or a search, has */
 
 struct buffers {
     Py_buffer taken[MOST_BUFFERS];

@@ -3,14 +3,6 @@
 
 #include "search.h"
 
-/* A loop over whole tables is compiled once for each of these; the loader takes the best. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__GLIBC__) \
-    && !defined(__SANITIZE_ADDRESS__)
-#define ON_ANY_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define ON_ANY_PROCESSOR
-#endif
-
 enum { LANES = 8 };
 
 /* A hypothesis that may end, by the phoneme before its own. */
@@ -39,23 +31,25 @@ static void ripen(const struct search *search, const double *young, const uint8_
     }
 }
 
+ON_ANY_PROCESSOR double most_of(const double *scores, int count) {
+    double most[LANES]; /* side by side, which is what a compiler may turn into a vector */
+    for (int lane = 0; lane < LANES; lane++) most[lane] = -INFINITY;
+    int n = 0;
+    for (; n + LANES <= count; n += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            most[lane] = scores[n + lane] > most[lane] ? scores[n + lane] : most[lane];
+    for (; n < count; n++) most[0] = scores[n] > most[0] ? scores[n] : most[0];
+    for (int lane = 1; lane < LANES; lane++)
+        most[0] = most[lane] > most[0] ? most[lane] : most[0];
+    return most[0];
+}
+
 /* The best score with which each phoneme may end; return the best of all. */
-ON_ANY_PROCESSOR static double rate(const struct search *search, const double *gain,
-                                    double *best) {
-    const int classes = search->classes;
+static double rate(const struct search *search, const double *gain, double *best) {
     double best_of_all = -INFINITY;
-    for (int phoneme = 0; phoneme < classes; phoneme++) {
-        const double *row = search->grown + phoneme * classes;
-        double most[LANES]; /* side by side, which is what a compiler may turn into a vector */
-        for (int lane = 0; lane < LANES; lane++) most[lane] = -INFINITY;
-        int n = 0;
-        for (; n + LANES <= classes; n += LANES)
-            for (int lane = 0; lane < LANES; lane++)
-                most[lane] = row[n + lane] > most[lane] ? row[n + lane] : most[lane];
-        for (; n < classes; n++) most[0] = row[n] > most[0] ? row[n] : most[0];
-        for (int lane = 1; lane < LANES; lane++)
-            most[0] = most[lane] > most[0] ? most[lane] : most[0];
-        best[phoneme] = most[0] + gain[phoneme];
+    for (int phoneme = 0; phoneme < search->classes; phoneme++) {
+        best[phoneme] =
+            most_of(search->grown + phoneme * search->classes, search->classes) + gain[phoneme];
         best_of_all = best[phoneme] > best_of_all ? best[phoneme] : best_of_all;
     }
     return best_of_all;
@@ -94,6 +88,26 @@ static void choose(const struct search *search, const double *best, uint8_t *cho
     }
 }
 
+/* The best way into each next phoneme behind those that may end, and the first of equal ones. */
+ON_ANY_PROCESSOR static void reach(const double *table, int classes, const struct ending *endings,
+                                   int count, double *most, int64_t *context) {
+    for (int next = 0; next < classes; next++) {
+        most[next] = -INFINITY;
+        context[next] = 0;
+    }
+    for (int n = 0; n < count; n++) {
+        const double *scores = table + (size_t)endings[n].before * (size_t)classes;
+        const double score = endings[n].score;
+        const int64_t before = endings[n].before;
+        for (int next = 0; next < classes; next++) {
+            const double reached = scores[next] + score;
+            const int is_better = reached > most[next];
+            most[next] = is_better ? reached : most[next];
+            context[next] = is_better ? before : context[next];
+        }
+    }
+}
+
 /* Begin every run that may follow the phoneme of a rank. */
 static void follow(const struct search *search, int rank, int64_t frame, const double *gain) {
     const int classes = search->classes, followed = search->followed;
@@ -106,25 +120,17 @@ static void follow(const struct search *search, int rank, int64_t frame, const d
     int count = 0;
     for (int n = 0; n < classes; n++)
         if (ends[n] > -INFINITY) endings[count++] = (struct ending){n, ends[n]};
-    const double *table = search->follow + (size_t)phoneme * squared;
+    double most[MOST_CLASSES];
+    int64_t context[MOST_CLASSES];
+    reach(search->follow + (size_t)phoneme * squared, classes, endings, count, most, context);
     const uint8_t *ages = search->grown_age + (size_t)phoneme * (size_t)classes;
     double *young = search->young + layer * (size_t)classes * (size_t)followed;
     uint8_t *parent_age = search->parent_age + row * (size_t)classes * (size_t)followed;
     uint8_t *parent_before = search->parent_before + row * (size_t)classes * (size_t)followed;
     for (int next = 0; next < classes; next++) {
-        const double *scores = table + (size_t)next * (size_t)classes;
-        double most = -INFINITY;
-        int context = 0;
-        for (int n = 0; n < count; n++) {
-            const double reached = scores[endings[n].before] + endings[n].score;
-            if (reached > most) {
-                most = reached;
-                context = endings[n].before;
-            }
-        }
-        young[next * followed + rank] = most - gain[next];
-        parent_age[next * followed + rank] = ages[context];
-        parent_before[next * followed + rank] = (uint8_t)context;
+        young[next * followed + rank] = most[next] - gain[next];
+        parent_age[next * followed + rank] = ages[context[next]];
+        parent_before[next * followed + rank] = (uint8_t)context[next];
     }
 }
 

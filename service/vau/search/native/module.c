@@ -12,11 +12,16 @@ static inline int least(int a, int b) { return a < b ? a : b; }
 static int fits(const struct search *search) {
     if (search->classes >= 1 && search->classes <= MOST_CLASSES && search->min_frames >= 1
         && search->followed >= 1 && search->followed <= least(MOST_FOLLOWED, search->classes)
-        && search->kept_frames > search->min_frames && search->kept_frames <= MOST_KEPT_FRAMES)
+        && search->kept_frames > search->min_frames && search->kept_frames <= MOST_KEPT_FRAMES
+        && search->settling_frames >= 1 && search->look_back_frames >= 0
+        && search->decided_frames >= search->look_back_frames
+        && search->decided_frames < search->kept_frames)
         return 1;
     PyErr_Format(PyExc_ValueError,
-                 "%d phonemes, %d followed, %d frames kept, %d at least: out of range",
-                 search->classes, search->followed, search->kept_frames, search->min_frames);
+                 "%d phonemes, %d followed, %d frames kept, %d at least; settled every %d, from %d "
+                 "and %d frames ago: out of range",
+                 search->classes, search->followed, search->kept_frames, search->min_frames,
+                 search->settling_frames, search->look_back_frames, search->decided_frames);
     return 0;
 }
 
@@ -27,27 +32,31 @@ static int is_a_frame(long long frame) {
     return 0;
 }
 
-static size_t young_count(const struct search *search) {
-    return (size_t)search->min_frames * (size_t)search->classes * (size_t)search->followed;
-}
+/* What is remembered of the hypotheses, in the order in which Python gives it. */
+struct remembered {
+    PyObject *young, *grown, *grown_age, *endings, *parent_age, *parent_before;
+};
 
-static size_t table_count(const struct search *search) {
-    return (size_t)search->classes * (size_t)search->classes;
-}
+/* And what scores and confidences are made of. */
+struct summed {
+    PyObject *posterior_sums, *gains, *root_posterior_sums;
+};
 
-/* Where what is remembered of the runs stands in Python; 0 with an exception set. */
-static int remembered(struct search *search, struct buffers *buffers, PyObject *endings,
-                      PyObject *parent_age, PyObject *parent_before, int flags) {
-    const size_t rows = (size_t)search->kept_frames, followed = (size_t)search->followed;
-    const size_t nodes = rows * (size_t)search->classes * followed;
-    return (search->endings = content(buffers, endings, rows * followed, 1, flags))
-           && (search->parent_age = content(buffers, parent_age, nodes, 1, flags))
-           && (search->parent_before = content(buffers, parent_before, nodes, 1, flags));
-}
-
-/* Whether these are phonemes; 0 with an exception set. */
-static int are_phonemes(const struct search *search) {
-    for (int n = 0; n < search->kept_frames * search->followed; n++)
+/* Where it stands; 0 with an exception set. */
+static int find_remembered(struct search *search, struct buffers *buffers,
+                           const struct remembered *of, int flags) {
+    const size_t classes = (size_t)search->classes, followed = (size_t)search->followed;
+    const size_t table = classes * classes, rows = (size_t)search->kept_frames;
+    const size_t young = (size_t)search->min_frames * classes * followed;
+    const size_t nodes = rows * classes * followed;
+    if (!(search->young = content(buffers, of->young, young, sizeof(double), flags))
+        || !(search->grown = content(buffers, of->grown, table, sizeof(double), flags))
+        || !(search->grown_age = content(buffers, of->grown_age, table, 1, flags))
+        || !(search->endings = content(buffers, of->endings, rows * followed, 1, flags))
+        || !(search->parent_age = content(buffers, of->parent_age, nodes, 1, flags))
+        || !(search->parent_before = content(buffers, of->parent_before, nodes, 1, flags)))
+        return 0;
+    for (size_t n = 0; n < rows * followed; n++)
         if (search->endings[n] >= search->classes) {
             PyErr_SetString(PyExc_ValueError, "a phoneme that there is not");
             return 0;
@@ -55,96 +64,144 @@ static int are_phonemes(const struct search *search) {
     return 1;
 }
 
-static PyObject *advance(PyObject *module, PyObject *args) {
+/* The same of the sums. */
+static int find_summed(struct search *search, struct standing *standing, struct buffers *buffers,
+                       const struct summed *of, int flags) {
+    const size_t classes = (size_t)search->classes, row_bytes = classes * sizeof(double);
+    return (search->posterior_sums = content(buffers, of->posterior_sums,
+                                             (size_t)search->kept_frames, row_bytes, flags))
+           && (standing->gains = content(buffers, of->gains, (size_t)search->min_frames,
+                                         row_bytes, flags))
+           && (standing->root_posterior_sums =
+                   content(buffers, of->root_posterior_sums, 1, row_bytes, PyBUF_WRITABLE));
+}
+
+/* The same of the runs that are told. */
+static int find_told(struct told *told, struct buffers *buffers, PyObject *runs,
+                     PyObject *confidences) {
+    return (told->runs = content(buffers, runs, (size_t)told->room, 3 * sizeof(int64_t),
+                                 PyBUF_WRITABLE))
+           && (told->confidences = content(buffers, confidences, (size_t)told->room,
+                                           sizeof(double), PyBUF_WRITABLE));
+}
+
+/* Nothing, and why. */
+static PyObject *failure(int reason) {
+    const char *text = reason == NO_ROOM   ? "a path has more nodes than frames are kept"
+                       : reason == NOTHING ? "no hypothesis is alive"
+                                           : "a node follows one that is not before it";
+    PyErr_SetString(PyExc_ValueError, text);
+    return NULL;
+}
+
+static PyObject *push(PyObject *module, PyObject *args) {
     (void)module;
     struct search search;
+    struct standing standing;
+    struct told told = {.count = 0};
+    struct remembered remembered;
+    struct summed summed;
     Py_ssize_t frames;
-    long long first;
-    PyObject *follow_table, *young, *grown, *grown_age, *endings, *parent_age, *parent_before;
-    PyObject *ends, *sums, *gains, *posterior_sums;
-    if (!PyArg_ParseTuple(args, "iiiidLnOOOOOOOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &search.beam, &first, &frames,
-                          &follow_table, &young, &grown, &grown_age, &endings, &parent_age,
-                          &parent_before, &ends, &sums, &gains, &posterior_sums))
+    long long frame, root_start;
+    PyObject *follow_table, *prior, *ends, *kept_rows, *new_rows, *new_posteriors, *runs;
+    PyObject *confidences;
+    if (!PyArg_ParseTuple(
+            args, "iiiiiiidLLniOOOOOOOOOOOOOOOOO", &search.classes, &search.min_frames,
+            &search.followed, &search.kept_frames, &search.settling_frames,
+            &search.look_back_frames, &search.decided_frames, &search.beam, &frame, &root_start,
+            &frames, &told.room, &follow_table, &prior, &remembered.young, &remembered.grown,
+            &remembered.grown_age, &remembered.endings, &remembered.parent_age,
+            &remembered.parent_before, &ends, &summed.posterior_sums, &summed.gains,
+            &summed.root_posterior_sums, &kept_rows, &new_rows, &new_posteriors, &runs,
+            &confidences))
         return NULL;
-    if (!fits(&search) || !is_a_frame(first)) return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(told.room))
+        return NULL;
     if (frames < 0 || frames > MOST_FRAMES)
         return PyErr_Format(PyExc_ValueError, "%zd frames: out of range", frames);
-    const size_t classes = (size_t)search.classes, table = table_count(&search);
-    const size_t row_bytes = classes * sizeof(double);
-    const size_t layers = (size_t)search.min_frames, rows = (size_t)search.kept_frames;
+    standing.frame = frame;
+    standing.root_start = root_start;
+    const size_t classes = (size_t)search.classes, row_bytes = classes * sizeof(double);
+    const size_t layers = (size_t)search.min_frames;
     struct buffers buffers = {.count = 0};
-    const double *gain, *posterior_sum;
+    const double *rows = NULL, *posteriors = NULL;
     const int is_there =
-        (search.follow = content(&buffers, follow_table, classes, table * sizeof(double), 0))
-        && (search.young = content(&buffers, young, young_count(&search), sizeof(double),
-                                   PyBUF_WRITABLE))
-        && (search.grown = content(&buffers, grown, table, sizeof(double), PyBUF_WRITABLE))
-        && (search.grown_age = content(&buffers, grown_age, table, 1, PyBUF_WRITABLE))
-        && remembered(&search, &buffers, endings, parent_age, parent_before, PyBUF_WRITABLE)
+        (search.follow = content(&buffers, follow_table, classes, classes * row_bytes, 0))
+        && (search.prior = content(&buffers, prior, 1, row_bytes, 0))
+        && find_remembered(&search, &buffers, &remembered, PyBUF_WRITABLE)
         && (search.ends = content(&buffers, ends, layers * (size_t)search.followed, row_bytes,
                                   PyBUF_WRITABLE))
-        && (search.posterior_sums = content(&buffers, sums, rows, row_bytes, PyBUF_WRITABLE))
-        && (gain = content(&buffers, gains, (size_t)frames, row_bytes, 0))
-        && (posterior_sum = content(&buffers, posterior_sums, (size_t)frames, row_bytes, 0))
-        && are_phonemes(&search);
+        && find_summed(&search, &standing, &buffers, &summed, PyBUF_WRITABLE)
+        && (standing.rows = content(&buffers, kept_rows, layers - 1, classes * sizeof(float),
+                                    PyBUF_WRITABLE))
+        && (rows = content(&buffers, new_rows, (size_t)frames, row_bytes, 0))
+        && (posteriors = content(&buffers, new_posteriors, (size_t)frames, row_bytes, 0))
+        && find_told(&told, &buffers, runs, confidences);
+    int failed = 0;
     if (is_there) {
         Py_BEGIN_ALLOW_THREADS
-        for (Py_ssize_t n = 0; n < frames; n++)
-            advance_frame(&search, first + n, gain + (size_t)n * classes,
-                          posterior_sum + (size_t)n * classes);
+        for (size_t n = 0; !failed && n < (size_t)frames; n++)
+            failed = push_frame(&search, &standing, rows + n * classes, posteriors + n * classes,
+                                &told);
         Py_END_ALLOW_THREADS
     }
     give_back(&buffers);
-    return is_there ? Py_NewRef(Py_None) : NULL;
+    if (!is_there) return NULL;
+    if (failed) return failure(failed);
+    return Py_BuildValue("Li", (long long)standing.root_start, told.count);
 }
 
-/* Where the hypotheses stand in Python; 0 with an exception set. */
-static int hypotheses(struct search *search, struct buffers *buffers, PyObject *young,
-                      PyObject *grown, PyObject *grown_age, PyObject *endings) {
-    const size_t table = table_count(search);
-    const size_t kept = (size_t)search->kept_frames * (size_t)search->followed;
-    return (search->young = content(buffers, young, young_count(search), sizeof(double), 0))
-           && (search->grown = content(buffers, grown, table, sizeof(double), 0))
-           && (search->grown_age = content(buffers, grown_age, table, 1, 0))
-           && (search->endings = content(buffers, endings, kept, 1, 0));
-}
-
-static PyObject *best(PyObject *module, PyObject *args) {
+static PyObject *tell(PyObject *module, PyObject *args) {
     (void)module;
     struct search search;
+    struct standing standing;
+    struct told told = {.count = 0};
+    struct remembered remembered;
+    struct summed summed;
     long long frame, root_start;
-    PyObject *young, *grown, *grown_age, *endings, *gains;
-    if (!PyArg_ParseTuple(args, "iiiiLLOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &frame, &root_start, &young,
-                          &grown, &grown_age, &endings, &gains))
+    PyObject *runs, *confidences;
+    if (!PyArg_ParseTuple(
+            args, "iiiiiiiLLiOOOOOOOOOOO", &search.classes, &search.min_frames, &search.followed,
+            &search.kept_frames, &search.settling_frames, &search.look_back_frames,
+            &search.decided_frames, &frame, &root_start, &told.room, &remembered.young,
+            &remembered.grown, &remembered.grown_age, &remembered.endings,
+            &remembered.parent_age, &remembered.parent_before, &summed.posterior_sums,
+            &summed.gains, &summed.root_posterior_sums, &runs, &confidences))
         return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
+    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(told.room))
+        return NULL;
+    standing.frame = frame;
+    standing.root_start = root_start;
     struct buffers buffers = {.count = 0};
-    const double *gain = NULL;
-    const int is_there =
-        hypotheses(&search, &buffers, young, grown, grown_age, endings)
-        && (gain = content(&buffers, gains, (size_t)search.classes, sizeof(double), 0));
-    const int64_t found = is_there ? best_node(&search, frame, gain, root_start) : 0;
+    const int is_there = find_remembered(&search, &buffers, &remembered, 0)
+                         && find_summed(&search, &standing, &buffers, &summed, 0)
+                         && find_told(&told, &buffers, runs, confidences);
+    const int shared = is_there ? tell_best(&search, &standing, &told) : 0;
     give_back(&buffers);
-    return is_there ? PyLong_FromLongLong(found) : NULL;
+    if (!is_there) return NULL;
+    if (shared < 0) return failure(shared);
+    return Py_BuildValue("Lii", (long long)standing.root_start, told.count, shared);
 }
 
 static PyObject *living(PyObject *module, PyObject *args) {
     (void)module;
     struct search search;
+    struct remembered remembered;
     long long frame, root_start;
-    PyObject *young, *grown, *grown_age, *endings, *to_places, *to_nodes;
-    if (!PyArg_ParseTuple(args, "iiiiLLOOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &frame, &root_start, &young,
-                          &grown, &grown_age, &endings, &to_places, &to_nodes))
+    PyObject *to_places, *to_nodes;
+    if (!PyArg_ParseTuple(args, "iiiiiiiLLOOOOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &search.settling_frames,
+                          &search.look_back_frames, &search.decided_frames, &frame, &root_start,
+                          &remembered.young, &remembered.grown, &remembered.grown_age,
+                          &remembered.endings, &remembered.parent_age, &remembered.parent_before,
+                          &to_places, &to_nodes))
         return NULL;
     if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
-    const size_t count = young_count(&search) + table_count(&search);
+    const size_t count = place_count(&search);
     int64_t *places = NULL, *nodes = NULL;
     const int is_there =
-        hypotheses(&search, &buffers, young, grown, grown_age, endings)
+        find_remembered(&search, &buffers, &remembered, 0)
         && (places = content(&buffers, to_places, count, sizeof *places, PyBUF_WRITABLE))
         && (nodes = content(&buffers, to_nodes, count, sizeof *nodes, PyBUF_WRITABLE));
     const size_t found = is_there ? all_living(&search, frame, root_start, places, nodes) : 0;
@@ -152,156 +209,52 @@ static PyObject *living(PyObject *module, PyObject *args) {
     return is_there ? PyLong_FromSize_t(found) : NULL;
 }
 
-static PyObject *unsound(void) {
-    PyErr_SetString(PyExc_ValueError, "a node follows one that is not before it");
-    return NULL;
-}
-
-static PyObject *go_back(PyObject *module, PyObject *args) {
-    (void)module;
-    struct search search = {.min_frames = 1};
-    Py_ssize_t count;
-    long long frame, root_start;
-    PyObject *of_nodes, *endings, *parent_age, *parent_before;
-    if (!PyArg_ParseTuple(args, "iiiLLnOOOO", &search.classes, &search.followed,
-                          &search.kept_frames, &frame, &root_start, &count, &of_nodes, &endings,
-                          &parent_age, &parent_before))
-        return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(count))
-        return NULL;
-    struct buffers buffers = {.count = 0};
-    int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, PyBUF_WRITABLE);
-    const int is_there =
-        nodes && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
-    int is_sound = 1;
-    for (Py_ssize_t n = 0; is_there && is_sound && n < count; n++) {
-        struct node node = node_of(&search, nodes[n]);
-        is_sound = go_back_to(&search, &node, frame, root_start);
-        nodes[n] = number_of(&search, node);
-    }
-    give_back(&buffers);
-    if (!is_there) return NULL;
-    return is_sound ? Py_NewRef(Py_None) : unsound();
-}
-
-static PyObject *passing(PyObject *module, PyObject *args) {
-    (void)module;
-    struct search search = {.min_frames = 1};
-    Py_ssize_t count;
-    long long from, frame, root_start;
-    PyObject *of_nodes, *endings, *parent_age, *parent_before, *to_passing;
-    if (!PyArg_ParseTuple(args, "iiiLLLnOOOOO", &search.classes, &search.followed,
-                          &search.kept_frames, &from, &frame, &root_start, &count, &of_nodes,
-                          &endings, &parent_age, &parent_before, &to_passing))
-        return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(count))
-        return NULL;
-    struct buffers buffers = {.count = 0};
-    const int64_t *nodes = content(&buffers, of_nodes, (size_t)count, sizeof *nodes, 0);
-    uint8_t *is_passing =
-        nodes ? content(&buffers, to_passing, (size_t)count, 1, PyBUF_WRITABLE) : NULL;
-    const int is_there =
-        is_passing && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
-    int is_sound = 1;
-    for (Py_ssize_t n = 0; is_there && is_sound && n < count; n++) {
-        struct node node = node_of(&search, nodes[n]);
-        is_sound = go_back_to(&search, &node, frame, root_start);
-        is_passing[n] = 0;
-        if (!is_sound || node.start != frame) continue;
-        is_sound = go_to_parent(&search, &node, root_start);
-        is_passing[n] = number_of(&search, node) == from;
-    }
-    give_back(&buffers);
-    if (!is_there) return NULL;
-    return is_sound ? Py_NewRef(Py_None) : unsound();
-}
-
-/* A count for Python, or what is wrong instead. */
-static PyObject *counted(int count) {
-    if (count == UNSOUND) return unsound();
-    if (count >= 0) return PyLong_FromLong(count);
-    PyErr_SetString(PyExc_ValueError, "a path has more nodes than frames are kept");
-    return NULL;
-}
-
 static PyObject *path_to(PyObject *module, PyObject *args) {
     (void)module;
-    struct search search = {.min_frames = 1};
+    struct search search;
+    struct remembered remembered;
     long long root_start, number;
-    PyObject *endings, *parent_age, *parent_before, *to_path;
-    if (!PyArg_ParseTuple(args, "iiiLLOOOO", &search.classes, &search.followed,
-                          &search.kept_frames, &root_start, &number, &endings, &parent_age,
-                          &parent_before, &to_path))
+    PyObject *to_path;
+    if (!PyArg_ParseTuple(args, "iiiiiiiLLOOOOOOO", &search.classes, &search.min_frames,
+                          &search.followed, &search.kept_frames, &search.settling_frames,
+                          &search.look_back_frames, &search.decided_frames, &root_start, &number,
+                          &remembered.young, &remembered.grown, &remembered.grown_age,
+                          &remembered.endings, &remembered.parent_age, &remembered.parent_before,
+                          &to_path))
         return NULL;
     if (!fits(&search) || !is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
-    int64_t *path =
-        content(&buffers, to_path, (size_t)search.kept_frames, sizeof *path, PyBUF_WRITABLE);
-    const int is_there =
-        path && remembered(&search, &buffers, endings, parent_age, parent_before, 0);
+    int64_t *path = NULL;
+    const int is_there = find_remembered(&search, &buffers, &remembered, 0)
+                         && (path = content(&buffers, to_path, (size_t)search.kept_frames,
+                                            sizeof *path, PyBUF_WRITABLE));
     const int count = is_there ? path_back(&search, number, root_start, path) : 0;
     give_back(&buffers);
-    return is_there ? counted(count) : NULL;
+    if (!is_there) return NULL;
+    return count < 0 ? failure(count) : PyLong_FromLong(count);
 }
 
-static PyObject *best_path(PyObject *module, PyObject *args) {
-    (void)module;
-    struct search search;
-    int is_shared_wanted;
-    long long frame, root_start;
-    PyObject *young, *grown, *grown_age, *endings, *parent_age, *parent_before, *gains, *to_path;
-    if (!PyArg_ParseTuple(args, "iiiiLLpOOOOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &frame, &root_start,
-                          &is_shared_wanted, &young, &grown, &grown_age, &endings, &parent_age,
-                          &parent_before, &gains, &to_path))
-        return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
-    struct buffers buffers = {.count = 0};
-    const double *gain = NULL;
-    int64_t *path = NULL;
-    const int is_there =
-        hypotheses(&search, &buffers, young, grown, grown_age, endings)
-        && remembered(&search, &buffers, endings, parent_age, parent_before, 0)
-        && (gain = content(&buffers, gains, (size_t)search.classes, sizeof(double), 0))
-        && (path = content(&buffers, to_path, (size_t)search.kept_frames, sizeof *path,
-                           PyBUF_WRITABLE));
-    int count = 0, shared = 0;
-    if (is_there) {
-        const int64_t best = best_node(&search, frame, gain, root_start);
-        count = path_back(&search, best, root_start, path);
-        if (is_shared_wanted && count > 0)
-            shared = shared_by_all(&search, frame, root_start, path, count);
-    }
-    give_back(&buffers);
-    if (!is_there) return NULL;
-    if (count < 0 || shared < 0) return counted(count < 0 ? count : shared);
-    return Py_BuildValue("ii", count, shared);
-}
+#define SIZES "classes, min_frames, followed, kept_frames, settling, look_back, decided, "
+#define REMEMBERED "young, grown, grown_age, endings, parent_age, parent_before, "
+#define SUMMED "posterior_sums, gains, root_posterior_sums, "
+#define TOLD "runs, confidences"
 
 static PyMethodDef methods[] = {
-    {"advance", advance, METH_VARARGS,
-     "advance(classes, min_frames, followed, kept_frames, beam, first, frames, follow, young, "
-     "grown, grown_age, endings, parent_age, parent_before, ends, posterior_sums, gains, sums)\n\n"
-     "Take hypotheses through frames, in place."},
-    {"best", best, METH_VARARGS,
-     "best(classes, min_frames, followed, kept_frames, frame, root_start, young, grown, grown_age, "
-     "endings, gain): its node; -1 if there is none."},
+    {"push", push, METH_VARARGS,
+     "push(" SIZES "beam, frame, root_start, frames, room, follow, prior, " REMEMBERED "ends, "
+     SUMMED "kept_rows, rows, posteriors, " TOLD ")\n\n"
+     "Take hypotheses through frames, in place: where the root begins now, and how many runs were "
+     "settled and written."},
+    {"tell", tell, METH_VARARGS,
+     "tell(" SIZES "frame, root_start, room, " REMEMBERED SUMMED TOLD ")\n\n"
+     "Where the root begins now, how many runs of the best hypothesis were written, and how many "
+     "first ones all share."},
     {"living", living, METH_VARARGS,
-     "living(classes, min_frames, followed, kept_frames, frame, root_start, young, grown, "
-     "grown_age, endings, places, nodes): how many it wrote, in order."},
-    {"go_back", go_back, METH_VARARGS,
-     "go_back(classes, followed, kept_frames, frame, root_start, count, nodes, endings, "
-     "parent_age, parent_before): to what had begun at a frame or before, in place."},
-    {"passing", passing, METH_VARARGS,
-     "passing(classes, followed, kept_frames, node, frame, root_start, count, nodes, endings, "
-     "parent_age, parent_before, passing): whether each left a node at a frame."},
+     "living(" SIZES "frame, root_start, " REMEMBERED "places, nodes)\n\n"
+     "How many it wrote, in order."},
     {"path_to", path_to, METH_VARARGS,
-     "path_to(classes, followed, kept_frames, root_start, node, endings, parent_age, "
-     "parent_before, path): how many it wrote, from the node back to the root."},
-    {"best_path", best_path, METH_VARARGS,
-     "best_path(classes, min_frames, followed, kept_frames, frame, root_start, is_shared_wanted, "
-     "young, grown, grown_age, endings, parent_age, parent_before, gain, path): how many it wrote "
-     "from the best node back to the root, and how many of the first runs all share."},
+     "path_to(" SIZES "root_start, node, " REMEMBERED "path)\n\n"
+     "How many it wrote, from the node back to the root."},
     {NULL, NULL, 0, NULL},
 };
 

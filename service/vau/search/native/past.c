@@ -1,11 +1,12 @@
 /* Hypotheses as the runs that they are in, and back to those that they come from. */
 #include <math.h>
+#include <string.h>
 
 #include "search.h"
 
 struct node node_of(const struct search *search, int64_t number) {
-    const int64_t squared = (int64_t)search->classes * search->classes, start = number / squared;
-    const int run = (int)(number % squared);
+    const int64_t start = number / squared(search);
+    const int run = (int)(number % squared(search));
     return (struct node){start, run / search->classes, run % search->classes,
                          (int)row_of(search, start)};
 }
@@ -49,60 +50,76 @@ static int64_t frame_of(const struct search *search, int layer, int64_t frame) {
     return frame - (ahead < 0 ? ahead + search->min_frames : ahead);
 }
 
+static size_t young_count(const struct search *search) {
+    return (size_t)search->min_frames * (size_t)search->classes * (size_t)search->followed;
+}
+
+size_t place_count(const struct search *search) {
+    return young_count(search) + (size_t)search->classes * (size_t)search->classes;
+}
+
+double *score_at(const struct search *search, size_t place) {
+    const size_t young = young_count(search);
+    return place < young ? search->young + place : search->grown + (place - young);
+}
+
+/* The node of a grown run, which is alive. */
+static struct node grown_node(const struct search *search, int run, int64_t frame,
+                              int64_t root_start) {
+    const int64_t start = start_of(search, (size_t)run, frame, root_start);
+    return (struct node){start, run / search->classes, run % search->classes,
+                         (int)row_of(search, start)};
+}
+
+struct node node_at(const struct search *search, size_t place, int64_t frame, int64_t root_start) {
+    const size_t young = young_count(search), classes = (size_t)search->classes;
+    const size_t followed = (size_t)search->followed;
+    if (place >= young) return grown_node(search, (int)(place - young), frame, root_start);
+    const size_t run = place / followed, rank = place % followed;
+    const int64_t start = frame_of(search, (int)(run / classes), frame);
+    const size_t row = row_of(search, start);
+    return (struct node){start, (int)(run % classes), search->endings[row * followed + rank],
+                         (int)row};
+}
+
+/* Where in a row the best is, if it is better than what there was; the first of equals. */
+static int better_in(const double *scores, int count, double gain, double *most) {
+    const double here = most_of(scores, count) + gain;
+    if (!(here > *most)) return -1;
+    *most = here;
+    int n = 0;
+    while (scores[n] + gain < here) n++;
+    return n;
+}
+
 int64_t best_node(const struct search *search, int64_t frame, const double *gain,
                   int64_t root_start) {
     const int classes = search->classes, followed = search->followed;
     double most = -INFINITY;
-    int layer_found = -1, found = 0;
-    const double *score = search->young;
+    int64_t best = -1;
     for (int layer = 0; layer < search->min_frames; layer++)
-        for (int run = 0, phoneme = 0; phoneme < classes; phoneme++)
-            for (int rank = 0; rank < followed; rank++, run++, score++)
-                if (*score + gain[phoneme] > most && layer != frame % search->min_frames) {
-                    most = *score + gain[phoneme];
-                    layer_found = layer;
-                    found = run;
-                }
-    int is_grown = 0;
-    score = search->grown;
-    for (int run = 0, phoneme = 0; phoneme < classes; phoneme++)
-        for (int n = 0; n < classes; n++, run++, score++)
-            if (*score + gain[phoneme] > most) {
-                most = *score + gain[phoneme];
-                is_grown = 1;
-                found = run;
-            }
-    if (is_grown) {
-        const int64_t start = start_of(search, (size_t)found, frame, root_start);
-        return start * classes * classes + found;
+        for (int phoneme = 0; layer != frame % search->min_frames && phoneme < classes; phoneme++) {
+            const int first = (layer * classes + phoneme) * followed;
+            const int found = better_in(search->young + first, followed, gain[phoneme], &most);
+            if (found >= 0) best = first + found;
+        }
+    for (int phoneme = 0; phoneme < classes; phoneme++) {
+        const int first = phoneme * classes;
+        const int found = better_in(search->grown + first, classes, gain[phoneme], &most);
+        if (found >= 0) best = search->min_frames * classes * followed + first + found;
     }
-    if (layer_found < 0) return -1;
-    const int64_t start = frame_of(search, layer_found, frame);
-    const uint8_t *endings = search->endings + row_of(search, start) * (size_t)followed;
-    return (start * classes + found / followed) * classes + endings[found % followed];
+    return best < 0 ? -1 : number_of(search, node_at(search, (size_t)best, frame, root_start));
 }
 
 size_t all_living(const struct search *search, int64_t frame, int64_t root_start, int64_t *places,
                   int64_t *nodes) {
-    const int classes = search->classes, followed = search->followed;
+    const size_t count = place_count(search);
     size_t found = 0;
-    int64_t place = 0;
-    for (int layer = 0; layer < search->min_frames; layer++) {
-        const int64_t start = frame_of(search, layer, frame);
-        const uint8_t *endings = search->endings + row_of(search, start) * (size_t)followed;
-        for (int phoneme = 0; phoneme < classes; phoneme++)
-            for (int rank = 0; rank < followed; rank++, place++)
-                if (search->young[place] > -INFINITY) {
-                    places[found] = place;
-                    nodes[found++] = (start * classes + phoneme) * classes + endings[rank];
-                }
+    for (size_t place = 0; place < count; place++) {
+        if (!(*score_at(search, place) > -INFINITY)) continue;
+        places[found] = (int64_t)place;
+        nodes[found++] = number_of(search, node_at(search, place, frame, root_start));
     }
-    for (int run = 0; run < classes * classes; run++, place++)
-        if (search->grown[run] > -INFINITY) {
-            const int64_t start = start_of(search, (size_t)run, frame, root_start);
-            places[found] = place;
-            nodes[found++] = start * classes * classes + run;
-        }
     return found;
 }
 
@@ -123,9 +140,8 @@ int path_back(const struct search *search, int64_t number, int64_t root_start, i
  */
 static int shared_with(const struct search *search, struct node node, const int64_t *path,
                        int count, int most, int64_t root_start) {
-    const int64_t squared = (int64_t)search->classes * search->classes;
     for (; most > 0; most--) {
-        const int64_t end = path[count - 1 - most] / squared;
+        const int64_t end = path[count - 1 - most] / squared(search);
         if (!go_back_to(search, &node, end, root_start)) return UNSOUND;
         if (node.start != end) continue;
         if (!go_to_parent(search, &node, root_start)) return UNSOUND;
@@ -134,28 +150,38 @@ static int shared_with(const struct search *search, struct node node, const int6
     return most;
 }
 
+/* The same of all young hypotheses of a layer. They began together, and many of them follow the
+ * same node: one of these says it for all.
+ */
+static int shared_with_young(const struct search *search, int layer, const int64_t *path,
+                             int count, int most, int64_t frame, int64_t root_start) {
+    const int classes = search->classes, followed = search->followed;
+    const int64_t start = frame_of(search, layer, frame);
+    const size_t row = row_of(search, start);
+    const size_t first = row * (size_t)classes * (size_t)followed;
+    const double *score = search->young + layer * classes * followed;
+    const uint8_t *endings = search->endings + row * (size_t)followed;
+    uint8_t is_known[MOST_FOLLOWED * MOST_CLASSES];
+    memset(is_known, 0, (size_t)followed * (size_t)classes);
+    for (int run = 0; run < classes * followed && most > 0; run++) {
+        if (!(score[run] > -INFINITY)) continue;
+        const int rank = run % followed, before = search->parent_before[first + (size_t)run];
+        if (before < classes && is_known[rank * classes + before]++) continue;
+        const struct node node = {start, run / followed, endings[rank], (int)row};
+        most = shared_with(search, node, path, count, most, root_start);
+    }
+    return most;
+}
+
 int shared_by_all(const struct search *search, int64_t frame, int64_t root_start,
                   const int64_t *path, int count) {
-    const int classes = search->classes, followed = search->followed;
+    const int classes = search->classes;
     int shared = count - 1;
-    const double *score = search->young;
-    for (int layer = 0; layer < search->min_frames; layer++) {
-        const int64_t start = frame_of(search, layer, frame);
-        const size_t row = row_of(search, start);
-        const uint8_t *endings = search->endings + row * (size_t)followed;
-        for (int phoneme = 0; phoneme < classes; phoneme++)
-            for (int rank = 0; rank < followed; rank++, score++) {
-                if (shared <= 0) return shared;
-                if (!(*score > -INFINITY)) continue;
-                const struct node node = {start, phoneme, endings[rank], (int)row};
-                shared = shared_with(search, node, path, count, shared, root_start);
-            }
-    }
+    for (int layer = 0; layer < search->min_frames && shared > 0; layer++)
+        shared = shared_with_young(search, layer, path, count, shared, frame, root_start);
     for (int run = 0; run < classes * classes && shared > 0; run++) {
         if (!(search->grown[run] > -INFINITY)) continue;
-        const int64_t start = start_of(search, (size_t)run, frame, root_start);
-        const struct node node = {start, run / classes, run % classes,
-                                  (int)row_of(search, start)};
+        const struct node node = grown_node(search, run, frame, root_start);
         shared = shared_with(search, node, path, count, shared, root_start);
     }
     return shared;
