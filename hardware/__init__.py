@@ -11,6 +11,9 @@ RTL: Final = Path(__file__).resolve().parent / "rtl"
 SIMULATION: Final = Path(__file__).resolve().parent / "sim"
 """The C++ that clocks what Verilator made of the RTL."""
 
+BOARD_UART: Final = Path(__file__).resolve().parent / "fpga" / "board_uart.sv"
+"""The top of a bitstream: the board and a serial port."""
+
 DIE: Final = (  # packages before those who use them
     "phases bus beat_receiver sequencer slice_counter word_memory weight_memory lanes "
     "row_chain activation_rom cell_path bus_decoder bus_sender bus_reader die_status die"

@@ -3,7 +3,7 @@
 import os
 import select
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +46,15 @@ def network(shape: Shape, seed: int, most: int = 127) -> NetworkWeights:
 
 
 @contextmanager
-def driven(library: Path, weights: NetworkWeights, seed: int = 0) -> Iterator[Driver]:
+def driven(
+    library: Path,
+    weights: NetworkWeights,
+    seed: int = 0,
+    opened: Callable[..., SimulatedBoard] = SimulatedBoard,
+) -> Iterator[Driver]:
     """Open, load and prove the board of a library. Raises what ``Driver.start`` does."""
     ours, theirs = socket.socketpair()
-    with SimulatedBoard(library, serial=1, seed=seed) as board:
+    with opened(library, serial=1, seed=seed) as board:
         clock = Thread(target=_clock, args=(board, theirs))
         clock.start()
         driver = Driver(lambda _: _port(ours), laid_out(weights), lambda _: True)

@@ -26,6 +26,8 @@ _TAIL: Final = 4000
 _UNROLL: Final = ("--unroll-count", "512", "--unroll-stmts", "100000")
 _SPEED: Final = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _PROOF: Final = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--assert")
+# The models of cells are others' and not lint-clean; this Verilator knows no defaults of ports.
+_NETLIST: Final = ("-Wno-fatal", "-Wno-lint", "+define+NO_ICE40_DEFAULT_ASSIGNMENTS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +40,34 @@ class Build:
     is_whole: bool = False
     """rtl/board.sv in one piece, and not dies that C++ connects."""
 
+    baud: int = 0
+    """Bits a second at the pins of fpga/board_uart.sv, with a clock of ``SERIAL_CLOCK_HZ``.
+    0: no pins, and bytes."""
+
+    netlist: tuple[Path, ...] = ()
+    """What was made of that board by synthesis, and the models of its cells: read in place of
+    the RTL, whose parameters are settled in it."""
+
     has_faults: bool = False
     """The dies have the port for faults, which no synthesis sees."""
 
     rtl: Path = vau_hardware.RTL
     """Where the sources are: mutations of them are elsewhere."""
 
+    @property
+    def is_serial(self) -> bool:
+        """Whether it has serial pins, and sim/serial.cpp the far end of them."""
+        return bool(self.baud or self.netlist)
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it is clocked for long: others are sooner compiled."""
+        return not (self.is_proof or self.is_whole or self.is_serial)
+
 
 PLAIN: Final = Build()
+SERIAL_CLOCK_HZ: Final = 1_000_000
+"""Slow, so that a driver is patient: a cycle takes longer in a simulation than on a board."""
 
 
 def cache_folder() -> Path:
@@ -77,10 +99,12 @@ def build(parameters: Parameters, how: Build = PLAIN) -> Path:
 def _key(parameters: Parameters, how: Build, tools: Toolchain) -> str:
     digest = hashlib.sha256()
     inputs = sorted([*how.rtl.glob("*"), *vau_hardware.SIMULATION.glob("*")])
+    inputs += [vau_hardware.BOARD_UART, *how.netlist]
     for path in inputs:
         digest.update(f"{path.name}\0".encode() + path.read_bytes())
     flags = _flags(parameters, how, tools)
-    digest.update(f"{parameters.as_text()}\n{flags}\n{tools.versions}".encode())
+    told = [parameters.as_text(), how.baud, len(how.netlist), flags, tools.versions]
+    digest.update("\n".join(map(str, told)).encode())
     return digest.hexdigest()[:40]
 
 
@@ -90,6 +114,7 @@ def _flags(parameters: Parameters, how: Build, tools: Toolchain) -> list[list[st
 
 def _verilator_flags(how: Build) -> list[str]:
     flags = ["--cc", *_UNROLL, *(_PROOF if how.is_proof else _SPEED)]
+    flags += _NETLIST if how.netlist else ()
     return flags + ["+define+FAULT_INJECT"] * how.has_faults
 
 
@@ -103,7 +128,7 @@ def _compiler_flags(parameters: Parameters, how: Build, tools: Toolchain) -> lis
     wanted = {"PROOF": how.is_proof, "WHOLE": how.is_whole, "FAULT_INJECT": how.has_faults}
     return [
         "-std=c++17",
-        "-O1" if how.is_proof or how.is_whole else "-O2",
+        "-O2" if how.is_fast else "-O1",
         "-fPIC",
         "-w",  # what a generator writes is not ours to mend
         *(f"-D{name}={value}" for name, value in macros.items()),
@@ -116,13 +141,19 @@ def _compiler_flags(parameters: Parameters, how: Build, tools: Toolchain) -> lis
 def _make(parameters: Parameters, how: Build, tools: Toolchain, folder: Path) -> Path:
     rtl_hash = f"128'h{parameters.rtl_hash().hex()}"
     host: dict[str, int | str] = {**parameters.of_host, "RTL_HASH": rtl_hash}
-    if how.is_whole:
-        _verilate("board", vau_hardware.BOARD, host, how, tools, folder)
+    if how.netlist:
+        _verilate("board_uart", how.netlist, {}, how, tools, folder)
+    elif how.baud:
+        files = [*_rtl(how, [*vau_hardware.BOARD, "uart_phy"]), vau_hardware.BOARD_UART]
+        line = {"CLOCK_HZ": SERIAL_CLOCK_HZ, "BAUD": how.baud}
+        _verilate("board_uart", files, {**host, **line}, how, tools, folder)
+    elif how.is_whole:
+        _verilate("board", _rtl(how, vau_hardware.BOARD), host, how, tools, folder)
     else:
-        _verilate("die", vau_hardware.DIE, parameters.of_die, how, tools, folder)
-        _verilate("host", vau_hardware.HOST, host, how, tools, folder)
+        _verilate("die", _rtl(how, vau_hardware.DIE), parameters.of_die, how, tools, folder)
+        _verilate("host", _rtl(how, vau_hardware.HOST), host, how, tools, folder)
     sources = [
-        vau_hardware.SIMULATION / "board.cpp",
+        vau_hardware.SIMULATION / ("serial.cpp" if how.is_serial else "board.cpp"),
         *sorted(folder.glob("*.cpp")),
         *(tools.include / f"{name}.cpp" for name in ("verilated", "verilated_threads")),
     ]
@@ -133,9 +164,13 @@ def _make(parameters: Parameters, how: Build, tools: Toolchain, folder: Path) ->
     return library
 
 
+def _rtl(how: Build, names: Sequence[str]) -> list[Path]:
+    return [how.rtl / f"{name}.sv" for name in names]
+
+
 def _verilate(  # noqa: PLR0917 - a top module with all that it is made of
     top: str,
-    names: list[str],
+    files: Sequence[Path],
     values: Mapping[str, int | str],
     how: Build,
     tools: Toolchain,
@@ -149,7 +184,7 @@ def _verilate(  # noqa: PLR0917 - a top module with all that it is made of
             *(f"-G{name}={value}" for name, value in values.items()),
             str(how.rtl / "lint.vlt"),
             *([str(vau_hardware.SIMULATION / "public.vlt")] if how.is_proof else []),
-            *(str(how.rtl / f"{name}.sv") for name in names),
+            *map(str, files),
         ]
     )
 
