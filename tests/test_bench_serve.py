@@ -181,7 +181,8 @@ def test_what_goes_wrong_is_one_line(
     model: Path, clip: Path, arguments: list[str], status: int, part: str
 ) -> None:
     filled = [argument.format(clip=clip) for argument in arguments]
-    done = vau("bench", "serve", *SHORT, *filled, VAU_MODEL=str(model))
+    here = {} if "--server" in filled else {"VAU_MODEL": str(model)}
+    done = vau("bench", "serve", *SHORT, *filled, **here)
     assert (done.returncode, done.stdout) == (status, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("vau: error: ")
