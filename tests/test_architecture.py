@@ -13,11 +13,12 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-COMPOSITION_ROOT: Final = "vau.cli"  # wires everything to everything, by name or entry point
+COMPOSITION_ROOT: Final = "vau.verbs.server"  # wires everything, by name or entry point
 
 FLOORS: Final = (
     {"vau.testing"},  # for the authors of backends: no room of the server may come up here
     {"vau.cli"},
+    {"vau.verbs"},
     {"vau.commands"},
     {  # a verb of the command line each
         "vau.commands.bench",
@@ -263,6 +264,11 @@ def test_every_module_of_the_service_has_its_floor() -> None:
         ("service/vau/session.py", "from . import audio", "relatively"),
         ("service/vau/cli.py", "import vau_backends.float", "entry point"),
         ("service/vau/cli.py", "import torch", "no server"),
+        ("service/vau/verbs/server.py", "import torch", "no server"),
+        ("service/vau/verbs/live.py", "import asyncio", "reserved"),
+        ("service/vau/verbs/x.py", "import vau_backends.float", "entry point"),
+        ("service/vau/verbs/x.py", "import vau.cli", "not below"),
+        ("service/vau/commands/x.py", "import vau.verbs.outcome", "not below"),
         ("service/vau/cli.py", "import vau.testing.models", "not below"),
         ("service/vau/audio.py", "def late() -> None:\n    import torch.nn", "no server"),
         ("backends/vau_backends/float/backend.py", "import torch", "no server"),
@@ -288,7 +294,7 @@ def test_a_forbidden_import_is_found(tmp_path: Path, file: str, line: str, fault
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("service/vau/cli.py", "import asyncio, grpc, prometheus_client, vau.wire.server"),
+        ("service/vau/verbs/server.py", "import asyncio, prometheus_client, vau.wire.server"),
         ("service/vau/wire/server.py", "import grpc.aio\nfrom vau import lane, session"),
         ("service/vau/wire/server.py", "from vau.wire import status, stream"),
         ("service/vau/client/sync.py", "import grpc\nfrom vau.wire.status import error_of"),

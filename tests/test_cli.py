@@ -26,11 +26,12 @@ from tests.commands import (
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import Served, Talk, eventually, floating, muntaniala, serving
 from vau import errors
-from vau.cli import EXIT_CODES, app, main
+from vau.cli import app, main
 from vau.commands import backends as inventory
 from vau.commands.flags import variable
 from vau.errors import ServerDefect, VauError
 from vau.registry import PlugIn
+from vau.verbs.outcome import EXIT_CODES
 
 TYPED_ONLY: Final = {
     ("stream", "--model"),

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from vau import cli
 from vau.config import ServerConfig
 from vau.door.config import DoorConfig
 from vau.lane import Batching
+from vau.verbs import server
 
 FLAGS: Final[dict[str, Any]] = {
     "listen": "127.0.0.1:1",
@@ -80,7 +80,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
 
     def make(**given: Any) -> Made:  # noqa: ANN401
         with pytest.raises(Begun):
-            cli.serve(**given)
+            server.serve(**given)
         return configs.pop(), batchings.pop()
 
     return make
@@ -108,6 +108,6 @@ def test_every_flag_goes_to_its_own_field(made: Any) -> None:  # noqa: ANN401
 
 
 def test_no_flag_is_forgotten_here() -> None:
-    parameters = signature(cli.serve).parameters
+    parameters = signature(server.serve).parameters
     assert set(parameters) - NOT_CONFIGURED == set(FLAGS)
     assert [name for name, value in FLAGS.items() if value == parameters[name].default] == []

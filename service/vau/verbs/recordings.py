@@ -1,0 +1,170 @@
+"""Verbs that take files: ``transcribe``, ``verify``, ``compare`` and ``features``."""
+
+import json
+from functools import partial
+
+import typer
+from rich.console import Console
+
+from vau.commands import flags
+from vau.commands.flags import asking, door, engines, files, measuring
+from vau.verbs.outcome import DONE, SOME_FAILED, complain, warn, written
+from vau.verbs.reach import access_of, remark_passed_over
+
+
+def transcribe(
+    context: typer.Context,
+    *,
+    paths: files.Paths,
+    server: asking.Server = "",
+    _tls: door.Tls = False,
+    _tls_ca: door.TlsCa = None,
+    _tls_cert: door.TlsCert = None,
+    _tls_key: door.TlsKey = None,
+    _token_file: door.TokenFile = None,
+    model: engines.Model = "",
+    backend: engines.Backend = "",
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    out: files.Out = None,
+    formats: files.Formats = "jsonl",
+    logits: files.Logits = False,
+    jobs: engines.Jobs = None,
+    _config: flags.Config = None,
+) -> int:
+    """Turn files and folders into phonemes or posteriors.
+
+    Without --out, prints each path and its phonemes with a tab between. A file that cannot be
+    read is reported, and the others go on.
+    """
+    from vau.commands import transcribe as verb
+    from vau.commands.display import progress
+    from vau.processes import core_count
+    from vau.transcript import Output
+
+    files.check_output(context, out, formats, logits=logits)
+    plan = verb.TranscribePlan(
+        **engines.engine(context, model, backend),
+        server=server,
+        access=access_of(context),
+        jobs=jobs or core_count(),
+        channel=channel,
+        decoder=decoder,
+        logits=logits,
+        output=None if out is None else Output(out, formats),
+    )
+    remark_passed_over(context)
+    with progress(Console(stderr=True), "s of audio") as show:
+        tell = partial(print, flush=True)
+        items = verb.find_items(paths)
+        object_to = partial(complain, context=context)
+        statuses = verb.transcribe_all(items, plan, show, tell, object_to, warn=warn)
+    if DONE in statuses:
+        return SOME_FAILED if any(statuses) else DONE
+    return statuses[0]
+
+
+def verify(
+    context: typer.Context,
+    *,
+    recording: files.Recording,
+    transcript: files.Transcript = None,
+    digest: measuring.Digest = "",
+    tier: measuring.Tier = "all",
+    model: engines.ReplayedModel = "",
+    backend: engines.ReplayedBackend = "",
+    channel: files.Channel = "mix",
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Replay a recording, and say whether it still gives the bits of its transcript.
+
+    On every tier that computes them on this machine. Before bits it compares model, array and
+    input, and names the first that differs. An npz of --logits beside the transcript tells
+    where.
+    """
+    from vau.commands.verify import plan as verb
+    from vau.commands.verify.claim import claim_of
+
+    claim = claim_of(transcript, digest)
+    given = {"model": model, "backend": backend}
+    plan = verb.VerifyPlan(
+        recording=recording,
+        claim=claim,
+        **engines.replayed(context, given, {"model": claim.model, "backend": claim.backend}),
+        tier=tier,
+        channel=channel,
+    )
+    verdict = verb.verify(plan, None if as_json else partial(print, flush=True))
+    print(json.dumps(verdict.facts()) if as_json else verdict.text(), flush=True)
+    return DONE if verdict.difference is None else SOME_FAILED
+
+
+def compare(
+    context: typer.Context,
+    *,
+    files: files.Files,
+    backends: measuring.ComparedBackends,
+    manifest: measuring.KnownLabels = None,
+    model: engines.Model = flags.DEFAULT_MODEL,
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    chunk_ms: measuring.CallMs = 100,
+    tolerance: measuring.Tolerance = 0.1,
+    strict: measuring.Strict = False,
+    plot: measuring.Plot = None,
+    plot_file: measuring.PlotFile = None,
+    as_json: flags.Json = False,
+    _config: flags.Config = None,
+) -> int:
+    """Let several accelerators hear the same files, and say where they part.
+
+    Phones, error rates, posteriors frame by frame, and what a frame takes of time and energy.
+    A file that cannot be read is reported, and the others go on.
+    """
+    from vau.commands.compare import plan as verb
+    from vau.commands.compare.report import report
+    from vau.commands.compare.table import table
+    from vau.commands.display import progress
+
+    plan = verb.ComparePlan(
+        files=tuple(files),
+        backends=backends,
+        model=model,
+        manifest=manifest,
+        channel=channel,
+        decoder=decoder,
+        chunk_ms=chunk_ms,
+        tolerance=tolerance,
+        plot=plot,
+        plot_file=plot_file,
+    )
+    statuses: list[int] = []
+    with progress(Console(stderr=True), "s of audio") as show:
+        found = verb.compare(
+            plan,
+            show,
+            warn,
+            lambda error, file: statuses.append(complain(error, file, context)),
+        )
+    if not found.files:
+        return statuses[0]
+    print(json.dumps(report(found)) if as_json else "\n".join(table(found)), flush=True)
+    for file in verb.draw_and_write(plan, found):
+        written(file)
+    return SOME_FAILED if statuses or (strict and found.is_beyond) else DONE
+
+
+def features(
+    *,
+    file: files.File,
+    out: files.FeatureOut,
+    kind: files.FeatureKind = "fbank",
+    channel: files.Channel = "mix",
+    _config: flags.Config = None,
+) -> None:
+    """Write the features of a file into an npz, as a model would get them."""
+    from vau.commands.features import write_features
+
+    frames, width = write_features(file, out, kind, channel)
+    print(f"{out}: {frames} frames of {width} features")
