@@ -268,7 +268,8 @@ def _output_of(output: pb.OutputConfig, lane: Lane, path: str) -> Output:
     if encoding == pb.POSTERIOR_ENCODING_RAW_INT32 and info.logit_fraction_bits is None:
         raise CapabilityMissing(
             f"{path}.encoding: backend {info.id} computes in floating point and has no "
-            "integer logits; ask for POSTERIOR_ENCODING_FLOAT32, or another backend",
+            "integer logits, which POSTERIOR_ENCODING_RAW_INT32 asks for; leave them out, or "
+            "take another backend",
             field=f"{path}.encoding",
             capability="integer-logits",
             backend=info.id,

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.audio import SAMPLE_RATE_HZ
+from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.client import Client, Resume
 from vau.client.alive import alive
 from vau.client.recognition.answers import (
@@ -27,15 +27,15 @@ from vau.wire.durations import S_TO_NS, seconds_of
 LAGGING: Final = frozenset({"LAGGING"})
 KEEP_ALIVE_S: Final = 15.0  # while the audio pauses; sooner for a server of less patience
 KEEP_ALIVES: Final = 3  # in the time that a server waits for one
-SAMPLE_BYTES: Final = 2  # as Request asks for
+SAMPLE: Final = SAMPLE_BYTES["linear16"]  # as Request asks for
 
-Sound = NDArray[np.int16] | bytes
+Piece = NDArray[np.int16] | bytes
 """Samples, or the bytes at the end of audio that are no whole sample."""
 
 
 def converse(
     client: Client,
-    audio: Iterable[Sound],
+    audio: Iterable[Piece],
     request: Request,
     resume: Resume | None = None,
     is_live: Callable[[], bool] = lambda: True,
@@ -72,7 +72,7 @@ def converse(
 
 
 def _messages(
-    audio: Iterable[Sound], begun: "Future[pb.Limits]"
+    audio: Iterable[Piece], begun: "Future[pb.Limits]"
 ) -> Iterator[bytes | pb.Control]:
     """Yield the audio as it is sent, once it is known how much a message may hold.
 
@@ -101,7 +101,7 @@ def _most_samples(limits: pb.Limits) -> int:
     """Return how many samples a server takes in one message; an absent limit is not set."""
     most = [sys.maxsize]
     if limits.max_audio_message_bytes:
-        most.append(limits.max_audio_message_bytes // SAMPLE_BYTES)
+        most.append(limits.max_audio_message_bytes // SAMPLE)
     if limits.max_lag.ToNanoseconds():
         most.append(limits.max_lag.ToNanoseconds() * SAMPLE_RATE_HZ // S_TO_NS)
     return max(1, min(most))
