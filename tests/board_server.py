@@ -1,24 +1,43 @@
-"""A software board behind a TCP port, as a real one would be: one client at a time."""
+"""A board behind a TCP port, as a real one would be: one client at a time."""
 
 import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
 
-from tests.software_board import SoftwareBoard
+from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import Frame
+from vau_backends.board.link.info import Info
 from vau_backends.board.link.payloads import COUNT
-from vau_backends.board.link.words import JUNK_ANSWER, Status
+from vau_backends.board.link.words import JUNK_ANSWER, REPLY, Operation, Status
 
 PATIENCE_MS = 100
+
+
+class Served(Protocol):
+    """What can be served."""
+
+    info: Info
+
+    def push(self, data: bytes) -> bytes:
+        """Take bytes in; return what it says to them."""
 
 
 class BoardServer:
     """Serves a board on a thread; a test may pull its cable, or make it fall silent."""
 
-    def __init__(self, board: SoftwareBoard) -> None:
+    def __init__(self, board: Served) -> None:
         self.board = board
+        self.heard: list[Frame] = []
+        """Every request that came, repeated ones too."""
+
+        self.meddle: Callable[[Frame], Frame] | None = None
+        """Changes a request before the board hears it. If it returns a reply, the board hears
+        nothing, and that is the answer."""
+
         self.is_silent = False
         """Takes in everything and answers nothing."""
 
@@ -29,13 +48,25 @@ class BoardServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._wake, self._woken = socket.socketpair()
         self._client: socket.socket | None = None
+        self._chunks = Chunks()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         host, port = self._listener.getsockname()[:2]
-        return f"tcp:{host}:{port}+rtl={'0' * 32}"
+        return f"tcp:{host}:{port}+rtl={self.board.info.rtl_hash.hex()}"
+
+    def claim(self, **changes: object) -> None:
+        """Let the board say other things of itself than are so: fields of its INFO."""
+
+        def claimed(reply: Frame) -> Frame:
+            if reply.op & ~REPLY not in (Operation.INFO, Operation.OPEN):
+                return reply
+            info = replace(Info.decode(reply.payload), **changes)  # type: ignore[arg-type]  # by name
+            return replace(reply, payload=info.encode())
+
+        self.edit = replies_with(claimed)
 
     def unplug(self) -> None:
         """Pull the cable: whoever was connected is cut off, and nobody gets in."""
@@ -75,7 +106,7 @@ class BoardServer:
             client.sendall(busy.encode())
             client.close()
         else:
-            self.board.chunks.forget()
+            self._chunks = Chunks()
             self._client = client
 
     def _talk(self, client: socket.socket) -> None:
@@ -86,12 +117,23 @@ class BoardServer:
         if not data:
             self._hang_up()
             return
-        said = self.board.push(data)
+        said = self._answer(data)
         try:
             if not self.is_silent:
                 client.sendall(self.edit(said))
         except OSError:
             self._hang_up()
+
+    def _answer(self, data: bytes) -> bytes:
+        frames = [frame for frame in self._chunks.push(data) if frame is not None]
+        self.heard += frames
+        if self.meddle is None:
+            return self.board.push(data)
+        changed = map(self.meddle, frames)
+        return b"".join(
+            each.encode() if each.op & REPLY else self.board.push(each.encode())
+            for each in changed
+        )
 
     def _hang_up(self) -> None:
         if self._client is not None:
@@ -99,8 +141,18 @@ class BoardServer:
             self._client = None
 
 
+def replies_with(change: Callable[[Frame], Frame]) -> Callable[[bytes], bytes]:
+    """Return what changes each reply, for ``BoardServer.edit``."""
+
+    def edit(said: bytes) -> bytes:
+        frames = Chunks().push(said)
+        return b"".join(change(frame).encode() for frame in frames if frame is not None)
+
+    return edit
+
+
 @contextmanager
-def served(board: SoftwareBoard) -> Iterator[BoardServer]:
+def served(board: Served) -> Iterator[BoardServer]:
     """Serve a board as long as the block runs."""
     server = BoardServer(board)
     try:

@@ -2,6 +2,10 @@
 
 import pytest
 
+from tests.boards import board, driver, right, server, weights
+
+__all__ = ["board", "driver", "right", "server", "weights"]  # fixtures, of tests/boards.py
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Add up what the tests counted with ``record_property``, on whichever worker they ran."""

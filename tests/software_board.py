@@ -2,7 +2,7 @@
 
 Written from the document alone, as somebody who builds a board would, and by none of the
 driver's own code but the packing of frames. What a test wants to go wrong inside a board (a
-flipped bit, a dead die, a restart) it does to the attributes.
+flipped bit, a dead die, a restart) is a method, or stands in its memories and instruments.
 """
 
 import zlib
@@ -50,6 +50,7 @@ from vau_backends.muntaniala.tables import SIGMOID, TANH
 from vau_backends.muntaniala.weights import LayerWeights
 
 TABLES = b"".join(table.astype("<i2").tobytes() for table in (TANH, SIGMOID))
+UPSET_ROW = 2  # of the weights, in which bits are flipped
 ALL_CAPABILITIES = (
     Capability.STEP_N
     | Capability.SUM
@@ -115,22 +116,16 @@ class SoftwareBoard:
 
     def __init__(self, info: Info) -> None:
         self.info = info
-        self.executed: list[Frame] = []
-        """Every request that was executed, for tests that count."""
+        self.power_w: float | None = None
+        self.reboot()
 
-        self.busy_ms = 0
-        """Answers BUSY, if it is not 0."""
-
+    def reboot(self) -> None:
+        """Lose everything, as when the power fails; what was broken is whole again."""
         self.dead_die: int | None = None
         self.upset_rows: set[tuple[int, int, Region]] = set()
         """Array, die and region of which a row fails its parity."""
 
         self.extra_cycles = 0
-        self.power_w: float | None = None
-        self.reboot()
-
-    def reboot(self) -> None:
-        """Lose everything, as when the power fails."""
         info = self.info = replace(self.info, nonce=0)
         self.arrays = [
             Array(
@@ -158,6 +153,26 @@ class SoftwareBoard:
         self.transfer: tuple[int, int, int, int] | None = None
         for array in self.arrays:
             array.config, array.contexts = None, []
+
+    def flip(self, die: int, bits: int = 1) -> None:
+        """Flip bits in one row of the weights of a die; its parity sees an odd number."""
+        at = len(self.arrays) - 1
+        array = self.arrays[at]
+        array.memories[die, Region.WEIGHTS][UPSET_ROW, :bits] ^= 1
+        array.weights = None
+        if bits % 2:
+            self.upset_rows.add((at, die, Region.WEIGHTS))
+
+    def kill(self, die: int) -> None:
+        """Let a die say nothing from now on."""
+        self.dead_die = die
+
+    def miscount(self) -> None:
+        """Let it count its cycles wrong from now on."""
+        self.extra_cycles = 1
+
+    def close(self) -> None:
+        """Take its power away."""
 
     def push(self, data: bytes) -> bytes:
         """Take bytes in; return what it says to them."""
@@ -189,8 +204,6 @@ class SoftwareBoard:
             return self.stored[request.seq]
         if request.seq != self.expected:
             return replace(self._reply(request, Status.SEQ), address=self.expected)
-        if self.busy_ms:
-            return self._reply(request, Status.BUSY, COUNT.pack(self.busy_ms))
         return self._taken(request)
 
     def _taken(self, request: Frame) -> Frame:
@@ -261,7 +274,6 @@ class SoftwareBoard:
     # --- operations -------------------------------------------------------------------------
 
     def _execute(self, request: Frame) -> bytes:
-        self.executed.append(request)
         if request.op not in {*PIPELINED, Operation.STATE_GET, Operation.STATE_SET}:
             self.transfer = None
         match request.op:

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tests.board_server import BoardServer, served
+from tests.board_server import BoardServer
+from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
 from vau.backend import Backend, BackendOptions, State, Work, promise_equal_bits
 from vau.errors import BackendNotFound, DeviceLost, ModelIncompatible
-from vau.model import Network
+from vau.model import Model
 from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
 from vau.testing.models import random_model
@@ -20,59 +20,46 @@ from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.words import Capability, Kind
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
-MODEL = random_model(NETWORK)
 FRAMES = np.random.default_rng(5).normal(size=(30, NETWORK.inputs)).astype(np.float32)
+NO_PARITY = Capability.SUM | Capability.STATE_IO
 
 
-class OnASoftwareBoard:
-    """Serves a board while a test runs, as the only one that is configured."""
+def plain() -> SoftwareBoard:
+    return SoftwareBoard(board_info(capabilities=NO_PARITY, contexts=1))
 
-    changes: ClassVar[dict[str, object]] = {}
 
-    @pytest.fixture(autouse=True)
-    def server(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[BoardServer]:
-        with served(SoftwareBoard(board_info(**self.changes))) as server:
-            monkeypatch.setenv(VARIABLE, server.url)
-            yield server
+class TestBoard(BackendContract):
+    factory = FACTORY
 
     @pytest.fixture
-    def case(self, server: BoardServer) -> Case:
-        return Case(factory=FACTORY, instance=server.url, network=NETWORK, does_not_apply={})
+    def case(
+        self, board: AnyBoard, server: BoardServer, monkeypatch: pytest.MonkeyPatch
+    ) -> Case:
+        monkeypatch.setenv(VARIABLE, server.url)  # the only one that is configured
+        network = replace(NETWORK, layers=board.info.arrays)
+        return Case(factory=FACTORY, instance=server.url, network=network, does_not_apply={})
 
 
-class TestBoard(OnASoftwareBoard, BackendContract):
-    factory = FACTORY
-
-
-class TestBoardWithoutParity(OnASoftwareBoard, BackendContract):
-    factory = FACTORY
-    changes: ClassVar[dict[str, object]] = {
-        "capabilities": Capability.SUM | Capability.STATE_IO,
-        "contexts": 1,
-    }
+@pytest.mark.parametrize("board", [pytest.param(plain, id="no parity")], indirect=True)
+class TestBoardWithoutParity(TestBoard):
+    pass
 
 
 @pytest.fixture
-def board() -> SoftwareBoard:
-    return SoftwareBoard(board_info())
+def model(board: AnyBoard) -> Model:
+    return random_model(replace(NETWORK, layers=board.info.arrays))
 
 
 @pytest.fixture
-def server(board: SoftwareBoard) -> Iterator[BoardServer]:
-    with served(board) as server:
-        yield server
-
-
-@pytest.fixture
-def backend(server: BoardServer) -> Iterator[Backend]:
-    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url, slot_count=4))
+def backend(server: BoardServer, model: Model) -> Iterator[Backend]:
+    backend = FACTORY.open(model, BackendOptions(instance=server.url, slot_count=4))
     yield backend
     backend.close()
 
 
 @pytest.fixture
-def model_of_it() -> Backend:
-    return MUNTANIALA.open(MODEL, BackendOptions(instance="2x2", slot_count=4))
+def model_of_it(model: Model) -> Backend:
+    return MUNTANIALA.open(model, BackendOptions(instance="2x2", slot_count=4))
 
 
 def test_it_owes_the_bits_of_its_model_and_pays_them(
@@ -101,11 +88,12 @@ def test_a_state_moves_between_a_board_and_its_model(
     np.testing.assert_array_equal(ours.logits, theirs.logits)
 
 
+@on_software
 def test_energy_that_a_board_measures_comes_first_and_says_so(
-    board: SoftwareBoard, server: BoardServer
+    board: SoftwareBoard, server: BoardServer, model: Model
 ) -> None:
     board.power_w = 0.009
-    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
     cost = backend.run([Work(backend.open(), FRAMES)])[0].cost
     backend.close()
     assert backend.info.measures_energy
@@ -124,10 +112,10 @@ def test_energy_that_a_board_measures_comes_first_and_says_so(
     [(Kind.FPGA, "measured"), (Kind.SIMULATION, "estimated"), (Kind.SOFTWARE, "estimated")],
 )
 def test_cycles_are_measured_time_on_hardware_alone(
-    board: SoftwareBoard, server: BoardServer, kind: Kind, origin: str
+    server: BoardServer, model: Model, kind: Kind, origin: str
 ) -> None:
-    board.info = replace(board.info, kind=kind)
-    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
+    server.claim(kind=kind)
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
     cost = backend.run([Work(backend.open(), FRAMES[:3])])[0].cost
     backend.close()
     assert cost.device_origin == origin
@@ -156,14 +144,14 @@ def test_a_lost_board_is_a_fault_until_it_is_back(
 
 
 def test_a_board_is_found_by_its_serial_number(
-    server: BoardServer, monkeypatch: pytest.MonkeyPatch
+    server: BoardServer, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"tcp:127.0.0.1:1 {server.url}")
-    backend = FACTORY.open(MODEL, BackendOptions(instance=f"{0x5EED:016x}"))
+    backend = FACTORY.open(model, BackendOptions(instance=f"{0x5EED:016x}"))
     backend.close()
     assert backend.info.id == "board:0000000000005eed"
     with pytest.raises(BackendNotFound, match="0000000000005eed"):
-        FACTORY.open(MODEL, BackendOptions(instance="0" * 16))
+        FACTORY.open(model, BackendOptions(instance="0" * 16))
 
 
 def test_a_network_with_peepholes_is_refused(server: BoardServer) -> None:
@@ -174,26 +162,22 @@ def test_a_network_with_peepholes_is_refused(server: BoardServer) -> None:
 
 
 def test_a_network_that_fits_no_board_is_not_offered(
-    server: BoardServer, monkeypatch: pytest.MonkeyPatch
+    server: BoardServer, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, server.url)
-    large = random_model(Network(layers=3, hidden=8, inputs=12, classes=7))
+    large = random_model(replace(NETWORK, layers=3))
     assert FACTORY.discover(large) == []
-    assert FACTORY.discover(MODEL) == [f"board:{server.url}"]
+    assert FACTORY.discover(model) == [f"board:{server.url}"]
 
 
 def test_a_board_without_parity_is_checked_at_every_utterance(
-    board: SoftwareBoard, server: BoardServer
+    board: AnyBoard, server: BoardServer, model: Model, model_of_it: Backend
 ) -> None:
-    board.info = replace(board.info, capabilities=Capability.SUM | Capability.STATE_IO)
-    backend = FACTORY.open(MODEL, BackendOptions(instance=server.url))
-    memory = next(iter(board.arrays[0].memories.values()))
-    memory[0, 0] ^= 1
-    board.arrays[0].weights = None
-    slot = backend.open()
-    ours = backend.run([Work(slot, FRAMES)])[0]
+    server.claim(capabilities=NO_PARITY)
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
+    board.flip(0, bits=2)
+    ours = backend.run([Work(backend.open(), FRAMES)])[0]
     backend.close()
-    theirs = MUNTANIALA.open(MODEL, BackendOptions(instance="2x2"))
-    expected = theirs.run([Work(theirs.open(), FRAMES)])[0]
+    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
     np.testing.assert_array_equal(ours.logits, expected.logits)
     assert "per_utterance" in backend.info.firmware

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
+from tests.rtl.marks import simulated
 from tests.rtl.serial_line import NoisyBoard, SerialBoard
 from tests.rtl.simulation import Shape, driven, network
-from tests.test_rtl_steps import simulated
 from vau.errors import BackendFault
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.info import Info

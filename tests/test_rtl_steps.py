@@ -3,12 +3,12 @@
 Needs Verilator and a C++ compiler; ``./run e2e-board`` installs them, and fails without.
 """
 
-import os
 from typing import Final
 
 import numpy as np
 import pytest
 
+from tests.rtl.marks import simulated
 from tests.rtl.mutants import MUTANTS, Mutant
 from tests.rtl.simulation import Shape, driven, network
 from vau_backends.board.virtual.build import Build, build
@@ -16,14 +16,6 @@ from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.workbench.side_by_side import Reference, compared, inputs
 from vau_backends.muntaniala.cycles import LayerCycles
 from vau_hardware import RTL
-
-REQUIRED: Final = "VAU_REQUIRE_VERILATOR"
-
-
-simulated = pytest.mark.skipif(
-    REQUIRED not in os.environ,
-    reason="./run e2e-board brings Verilator, and runs what needs it",
-)
 
 SQUARE: Final = Parameters(rows=2, columns=2, units=4, inputs=8, most_payload=256)
 SINGLE: Final = Parameters(rows=1, columns=1, units=3, inputs=5, contexts=2, most_payload=256)
