@@ -5,7 +5,9 @@ by an advisory lock. Serial ports need pyserial, the optional extra ``serial``; 
 terminal needs nothing.
 """
 
+import errno
 import fcntl
+import logging
 import os
 import termios
 import tty
@@ -16,10 +18,15 @@ from typing import Final
 from vau.errors import BackendBusy, BackendNotFound, DeviceLost, DevicePermission
 from vau_backends.board.transport.port import Port
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_BAUD: Final = 921_600
 LEAST_BAUD: Final = 460_800  # below it speech is not live: docs/boards.md
 SLOW_LATENCY_MS: Final = 2
-_HOLDS: Final = (BlockingIOError, PermissionError)
+USB_SERIAL: Final = Path("/sys/bus/usb-serial/devices")
+_NO_TERMINAL: Final = (errno.ENOTTY, errno.EINVAL, errno.EISDIR)
+_NOT_THERE: Final = (errno.ENOENT, errno.ENXIO, errno.ENODEV)
+_HELD: Final = (errno.EBUSY, errno.EAGAIN)
 
 
 def open_pty(where: str) -> Port:
@@ -33,11 +40,6 @@ def open_pty(where: str) -> Port:
         _hold(name, descriptor)
         tty.setraw(descriptor)
         termios.tcflush(descriptor, termios.TCIOFLUSH)
-    except termios.error as cause:
-        os.close(descriptor)
-        raise BackendNotFound(
-            f"board: {name} is no terminal", field="board", name=name
-        ) from cause
     except BaseException:
         os.close(descriptor)
         raise
@@ -47,30 +49,33 @@ def open_pty(where: str) -> Port:
 def open_serial(where: str, baud: int) -> Port:
     """Open a serial port by its path, 8 bits, no parity, 1 stop bit.
 
-    Raises BackendNotFound if there is none, or pyserial is not installed, DevicePermission if
-    it may not be opened, BackendBusy if somebody else has it, DeviceLost if it cannot be used.
+    Raises BackendNotFound if there is none, it has no such speed, or pyserial is not
+    installed, DevicePermission if it may not be opened, BackendBusy if somebody else has it,
+    DeviceLost if it cannot be used.
     """
     name = f"serial:{where}"
     try:
         import serial  # noqa: PLC0415 - optional: who has no serial port need not have it
     except ImportError as cause:
-        raise BackendNotFound(
-            f"board: {name} needs pyserial, which is not installed; pip install 'vau[serial]'",
-            field="board",
-            name=name,
+        raise _no_board(
+            name, "needs pyserial, which is not installed; pip install 'vau[serial]'"
         ) from cause
     try:
         line = serial.Serial(where, baud, timeout=0, write_timeout=0, exclusive=True)
     except serial.SerialException as cause:
-        system = cause.__context__ if isinstance(cause.__context__, OSError) else None
-        raise _unopened(name, system or OSError(cause.errno or 0, str(cause))) from cause
+        raise _unopened(name, _of_the_system(cause)) from cause
+    except ValueError as cause:  # so pyserial says it
+        raise _no_board(name, f"does not do {baud} baud; take another +baud=") from cause
     try:
         _hold(name, line.fileno())
         line.reset_input_buffer()
     except BaseException:
         line.close()
         raise
-    os.set_blocking(line.fileno(), False)
+    if baud < LEAST_BAUD:
+        logger.warning("board %s: %d baud carry no live speech; %d do", name, baud, LEAST_BAUD)
+    if warning := latency_warning(where):
+        logger.warning("board %s: %s", name, warning)
     return Port(name, line.fileno(), line.close, bits_per_s=float(baud))
 
 
@@ -85,9 +90,9 @@ def candidates() -> Iterator[tuple[str, str]]:
             yield found.device, f"{found.description} {found.vid:04x}:{found.pid:04x}"
 
 
-def latency_warning(where: str) -> str:
+def latency_warning(where: str, devices: Path = USB_SERIAL) -> str:
     """Say if the USB chip of a port waits longer than a frame takes; nothing if not."""
-    timer = Path("/sys/bus/usb-serial/devices") / Path(where).name / "latency_timer"
+    timer = devices / Path(where).resolve().name / "latency_timer"
     try:
         latency_ms = int(timer.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -102,26 +107,36 @@ def _hold(name: str, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         fcntl.ioctl(descriptor, termios.TIOCEXCL)
-    except _HOLDS as cause:
-        raise _busy(name) from cause
+    except OSError as cause:
+        raise _unopened(name, cause) from cause
+
+
+def _of_the_system(cause: OSError) -> OSError:
+    """Return what the system said of which pyserial tells in its own words."""
+    said = cause.__context__
+    if isinstance(said, OSError):
+        return said
+    if isinstance(said, termios.error):
+        return OSError(*said.args)
+    return OSError(cause.errno or 0, str(cause))
 
 
 def _unopened(name: str, cause: OSError) -> Exception:
-    if isinstance(cause, FileNotFoundError):
-        return BackendNotFound(
-            f"board: {name} is not there; is it plugged in?", field="board", name=name
-        )
+    if cause.errno in _NOT_THERE:
+        return _no_board(name, "is not there; is it plugged in?")
+    if cause.errno in _NO_TERMINAL:
+        return _no_board(name, "is no serial port or terminal")
     if isinstance(cause, PermissionError):
         return DevicePermission(
             f"board: {name} may not be opened by this user; add it to the group of the device",
             field="board",
         )
-    if cause.errno in (16, 11):  # EBUSY, EAGAIN of the lock
-        return _busy(name)
+    if cause.errno in _HELD:
+        return BackendBusy(
+            f"board: {name} is held by another program; end that first", field="board"
+        )
     return DeviceLost(f"{name}: it cannot be opened: {cause.strerror or cause}")
 
 
-def _busy(name: str) -> BackendBusy:
-    return BackendBusy(
-        f"board: {name} is held by another program; end that first", field="board"
-    )
+def _no_board(name: str, why: str) -> BackendNotFound:
+    return BackendNotFound(f"board: {name} {why}", field="board", name=name)

@@ -41,6 +41,8 @@ class Url:
         scheme, colon, where = rest.partition(":")
         if scheme not in SCHEMES or not colon or not where:
             raise _refusal(text, "it begins with " + ", ".join(f"{each}:" for each in SCHEMES))
+        if not where.isprintable():
+            raise _refusal(text, "it holds what cannot be printed")
         rtl, baud = settings.get("rtl", ""), settings.get("baud", str(DEFAULT_BAUD))
         if rtl and not re.fullmatch(r"[0-9a-f]{32}", rtl):
             raise _refusal(text, "rtl= takes 32 hexadecimal digits")
