@@ -218,7 +218,7 @@ class SoftwareBoard:
             reply = self._reply(request, Status.RANGE)
         assert reply.status in TAKES_NUMBER
         self._store(request, reply)
-        if request.op == Operation.CLOSE:
+        if request.op == Operation.CLOSE and reply.status == Status.OK:
             self._end_session()
         return reply
 
@@ -244,6 +244,8 @@ class SoftwareBoard:
 
     def _outside(self, request: Frame) -> Frame:
         sizes = {Operation.OPEN: OWNER.size}
+        if request.op == Operation.INFO:
+            request = replace(request, session=self.session)
         if len(request.payload) != sizes.get(Operation(request.op), 0):
             return self._reply(request, Status.RANGE)
         if request.op == Operation.RESET:
@@ -259,9 +261,7 @@ class SoftwareBoard:
                 self.session = session
                 self.info = replace(self.info, nonce=nonce)
             return self._reply(request, Status.OK, self.info.encode())
-        return replace(
-            self._reply(request, Status.OK, self.info.encode()), session=self.session
-        )
+        return self._reply(request, Status.OK, self.info.encode())
 
     def _end_session(self) -> None:
         self.session, self.expected, self.last = 0, 1, 0
@@ -278,9 +278,11 @@ class SoftwareBoard:
             self.transfer = None
         match request.op:
             case Operation.CLOSE:
+                self._array(request)
                 self._exactly(request, 0)
                 return b""
             case Operation.TELEM:
+                self._array(request)
                 self._exactly(request, 0)
                 return self._readings().encode()
             case Operation.CONFIG:
@@ -339,8 +341,6 @@ class SoftwareBoard:
         region, first = request.address >> 24, request.address & 0xFF_FFFF
         array = self._array_of_memory(request, region)
         if request.op == Operation.WRITE:
-            if region == Region.TABLES:
-                raise Refused(Status.UNSUPPORTED)
             rows, rest = divmod(len(request.payload), self.info.units)
             memory = array.memories[request.die, Region(region)]
             if rest or not rows or first + rows > len(memory):
@@ -367,7 +367,8 @@ class SoftwareBoard:
         return content_bytes
 
     def _array_of_memory(self, request: Frame, region: int) -> Array:
-        if region not in (Region.WEIGHTS, Region.BIASES, Region.TABLES):
+        tables = () if request.op == Operation.WRITE else (Region.TABLES,)
+        if region not in (Region.WEIGHTS, Region.BIASES, *tables):
             raise Refused(Status.UNSUPPORTED)
         array = self._array(request)
         if request.die >= self.info.rows * self.info.columns:
@@ -397,7 +398,8 @@ class SoftwareBoard:
 
     def _out_of_step(self, context: Context) -> Refused:
         kind = 1 if context.is_valid else 2 if context.parts is not None else 0
-        return Refused(Status.STATE, StateRefusal(True, kind, context.step).encode())
+        step = context.step if kind else 0
+        return Refused(Status.STATE, StateRefusal(True, kind, step).encode())
 
     def _step(self, request: Frame) -> bytes:
         array, config, context = self._context(request)
@@ -477,7 +479,7 @@ class SoftwareBoard:
                 self._exactly(request, COUNT.size)
                 (count,) = COUNT.unpack(request.payload)
                 end = offset + count
-                if not count or end > config.state_bytes or count + 8 > self.info.most_payload:
+                if end > config.state_bytes or count + 8 > self.info.most_payload:
                     raise Refused(Status.RANGE)
                 if not context.is_valid or not continues:
                     raise self._out_of_step(context)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tests.board_server import BoardServer
+from tests.board_server import BoardServer, replies_with
 from tests.boards import AnyBoard, Right, weights_for
 from tests.software_board import board_info
 from vau.errors import (
@@ -35,7 +35,7 @@ from vau_backends.board.device.streams import Driver
 from vau_backends.board.faults.mangle import busy
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
-from vau_backends.board.link.words import Capability, Kind, Operation, address
+from vau_backends.board.link.words import REPLY, Capability, Kind, Operation, Status, address
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.weights import NetworkWeights, from_model
 
@@ -267,6 +267,21 @@ def test_what_a_board_forgets_is_put_back_with_the_same_bits(
     assert sum(driver.mended.values()) >= 1
 
 
+def test_a_board_that_comes_back_with_fewer_contexts_is_not_asked_for_more(
+    board: AnyBoard, server: BoardServer, driver: Driver, right: Right
+) -> None:
+    streams = [driver.begin(), driver.begin()]
+    before = [driver.run(stream, SPEECH[:9])[0] for stream in streams]
+    server.claim(contexts=1)
+    board.push(Frame(op=Operation.RESET).encode())
+    driver.readings()  # by which it hears of the reset
+    first = len(server.heard)
+    after = [driver.run(stream, SPEECH[9:])[0] for stream in streams]
+    for one, other in zip(before, after, strict=True):
+        right.holds(np.concatenate([one, other]), SPEECH)
+    assert {each.address >> 24 for each in server.heard[first:] if each.op in STEPS} == {0}
+
+
 def test_a_dead_die_is_named_after_one_reset(
     board: AnyBoard, server: BoardServer, driver: Driver
 ) -> None:
@@ -384,6 +399,29 @@ def test_a_reply_that_was_lost_is_sent_again_and_nothing_is_done_twice(
     assert driver.board.exchange.errors.retries > 0
     assert after.link.replays > before.link.replays
     assert after.core.steps - before.core.steps == 6 * len(driver.board.layers)
+
+
+@pytest.mark.parametrize(
+    ("op", "status", "payload"),
+    [
+        (Operation.INFO, Status.OK, b"?"),
+        (Operation.SUM, Status.OK, b"123"),
+        (Operation.STEP, Status.OK, b""),
+        (Operation.STEP, Status.MEM, b"1"),
+        (Operation.STEP, Status.FAULT, b""),
+    ],
+)
+def test_a_reply_that_is_not_of_its_form_is_refused_in_words(
+    server: BoardServer, weights: NetworkWeights, op: Operation, status: Status, payload: bytes
+) -> None:
+    def formless(reply: Frame) -> Frame:
+        if reply.op != op | REPLY:
+            return reply
+        return replace(reply, status=status, payload=payload)
+
+    server.edit = replies_with(formless)
+    with pytest.raises(FirmwareMismatch, match=f"{len(payload)} bytes"):
+        driver_of(Url.parse(server.url), weights).start()
 
 
 def test_boot_text_is_quoted_where_nobody_answers(

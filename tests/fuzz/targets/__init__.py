@@ -5,6 +5,8 @@ from typing import Final
 from tests.fuzz.target import Target
 from tests.fuzz.targets import (
     audio,
+    board_link,
+    board_replies,
     broken,
     bundles,
     manifests,
@@ -22,6 +24,8 @@ TARGETS: Final[dict[str, Target]] = {
     "manifests": manifests.TARGET,
     "tokens": tokens.TARGET,
     "transcripts": transcripts.TARGET,
+    "link": board_link.TARGET,
+    "boards": board_replies.TARGET,
 }
 
 FOR_THE_TESTS: Final[dict[str, Target]] = {"broken": broken.TARGET, "leaky": broken.LEAKY}

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -30,6 +31,7 @@ from vau_backends.board.link.payloads import (
     FaultReport,
     StatePart,
     Stepped,
+    number,
     state_crc,
 )
 from vau_backends.board.link.telemetry import Readings
@@ -216,7 +218,7 @@ class Board:
             answer_bytes=CHECKSUM.size,
             cycles=4 * rows * self.info.units,
         )
-        return int(CHECKSUM.unpack(reply.payload)[0])
+        return self._read(partial(number, CHECKSUM), reply.payload)
 
     def _ask_known(self, array: int, answer: KnownAnswer) -> None:
         self.set_state(array, 0, LayerState.of(0, answer.h, answer.c))
@@ -357,7 +359,7 @@ class Board:
             case Status.STATE:
                 raise OutOfStep
             case Status.MEM:
-                (where,) = ADDRESS.unpack(reply.payload[: ADDRESS.size])
+                where = self._read(partial(number, ADDRESS), reply.payload)
                 raise MemoryUpset(reply.die, where >> 24, where & 0xFF_FFFF)
             case Status.FAULT:
                 raise DieFault(reply.die, self._read(FaultReport.decode, reply.payload))

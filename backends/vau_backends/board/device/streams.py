@@ -368,8 +368,9 @@ class Driver:
     def _reopened(self) -> None:
         """Own the board again, and see that it holds what it should."""
         self._forget_contexts()
-        self.board.open()
-        self.board.configure(self._lay(self.board.info))
+        info = self.board.open()
+        self._contexts = [None] * info.contexts
+        self.board.configure(self._lay(info))
         self._remade()
 
     def _remade(self) -> None:

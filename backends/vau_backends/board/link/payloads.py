@@ -28,6 +28,13 @@ _REFUSAL: Final = struct.Struct("<BBHI")
 _FAULT: Final = struct.Struct("<BBBB")
 
 
+def number(form: struct.Struct, payload: bytes) -> int:
+    """Read the one number that a payload is. Raises Junk for another size."""
+    if len(payload) != form.size:
+        raise Junk(f"{len(payload)} bytes where a number of {form.size} was due")
+    return int(form.unpack(payload)[0])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A layer on an array. The three quotients are rounded up, see munt-spec-0."""
