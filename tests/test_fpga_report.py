@@ -139,8 +139,10 @@ def test_nothing_is_claimed_of_the_speed_of_a_netlist() -> None:
 
 def test_the_report_says_how_full_how_fast_and_that_no_board_was_run() -> None:
     assert as_text(REPORT).splitlines() == [
-        "a die of 16 units on LFE5U-25F-6BG256C (ECP5)",
+        "a board of a die of 16 units on LFE5U-25F-6BG256C (ECP5)",
         "112 features and 16 h per gate (516 rows of weights), 4 contexts",
+        "host and serial port: 921,600 baud",
+        f"RTL      {SIXTEEN.rtl_hash}",
         "",
         "                 synthesis    placed        of",
         "logic cells           2970      3300     24288     14%",
@@ -156,9 +158,19 @@ def test_the_report_says_how_full_how_fast_and_that_no_board_was_run() -> None:
     ]
 
 
+def test_a_die_alone_has_no_baud_rate() -> None:
+    first, second, third, *_ = as_text(
+        replace(REPORT, trial=replace(SIXTEEN, is_board=False))
+    ).splitlines()
+    assert first == "a die of 16 units on LFE5U-25F-6BG256C (ECP5)"
+    assert "4 contexts" in second
+    assert third == ""
+
+
 def test_a_machine_gets_all_that_a_person_gets() -> None:
     told = json.loads(json.dumps(as_json(REPORT)))
-    assert told["size"] == 16
+    assert (told["design"], told["size"]) == ("board", 16)
+    assert (told["baud"], told["rtl_hash"]) == (921_600, SIXTEEN.rtl_hash)
     assert told["tools"] == {"yosys": "0.70", "nextpnr": "0.11.1"}
     assert told["synthesis"]["logic_cells"] == LOGIC_CELLS_OF_NEXTPNR
     assert told["place_and_route"] == {

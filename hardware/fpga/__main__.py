@@ -1,4 +1,4 @@
-"""``python -m vau_hardware.fpga``: one die in one chip, and what the tools found."""
+"""``python -m vau_hardware.fpga``: a die or its board in a chip, and what the tools found."""
 
 import argparse
 import json
@@ -15,12 +15,15 @@ SIZES = ", ".join(f"{trial.units} ({trial.chip.name})" for trial in TRIALS.value
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the report. Return 1 if the die has no room or misses the nominal clock."""
+    """Print the report. Return 1 if there is no room or the nominal clock is missed."""
     parser = argparse.ArgumentParser(
-        prog="./run fpga", description=f"Put a die into a chip, on paper: {HONESTLY}."
+        prog="./run fpga", description=f"Put a board into a chip, on paper: {HONESTLY}."
     )
     parser.add_argument(
         "--size", type=int, choices=list(TRIALS), required=True, help=f"units: {SIZES}"
+    )
+    parser.add_argument(
+        "--die", action="store_true", help="the die alone: no host, no serial port"
     )
     parser.add_argument(
         "--place", action="store_true", help="place and route the largest too: ten minutes"
@@ -30,9 +33,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="for all that is made")
     asked = parser.parse_args(arguments)
     trial = TRIALS[asked.size]
-    trial = replace(trial, placed=trial.placed or asked.place)
+    trial = replace(trial, is_board=not asked.die, placed=trial.placed or asked.place)
+    folder = asked.folder / f"{'die' if asked.die else 'board'}-{asked.size}"
     try:
-        report = Workshop(asked.tools, asked.folder / f"die-{asked.size}", _say).examine(trial)
+        report = Workshop(asked.tools, folder, _say).examine(trial)
     except ToolFailed as failure:
         _say(str(failure))
         return 2

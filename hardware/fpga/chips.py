@@ -1,4 +1,4 @@
-"""Which chips the dies are tried on, and the size of die that each is tried with.
+"""Which chips the dies and their boards are tried on, and the size of die each is tried with.
 
 Capacities are those that nextpnr has in its data of the chip; they match the data sheets of
 Lattice (FPGA-DS-02012 for ECP5, FPGA-DS-02008 for iCE40 UltraPlus).
@@ -7,6 +7,8 @@ Lattice (FPGA-DS-02012 for ECP5, FPGA-DS-02008 for iCE40 UltraPlus).
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from vau_backends.board.virtual.parameters import Parameters
 
 
 class Resource(StrEnum):
@@ -128,6 +130,10 @@ LFE5U_85F: Final = Chip(
 )
 
 
+SMALL_UNITS: Final = 16
+"""Dies of fewer get the shortest frames and a small buffer: they are for a small chip."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """A size of die, and the chip that it is tried on."""
@@ -137,13 +143,54 @@ class Trial:
     """Rows of weights for features, per gate; ``units`` more are for h."""
 
     chip: Chip
+    is_board: bool = True
+    """With host and serial port, as in a bitstream. False: the die alone, for its figures."""
+
     contexts: int = 4
+    baud: int = 921_600
     synthesis_flags: tuple[str, ...] = ()
     preparation: tuple[str, ...] = ()
     """Commands of yosys between reading the RTL and synthesizing it."""
 
     placed: bool = True
-    """False: unless asked for. Of the largest die it takes ten minutes."""
+    """False: unless asked for. With the largest die it takes ten minutes and more."""
+
+    @property
+    def subject(self) -> str:
+        """Say what is tried."""
+        die = f"a die of {self.units} units"
+        return f"a board of {die}" if self.is_board else die
+
+    @property
+    def top(self) -> str:
+        """Return the module that is all of it."""
+        return "board_uart" if self.is_board else "die_on_pins"
+
+    @property
+    def rtl_hash(self) -> str:
+        """Return what the board calls its RTL, by which a driver knows it."""
+        return self._parameters.rtl_hash().hex()
+
+    @property
+    def values(self) -> dict[str, int | str]:
+        """Return the parameters of the top module, as yosys wants them."""
+        values = {"N": self.units, "NX": self.features, "CONTEXTS": self.contexts}
+        if not self.is_board:
+            return {**values}
+        line = {"CLOCK_HZ": self.chip.clock_hz, "BAUD": self.baud}
+        return {**self._parameters.of_host, **line, "RTL_HASH": f"128'h{self.rtl_hash}"}
+
+    @property
+    def _parameters(self) -> Parameters:
+        return Parameters(
+            rows=1,
+            columns=1,
+            units=self.units,
+            inputs=self.features,
+            contexts=self.contexts,
+            most_payload=256 if self.units < SMALL_UNITS else 1024,
+            buffer_bytes=2048 if self.units < SMALL_UNITS else 8192,
+        )
 
 
 TRIALS: Final = {
@@ -152,17 +199,23 @@ TRIALS: Final = {
         # A die has a multiplier of 8 by 8 bits for each unit, and three of 16 by 16 in its
         # cell path; this chip has eight. Where that is too few, those of the units become
         # logic, which is cheaper for them than for the other three.
-        Trial(units=4, features=60, chip=UP5K, contexts=1, synthesis_flags=("-dsp",)),
+        Trial(units=4, features=60, chip=UP5K, contexts=2, synthesis_flags=("-dsp",)),
         Trial(
             units=8,
             features=56,
             chip=UP5K,
-            contexts=1,
+            contexts=2,
             synthesis_flags=("-dsp",),
             preparation=("opt_clean", "alumacc *lanes*", "maccmap *lanes*"),
         ),
         Trial(units=16, features=112, chip=LFE5U_25F),
-        Trial(units=24, features=104, chip=LFE5U_25F),
+        Trial(
+            units=24,
+            features=104,
+            chip=LFE5U_25F,
+            # 27 for the die, and one for the host: what its checks multiply becomes logic.
+            preparation=("opt_clean", "alumacc *judge*", "maccmap *judge*"),
+        ),
         Trial(units=96, features=123, chip=LFE5U_85F, placed=False),
     )
 }

@@ -38,12 +38,12 @@ class Workshop:
     say: Callable[[str], None]
 
     def examine(self, trial: Trial) -> Report:
-        """Synthesize the die, place and route it if that is to be tried, and report.
+        """Synthesize, place and route if that is to be tried, and report.
 
         Raises ToolFailed. That a chip has no room is no failure: the report says so.
         """
         self.lay_out(trial)
-        self.say(f"synthesizing a die of {trial.units} units")
+        self.say(f"synthesizing {trial.subject}")
         self.run("yosys", "synthesis.ys", log="yosys.log")
         statistics = self.read(script.STATISTICS)
         placement, refusal, version = None, None, None
@@ -63,7 +63,7 @@ class Workshop:
         """Put the sources and the script of yosys into the folder, and nothing else."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        files = script.sources()
+        files = script.sources(trial.top)
         for file in files:
             shutil.copyfile(file, self.folder / file.name)
         told = script.synthesis(trial, [file.name for file in files])

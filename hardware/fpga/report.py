@@ -26,7 +26,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that there is to say about one die in one chip."""
+    """All that there is to say about one die, or its board, in one chip."""
 
     trial: Trial
     yosys: str
@@ -46,7 +46,7 @@ class Report:
 
     @property
     def fits(self) -> bool:
-        """Tell whether the die is in the chip, or should be if nobody tried."""
+        """Tell whether it is in the chip, or should be if nobody tried."""
         return self.refusal is None and all(
             count <= self.trial.chip.capacity[resource] for resource, count in self.used.items()
         )
@@ -94,9 +94,12 @@ def as_json(report: Report) -> dict[str, Any]:
     """Return the report for a machine: frequencies in Hz, everything else counted."""
     trial, chip = report.trial, report.trial.chip
     return {
+        "design": "board" if trial.is_board else "die",
         "size": trial.units,
         "features": trial.features,
         "contexts": trial.contexts,
+        "baud": trial.baud if trial.is_board else None,
+        "rtl_hash": trial.rtl_hash if trial.is_board else None,
         "chip": chip.name,
         "tools": {"yosys": report.yosys, "nextpnr": report.nextpnr},
         "synthesis": {_key(resource): count for resource, count in report.synthesized.items()},
@@ -121,11 +124,14 @@ def as_text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     trial, chip = report.trial, report.trial.chip
     rows = 4 * (trial.features + trial.units) + 4
-    yield f"a die of {trial.units} units on {chip.name} ({chip.family.name})"
+    yield f"{trial.subject} on {chip.name} ({chip.family.name})"
     yield (
         f"{trial.features} features and {trial.units} h per gate ({rows} rows of weights),"
         f" {trial.contexts} {'context' if trial.contexts == 1 else 'contexts'}"
     )
+    if trial.is_board:
+        yield f"host and serial port: {trial.baud:,} baud"
+        yield f"RTL      {trial.rtl_hash}"
     yield ""
     yield f"{'':16}{'synthesis':>10}{'placed':>10}{'of':>10}"
     for resource, count in report.synthesized.items():

@@ -6,13 +6,12 @@ from pathlib import Path
 from vau_hardware import RTL
 from vau_hardware.fpga.chips import Trial
 
-TOP = "die_on_pins"
 NETLIST, STATISTICS = "netlist.json", "statistics.json"
 
 
-def sources() -> list[Path]:
-    """Return every file of the design: the RTL, and the pins of the die."""
-    return in_reading_order([*RTL.glob("*.sv"), Path(__file__).parent / f"{TOP}.sv"])
+def sources(top: str) -> list[Path]:
+    """Return every file of a design: the RTL, and the top module beside this file."""
+    return in_reading_order([*RTL.glob("*.sv"), Path(__file__).parent / f"{top}.sv"])
 
 
 def in_reading_order(files: Iterable[Path]) -> list[Path]:
@@ -27,16 +26,15 @@ def is_package(file: Path) -> bool:
 
 def synthesis(trial: Trial, names: Iterable[str]) -> str:
     """Return the script. Its checks end yosys if anything is driven twice, or by nobody."""
-    parameters = {"N": trial.units, "NX": trial.features, "CONTEXTS": trial.contexts}
-    chosen = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+    chosen = " ".join(f"-chparam {name} {value}" for name, value in trial.values.items())
     command = " ".join([trial.chip.family.synthesis, *trial.synthesis_flags])
     lines = [
         f"read_verilog -sv {' '.join(names)}",
-        f"hierarchy -check -top {TOP} {chosen}",
+        f"hierarchy -check -top {trial.top} {chosen}",
         "proc",
         "check -assert",
         *trial.preparation,
-        f"{command} -top {TOP} -json {NETLIST}",
+        f"{command} -top {trial.top} -json {NETLIST}",
         "check -assert",
         f"tee -q -o {STATISTICS} stat -json",
     ]

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +45,8 @@ class Build:
     0: no pins, and bytes."""
 
     netlist: tuple[Path, ...] = ()
-    """What was made of that board by synthesis, and the models of its cells: read in place of
-    the RTL, whose parameters are settled in it."""
+    """What synthesis made of the die (with ``baud``: of the whole board), and the models of its
+    cells: read in place of the RTL, whose parameters are settled in it."""
 
     has_faults: bool = False
     """The dies have the port for faults, which no synthesis sees."""
@@ -57,12 +57,12 @@ class Build:
     @property
     def is_serial(self) -> bool:
         """Whether it has serial pins, and sim/serial.cpp the far end of them."""
-        return bool(self.baud or self.netlist)
+        return self.baud != 0
 
     @property
     def is_fast(self) -> bool:
         """Whether it is clocked for long: others are sooner compiled."""
-        return not (self.is_proof or self.is_whole or self.is_serial)
+        return not (self.is_proof or self.is_whole or self.is_serial or self.netlist)
 
 
 PLAIN: Final = Build()
@@ -141,9 +141,7 @@ def _compiler_flags(parameters: Parameters, how: Build, tools: Toolchain) -> lis
 def _make(parameters: Parameters, how: Build, tools: Toolchain, folder: Path) -> Path:
     rtl_hash = f"128'h{parameters.rtl_hash().hex()}"
     host: dict[str, int | str] = {**parameters.of_host, "RTL_HASH": rtl_hash}
-    if how.netlist:
-        _verilate("board_uart", how.netlist, {}, how, tools, folder)
-    elif how.baud:
+    if how.is_serial:
         files = [*_rtl(how, [*vau_hardware.BOARD, "uart_phy"]), vau_hardware.BOARD_UART]
         line = {"CLOCK_HZ": SERIAL_CLOCK_HZ, "BAUD": how.baud}
         _verilate("board_uart", files, {**host, **line}, how, tools, folder)
@@ -151,7 +149,8 @@ def _make(parameters: Parameters, how: Build, tools: Toolchain, folder: Path) ->
         _verilate("board", _rtl(how, vau_hardware.BOARD), host, how, tools, folder)
     else:
         _verilate("die", _rtl(how, vau_hardware.DIE), parameters.of_die, how, tools, folder)
-        _verilate("host", _rtl(how, vau_hardware.HOST), host, how, tools, folder)
+        plain = replace(how, netlist=())
+        _verilate("host", _rtl(how, vau_hardware.HOST), host, plain, tools, folder)
     sources = [
         vau_hardware.SIMULATION / ("serial.cpp" if how.is_serial else "board.cpp"),
         *sorted(folder.glob("*.cpp")),
@@ -176,6 +175,8 @@ def _verilate(  # noqa: PLR0917 - a top module with all that it is made of
     tools: Toolchain,
     folder: Path,
 ) -> None:
+    if how.netlist:
+        files, values = how.netlist, {}
     _run(
         [
             *tools.verilator,

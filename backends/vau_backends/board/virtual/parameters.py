@@ -36,7 +36,7 @@ class Parameters:
         """Refuse what the RTL cannot be built for."""
         self._check("rows", 1, _MOST_SIDE)
         self._check("columns", 1, _MOST_SIDE)
-        self._check("units", 1, 128)
+        self._check("units", 2, 128)
         self._check("inputs", 1, 255 - self.units)
         self._check("cycles_per_beat", 2, 8)
         for name, choices in (
