@@ -573,6 +573,10 @@ def test_backends_are_listed_here_and_on_a_server(served: Served, folder: Path) 
     assert "streams" not in here
 
 
+def test_a_server_that_states_no_limit_is_said_none() -> None:
+    assert inventory.Room(in_use=2, limit=0).line() == "streams of the server: 2"
+
+
 def test_without_a_model_backends_says_so_and_lists_what_is_installed() -> None:
     done = vau("backends", "--model", "nobody")
     assert done.returncode == 0

@@ -50,10 +50,12 @@ class Room:
 
     in_use: int
     limit: int
+    """0 if the server does not say."""
 
     def line(self) -> str:
         """Return it for a person."""
-        return f"streams of the server: {self.in_use} of {self.limit}"
+        limit = f" of {self.limit}" if self.limit else ""
+        return f"streams of the server: {self.in_use}{limit}"
 
 
 def here(model_name: str) -> Iterator[Found]:

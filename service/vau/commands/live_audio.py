@@ -79,12 +79,12 @@ def from_file(
 
 def from_pipe(descriptor: int, chunk_size: int, stop: threading.Event) -> Source:
     """Open a pipe of raw s16le samples, 16 kHz mono."""
-    clock = _Clock()
-    source = _hashed("stdin", clock.timed(raw_input(descriptor, chunk_size, stop)))
-    return replace(source, is_live=clock.is_live)
+    arrivals = _Arrivals()
+    source = _hashed("stdin", arrivals.timed(raw_input(descriptor, chunk_size, stop)))
+    return replace(source, is_live=arrivals.is_live)
 
 
-class _Clock:
+class _Arrivals:
     """Tells from when they came whether chunks came as someone speaks."""
 
     def __init__(self) -> None:
