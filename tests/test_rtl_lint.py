@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 import vau_hardware
+from tests.rtl.marks import simulated
 from tests.rtl.netlist import read, run_yosys
-from tests.test_rtl_steps import simulated
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.virtual.toolchain import find
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import pytest
 
+from tests.rtl.marks import simulated
 from tests.rtl.netlist import netlist
 from tests.rtl.serial_line import SerialBoard
 from tests.rtl.simulation import Shape, driven, network
-from tests.test_rtl_steps import simulated
 from vau_backends.board.virtual.build import SERIAL_CLOCK_HZ, Build, build
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.workbench.side_by_side import compared
