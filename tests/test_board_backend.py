@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from tests.board_server import BoardServer
 from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
-from vau.backend import Backend, BackendOptions, State, Work, promise_equal_bits
+from vau.backend import Backend, BackendOptions, State, Telemetry, Work, promise_equal_bits
 from vau.errors import BackendNotFound, DeviceLost, ModelIncompatible
 from vau.model import Model
 from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
 from vau.testing.models import random_model
 from vau_backends.board.backend import FACTORY, BoardBackend
+from vau_backends.board.device.watch import CHECK_S
 from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.words import Capability, Kind
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
@@ -152,6 +154,49 @@ def test_a_board_is_found_by_its_serial_number(
     assert backend.info.id == "board:0000000000005eed"
     with pytest.raises(BackendNotFound, match="0000000000005eed"):
         FACTORY.open(model, BackendOptions(instance="0" * 16))
+
+
+def test_a_board_that_is_not_named_is_the_first_that_is_configured(
+    server: BoardServer, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{server.url} tcp:127.0.0.1:1")
+    backend = FACTORY.open(model, BackendOptions())
+    backend.close()
+    assert backend.info.id == f"board:{server.url}"
+
+
+def test_rtl_that_a_person_vouches_for_is_called_unverified(
+    server: BoardServer, model: Model
+) -> None:
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
+    backend.close()
+    assert f"rtl {server.board.info.rtl_hash.hex()} (unverified)" in backend.info.firmware
+
+
+def test_memories_are_checked_while_nobody_asks(board: AnyBoard, backend: BoardBackend) -> None:
+    board.flip(2, bits=2)
+    backend._look(CHECK_S - 1)  # noqa: SLF001 - what the watch does each second
+    assert backend.health().state is State.READY
+    for _ in range(board.info.arrays * 4 * 2):  # memories of four dies
+        backend._look(CHECK_S + 1)  # noqa: SLF001
+    assert backend.health().state is State.DEGRADED
+    assert "memory 1" in backend.health().text
+
+
+def test_that_something_was_mended_is_said_for_a_minute(
+    board: AnyBoard, backend: BoardBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board.reboot()
+    backend.run([Work(backend.open(), FRAMES[:2])])
+    assert backend.health().state is State.DEGRADED
+    now_s = monotonic()
+    monkeypatch.setattr("vau_backends.board.backend.monotonic", lambda: now_s + 61)
+    assert backend.health().state is State.READY
+
+
+def test_what_a_board_has_no_instrument_for_is_absent(backend: Backend) -> None:
+    assert backend.telemetry() == Telemetry()
+    assert not backend.info.measures_energy
 
 
 def test_a_network_with_peepholes_is_refused(server: BoardServer) -> None:

@@ -424,6 +424,21 @@ def test_a_reply_that_is_not_of_its_form_is_refused_in_words(
         driver_of(Url.parse(server.url), weights).start()
 
 
+def test_a_state_that_is_not_of_one_piece_is_not_kept(
+    server: BoardServer, driver: Driver
+) -> None:
+    def spoilt(reply: Frame) -> Frame:
+        if reply.op != Operation.STATE_GET | REPLY:
+            return reply
+        return replace(reply, payload=reply.payload[:-1] + bytes([reply.payload[-1] ^ 1]))
+
+    stream = driver.begin()
+    driver.run(stream, SPEECH[:5])
+    server.edit = replies_with(spoilt)
+    with pytest.raises(DeviceCorrupt, match="fails its checksum"):
+        driver.states(stream)
+
+
 def test_boot_text_is_quoted_where_nobody_answers(
     server: BoardServer, weights: NetworkWeights
 ) -> None:
