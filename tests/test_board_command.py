@@ -4,14 +4,19 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.board_server import BoardServer
 from tests.commands import vau
+from tests.software_board import board_info
 from vau.commands.serve import with_boards
 from vau.errors import ConfigInvalid
+from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.words import Operation
+from vau_backends.board.workbench.networks import random_network
 
 STEPS = 20
 
@@ -32,6 +37,25 @@ def test_a_board_is_checked_in_one_command(server: BoardServer) -> None:
     assert (facts["steps"], facts["mismatches"], facts["array"]) == (20, 0, "2x2")
     assert facts["core"]["steps"] >= 20
     assert facts["link"]["frames"] > 20
+
+
+def test_a_board_is_not_believed_to_be_of_any_size(server: BoardServer) -> None:
+    server.claim(units=24576, most_payload=4)
+    done = vau("board", "check", server.url)
+    assert done.returncode != 0
+    assert "max_payload 4 is none of 256, 1024, 4096" in done.stdout + done.stderr
+    assert {each.op for each in server.heard} == {Operation.INFO}
+
+
+@given(
+    sides=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    die=st.tuples(st.integers(1, 64), st.integers(1, 64)),
+)
+def test_the_network_that_is_made_for_a_board_fits_it(
+    sides: tuple[int, int], die: tuple[int, int]
+) -> None:
+    info = board_info(rows=sides[0], columns=sides[1], units=die[0], inputs=die[1])
+    tilings_on(info, random_network(info, seed=0))
 
 
 def test_a_selftest_compares_bits_and_says_how_fast(server: BoardServer) -> None:

@@ -33,7 +33,8 @@ from vau_backends.board.device.known_answer import known_answer
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.faults.mangle import busy
-from vau_backends.board.link.frame import Frame
+from vau_backends.board.link import cobs
+from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
 from vau_backends.board.link.words import REPLY, Capability, Kind, Operation, Status, address
 from vau_backends.board.transport.urls import Url
@@ -80,7 +81,10 @@ def test_weights_go_in_windows(server: BoardServer, driver: Driver) -> None:
         ({"tables_crc": 1}, "tables"),
         ({"capabilities": Capability.SUM}, "STATE_IO"),
         ({"rtl_hash": bytes(range(16))}, r"000102.* is not known here; .* \+rtl=0001"),
-        ({"window": 0}, "window"),
+        ({"window": 0}, "window 0 is outside 1 to 32"),
+        ({"most_payload": 4}, "max_payload 4 is none of 256, 1024, 4096"),
+        ({"units": 24576}, "N 24576 is outside 1 to 256"),
+        ({"columns": 0}, "C 0 is outside"),
     ],
 )
 def test_a_board_that_is_not_what_we_drive_is_refused_before_any_step(
@@ -91,6 +95,35 @@ def test_a_board_that_is_not_what_we_drive_is_refused_before_any_step(
     with pytest.raises(FirmwareMismatch, match=says):
         driver.start()
     assert {each.op for each in server.heard} == {Operation.INFO}
+
+
+def test_a_wrong_known_answer_is_told_to_the_unit(
+    server: BoardServer, weights: NetworkWeights
+) -> None:
+    def wrong(reply: Frame) -> Frame:
+        if reply.op != Operation.STEP | REPLY:
+            return reply
+        return replace(reply, payload=reply.payload[:-1] + bytes([reply.payload[-1] ^ 1]))
+
+    server.edit = replies_with(wrong)
+    with pytest.raises(
+        DeviceCorrupt, match=r"array 0, step 1 .* of 1 of 9 .* unit 8: -?\d+, and"
+    ):
+        driver_of(Url.parse(server.url), weights).start()
+
+
+def test_a_board_that_reckons_another_crc_is_told_both(
+    server: BoardServer, weights: NetworkWeights
+) -> None:
+    def reckoned(said: bytes) -> bytes:
+        frame = cobs.decode(said.strip(DELIMITER))
+        return DELIMITER + cobs.encode(frame[:-1] + bytes([frame[-1] ^ 1])) + DELIMITER
+
+    server.edit = reckoned
+    with pytest.raises(
+        DeviceTimeout, match=r"a CRC of [0-9a-f]{8}, and its bytes have [0-9a-f]{8}"
+    ):
+        driver_of(Url.parse(server.url), weights).start()
 
 
 def test_a_network_of_too_many_layers_is_refused(server: BoardServer, board: AnyBoard) -> None:

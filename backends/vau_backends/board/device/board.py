@@ -224,10 +224,10 @@ class Board:
         self.set_state(array, 0, LayerState.of(0, answer.h, answer.c))
         for step, x in enumerate(answer.x):
             hidden, saturations = self.step(array, 0, step, x[np.newaxis])
-            if not np.array_equal(hidden[0], answer.hidden[step]) or (
-                saturations != answer.saturations[step]
-            ):
-                raise self._corrupt(f"step {step + 1} of its known-answer test is wrong")
+            if wrong := answer.difference(step, hidden[0], saturations):
+                raise self._corrupt(
+                    f"array {array}, step {step + 1} of its known-answer test: {wrong}"
+                )
 
     # --- steps and states -------------------------------------------------------------------
 
@@ -387,6 +387,8 @@ class Board:
             raise self._mismatch(
                 f"it speaks vau-link {lowest} to {highest}, not {VERSION}", "link"
             )
+        if nonsense := info.out_of_bounds():
+            raise self._mismatch(f"its INFO is not of vau-link/1: {nonsense[0]}", "info")
         if info.spec != SPEC:
             raise self._mismatch(f"it computes {info.spec!r}, not {SPEC}", "arithmetic")
         if info.tables_crc != TABLES_CRC:
@@ -396,13 +398,6 @@ class Board:
             )
         if missing := REQUIRED & ~info.capabilities:
             raise self._mismatch(f"it cannot do {missing!r}, which is needed", "capabilities")
-        least = min(
-            info.rows, info.columns, info.units, info.inputs, info.arrays, info.contexts
-        )
-        if least < 1 or not info.window or info.most_payload < info.units:
-            raise self._mismatch(
-                "its INFO names an array, window or payload of nothing", "info"
-            )
         if not self._trusts(info):
             raise self._mismatch(
                 f"its RTL {info.rtl_hash.hex()} is not known here; to take it all the same, "

@@ -290,8 +290,10 @@ class Exchange:
     @property
     def quoted(self) -> str:
         """Say what came that was no frame, for a message; empty if nothing did."""
-        junk = self.chunks.first_junk
-        return f"; it said {junk.decode('ascii', 'backslashreplace')!r}" if junk else ""
+        if not (junk := self.chunks.first_junk):
+            return ""
+        text = junk.decode("ascii", "backslashreplace")
+        return f"; it said {text!r}, which is no frame: {self.chunks.first_fault}"
 
 
 @dataclass(slots=True)

@@ -35,6 +35,20 @@ class KnownAnswer:
     saturations: NDArray[np.int64]
     """Of each step."""
 
+    def difference(self, step: int, hidden: NDArray[np.int8], saturations: int) -> str:
+        """Say where what a board answered to a step is wrong; nothing if it is right."""
+        due, units = self.hidden[step], len(self.hidden[step])
+        wrong = np.flatnonzero(hidden != due)
+        if wrong.size:
+            first = int(wrong[0])
+            return (
+                f"h of {wrong.size} of {units} units is wrong, first of unit {first}: "
+                f"{hidden[first]}, and {due[first]} is due"
+            )
+        if saturations != self.saturations[step]:
+            return f"{saturations} saturations, and {self.saturations[step]} are due"
+        return ""
+
 
 def known_answer(weights: LayerWeights, tiling: Tiling) -> KnownAnswer:
     """Compute the answer of a layer on its dies, step by step, by the reference."""

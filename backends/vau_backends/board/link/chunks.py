@@ -23,6 +23,9 @@ class Chunks:
         self.first_junk = b""
         """The first bytes that were no frame: often what a board says while it boots."""
 
+        self.first_fault = ""
+        """Why they were none."""
+
     def push(self, data: bytes) -> Iterator[Frame | None]:
         """Yield the frames that ``data`` completes, and None for each chunk that is junk."""
         *whole, rest = data.split(DELIMITER)
@@ -47,10 +50,11 @@ class Chunks:
         self.forget()
         try:
             frame = Frame.decode(b"" if lost else chunk, self.most_payload)
-        except Junk:
+        except Junk as fault:
             self.junk_chunks += 1
             self.junk_bytes += len(chunk) + lost
-            self.first_junk = self.first_junk or chunk[:QUOTED_BYTES]
+            if not self.first_junk:
+                self.first_junk, self.first_fault = chunk[:QUOTED_BYTES], str(fault)
             return None
         self.frames += 1
         return frame

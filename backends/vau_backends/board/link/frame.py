@@ -50,8 +50,8 @@ class Frame:
         if not OVERHEAD <= len(data) <= OVERHEAD + most_payload:
             raise Junk(f"{len(data)} bytes, but a frame has {OVERHEAD} and its payload")
         body, (crc,) = data[: -CRC.size], CRC.unpack(data[-CRC.size :])
-        if zlib.crc32(body) != crc:
-            raise Junk("a wrong CRC")
+        if (reckoned := zlib.crc32(body)) != crc:
+            raise Junk(f"a CRC of {crc:08x}, and its bytes have {reckoned:08x}")
         version, op, session, seq, status, credits_, die, array, length, where = (
             HEADER.unpack_from(body)
         )

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from vau_backends.board.link.junk import Junk
-from vau_backends.board.link.words import Capability, Kind
+from vau_backends.board.link.words import NO_DIE, Capability, Kind
 
 BLOCK: Final = struct.Struct("<BBBB16s16sQHHBBBBIHBBIIIII")
 LEAST_BYTES: Final = 76
 """All but what was appended: the receive buffer."""
+
+PAYLOADS: Final = (256, 1024, 4096)
+"""What the longest payload may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,27 @@ class Info:
     def is_hardware(self) -> bool:
         """Whether its cycles are time."""
         return self.kind == Kind.FPGA
+
+    def out_of_bounds(self) -> list[str]:
+        """Return what it says that no board may say, in words; nothing if all may be so."""
+        said = [
+            f"{name} {value} is outside {least} to {most}"
+            for name, value, least, most in (
+                *(("N", self.units, 1, self.most_payload), ("NX", self.inputs, 1, 0xFFFF)),
+                *(("R", self.rows, 1, 0xFF), ("C", self.columns, 1, 0xFF)),
+                *(("arrays", self.arrays, 1, 0xFF), ("contexts", self.contexts, 1, 0xFF)),
+                *(
+                    ("R * C", self.rows * self.columns, 1, NO_DIE),
+                    ("window", self.window, 1, 32),
+                ),
+            )
+            if not least <= value <= most
+        ]
+        if self.most_payload not in PAYLOADS:
+            said.insert(
+                0, f"max_payload {self.most_payload} is none of {', '.join(map(str, PAYLOADS))}"
+            )
+        return said
 
     @property
     def weight_rows(self) -> int:

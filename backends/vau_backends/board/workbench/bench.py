@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from vau.boards import Bench, Boards, Finding, Say
-from vau.errors import BackendFault
+from vau.errors import BackendFault, FirmwareMismatch
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.opening import driver_of
 from vau_backends.board.device.streams import Driver
@@ -131,12 +131,22 @@ def _through(proxy: Proxy) -> Callable[[float], Port]:
 
 
 def _info_of(found: Found) -> Info:
-    """Ask a board who it is. Raises BackendFault if it does not say."""
+    """Ask a board who it is, and see that it can be: a network is made to its size.
+
+    Raises BackendFault if it does not say, FirmwareMismatch if no board is like that.
+    """
     with closing(found.url.open(DEFAULT_LIMIT_S)) as port:
         try:
-            return Exchange(port).find()
+            info = Exchange(port).find()
         except Upset as silence:
             raise BackendFault(f"board {found.url.text}: {silence}") from silence
+    if nonsense := info.out_of_bounds():
+        raise FirmwareMismatch(
+            f"board {found.url.text}: its INFO is not of vau-link/1: {'; '.join(nonsense)}",
+            capability="info",
+            field="board",
+        )
+    return info
 
 
 def _facts(info: Info) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from vau.errors import ModelError
 from vau.model import find_model
 from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.link.info import Info
+from vau_backends.board.link.payloads import STEP_HEAD
 from vau_backends.muntaniala.array import GATES
 from vau_backends.muntaniala.weights import LayerWeights, NetworkWeights, from_model
 
@@ -33,7 +34,11 @@ def network_for(info: Info, name: str, seed: int) -> tuple[str, NetworkWeights]:
 
 def random_network(info: Info, seed: int) -> NetworkWeights:
     """Return one layer that fills the dies of a board, with weights of their whole range."""
-    hidden = info.rows * info.units
+    hidden = min(
+        info.rows * info.units,
+        info.most_payload - STEP_HEAD.size,
+        info.columns * (info.units + info.inputs - 1),
+    )
     h_per_die = -(-hidden // info.columns)
     x_per_die = max(1, min(info.inputs, info.inputs + info.units - h_per_die))
     inputs = min(FEATURES, info.columns * x_per_die, info.most_payload)
