@@ -252,3 +252,6 @@ def test_the_version_is_found_behind_what_a_wheel_says_first() -> None:
 def test_only_a_lack_of_room_is_a_refusal() -> None:
     assert refusal_in("Info: fine\nERROR: Max frequency\n") is None
     assert refusal_in("ERROR: a b, no BELs remaining to c\n") == "a b, no BELs remaining to c"
+    assert refusal_in(f"ERROR: '{'a' * 99}', no BELs remaining to 'b'") == (
+        f"'{'a' * 40}...', no BELs remaining to 'b'"
+    )

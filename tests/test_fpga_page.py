@@ -1,6 +1,7 @@
 """What docs/building-a-board.md says of the tools and the chips is what is here."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,8 @@ PINS: Final = (ROOT / "requirements/fpga.txt").read_text("utf-8")
 
 
 def row_of(trial: Trial) -> list[str]:
-    (row,) = re.findall(rf"^\| {trial.units} \| (.+) \|$", PAGE, re.MULTILINE)
+    design = "board" if trial.is_board else "die"
+    (row,) = re.findall(rf"^\| {trial.units} \| {design} \| (.+) \|$", PAGE, re.MULTILINE)
     return [cell.strip() for cell in row.split("|")]
 
 
@@ -32,14 +34,21 @@ def test_the_figures_are_those_of_the_tools_that_are_installed(tool: str) -> Non
     assert [version for version in pinned if not version.startswith(f"{told}.")] == []
 
 
+@pytest.mark.parametrize("is_board", [True, False], ids=["board", "die"])
 @pytest.mark.parametrize("size", TRIALS)
-def test_each_size_has_its_row_with_its_chip_and_what_that_holds(size: int) -> None:
-    trial = TRIALS[size]
-    chip, features, *cells = row_of(trial)
+def test_each_size_has_its_row_with_its_chip_and_what_that_holds(
+    size: int, is_board: bool
+) -> None:
+    trial = replace(TRIALS[size], is_board=is_board)
+    chip, features, *cells, fastest = row_of(trial)
     assert chip == trial.chip.name.partition("-6")[0].removesuffix("-SG48")
     assert features == str(trial.features)
     resources = [Resource.LOGIC_CELLS, Resource.BLOCK_RAMS, Resource.MULTIPLIERS]
-    for cell, resource in zip(cells, resources, strict=False):
-        used, of = (int(number.replace(",", "")) for number in cell.split(" of "))
+    fits = True
+    for cell, resource in zip(cells, resources, strict=True):
+        used, of = (int(number.strip("*").replace(",", "")) for number in cell.split(" of "))
         assert of == trial.chip.capacity[resource]
-        assert used <= of
+        assert cell.startswith("**") == (used > of)
+        fits = fits and used <= of
+    assert fits == (fastest != "does not fit")
+    assert re.fullmatch(r"\d+\.\d MHz|does not fit|not placed", fastest)

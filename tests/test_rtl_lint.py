@@ -50,7 +50,8 @@ def lint(top: str, files: Sequence[Path], parameters: Parameters, *flags: str) -
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    return done.stdout + done.stderr
+    said = (done.stdout + done.stderr).splitlines()
+    return "\n".join(line for line in said if not line.startswith("- "))  # newer ones report
 
 
 @simulated
@@ -66,10 +67,8 @@ def test_verilator_warns_of_nothing(shape: str) -> None:
 def test_verilator_warns_of_nothing_where_faults_may_be_put_in(
     top: str, names: list[str]
 ) -> None:
-    half = (
-        "+define+FAULT_INJECT",
-        "-Wno-UNUSEDPARAM",
-    )  # of a package, the other half uses some
+    # Of the constants of a package, the other half uses some.
+    half = ("+define+FAULT_INJECT", "-Wno-UNUSEDPARAM")
     assert lint(top, vau_hardware.sources(names), FULL, *half) == ""
 
 

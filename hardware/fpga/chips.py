@@ -193,6 +193,10 @@ class Trial:
         )
 
 
+# What the host multiplies to check a request becomes logic: it is small, a die of 24 leaves one
+# multiplier, and the way to those of the chip and back is the longest of all.
+CHECKS_OF_LOGIC: Final = ("opt_clean", "alumacc *judge*", "maccmap *judge*")
+
 TRIALS: Final = {
     trial.units: trial
     for trial in (
@@ -208,13 +212,12 @@ TRIALS: Final = {
             synthesis_flags=("-dsp",),
             preparation=("opt_clean", "alumacc *lanes*", "maccmap *lanes*"),
         ),
-        Trial(units=16, features=112, chip=LFE5U_25F),
+        Trial(units=16, features=112, chip=LFE5U_25F, preparation=CHECKS_OF_LOGIC),
         Trial(
             units=24,
             features=104,
             chip=LFE5U_25F,
-            # 27 for the die, and one for the host: what its checks multiply becomes logic.
-            preparation=("opt_clean", "alumacc *judge*", "maccmap *judge*"),
+            preparation=CHECKS_OF_LOGIC,
         ),
         Trial(units=96, features=123, chip=LFE5U_85F, placed=False),
     )

@@ -5,6 +5,7 @@ go on by hand finds it there, and the tools that come as wheels see a /tmp of th
 """
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -129,4 +130,5 @@ def version_in(greeting: str) -> str:
 def refusal_in(log: str) -> str | None:
     """Return how nextpnr says that a chip has no room, or None if it said nothing such."""
     said = (line.removeprefix("ERROR: ") for line in log.splitlines())
-    return next((line for line in said if any(words in line for words in FULL)), None)
+    found = next((line for line in said if any(words in line for words in FULL)), None)
+    return found and re.sub(r"'([^']{40})[^']+'", r"'\1...'", found)  # names of cells are long
