@@ -133,6 +133,14 @@ def test_neither_chunks_nor_looking_at_interim_results_change_the_answer(
 
 
 @each_decoder
+def test_how_the_frames_lie_in_memory_changes_nothing(name: DecoderName) -> None:
+    log_prob = posteriors(40, 7)
+    assert decode_all(MODEL, np.asfortranarray(log_prob), name) == decode_all(
+        MODEL, log_prob, name
+    )
+
+
+@each_decoder
 @settings(max_examples=50, deadline=None)
 @given(shape=SHAPES, look_back=st.sampled_from([1, 6, 20]))
 def test_what_was_called_stable_never_changes(

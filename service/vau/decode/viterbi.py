@@ -232,5 +232,5 @@ class Viterbi:
 
 def _scores(log_prob: NDArray[np.float32]) -> tuple[Floats, Floats]:
     """Return log posteriors of which none is too low, and the posteriors, in float64."""
-    rows = np.maximum(log_prob, LOWEST_LOG_PROB).astype(np.float64)
+    rows = np.maximum(log_prob, LOWEST_LOG_PROB).astype(np.float64, order="C")
     return rows, np.exp(rows)

@@ -51,7 +51,7 @@ WHY_NOT: Final = _missing and f"the C was not built with this installation ({_mi
 def remark() -> str:
     """Return what an operator should know of the search here; mostly nothing."""
     return WHY_NOT and (
-        f"the decoder searches with numpy: the same text, five times slower; {WHY_NOT}; "
+        f"the decoder searches with numpy: the same text, twenty times slower; {WHY_NOT}; "
         "install a C compiler with the headers of Python, then install Vau again"
     )
 
