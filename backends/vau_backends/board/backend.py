@@ -32,9 +32,10 @@ from vau.backend import (
 )
 from vau.errors import BackendBusy, ModelIncompatible
 from vau.model import Model
-from vau_backends.board.device.board import LayerState
 from vau_backends.board.device.opening import tilings_on
-from vau_backends.board.device.streams import Driver, Stream
+from vau_backends.board.device.state import LayerState
+from vau_backends.board.device.stream import Stream
+from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.watch import CHECK_S, Watch
 from vau_backends.board.discovery import Found, found_for, opened
 from vau_backends.board.link.info import Info

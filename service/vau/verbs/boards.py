@@ -56,6 +56,11 @@ def board_check(
     return _show(boards().check(bench, inform), as_json)
 
 
+def _chosen(board: str, array: str) -> str:
+    """Return the board that was named, or else a virtual one of so many dies."""
+    return board or f"virtual:{array}"
+
+
 def board_selftest(
     *,
     array: boarding.Array = "2x2",
@@ -69,7 +74,7 @@ def board_selftest(
     """Step a board and the reference side by side: bits, cycles and saturations."""
     from vau.boards import Bench, boards
 
-    bench = Bench(board=board or f"virtual:{array}", model=model, count=steps, seed=seed)
+    bench = Bench(board=_chosen(board, array), model=model, count=steps, seed=seed)
     return _show(boards().selftest(bench, inform), as_json)
 
 
@@ -88,7 +93,7 @@ def board_chaos(
     from vau.boards import Bench, boards
 
     bench = Bench(
-        board=board or f"virtual:{array}",
+        board=_chosen(board, array),
         model=model,
         count=faults,
         seed=seed,

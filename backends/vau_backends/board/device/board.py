@@ -6,7 +6,6 @@ Nothing is mended here. What a board reports and its driver can put right leaves
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Final, TypeVar
@@ -15,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.errors import BackendFault, DeviceCorrupt, FirmwareMismatch
+from vau_backends.board.device import replies
+from vau_backends.board.device.acceptance import Trusts, accept
 from vau_backends.board.device.exchange import DEFAULT_LIMIT_S, Exchange
 from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, Memory
 from vau_backends.board.device.known_answer import KnownAnswer, known_answer
-from vau_backends.board.device.upsets import DieFault, MemoryUpset, OutOfStep, Upset
+from vau_backends.board.device.state import LayerState
+from vau_backends.board.device.upsets import MemoryUpset, Upset
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.info import Info
-from vau_backends.board.link.junk import Junk
 from vau_backends.board.link.payloads import (
-    ADDRESS,
     CHECKSUM,
     COUNT,
     STATE_HEAD,
     STEP_HEAD,
-    FaultReport,
     StatePart,
     Stepped,
     number,
@@ -37,25 +36,18 @@ from vau_backends.board.link.payloads import (
 from vau_backends.board.link.telemetry import Readings
 from vau_backends.board.link.words import (
     STEP_MODULUS,
-    VERSION,
     Capability,
     Operation,
     Region,
-    Status,
     address,
 )
 from vau_backends.board.transport.port import Port
 from vau_backends.muntaniala.cycles import LayerCycles
-from vau_backends.muntaniala.weights import SPEC
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Trusts = Callable[[Info], bool]
-"""Tells whether the RTL of a board is one that is known here, or that a person has named."""
-
 LOAD_LIMIT_S: Final = 60.0
-REQUIRED: Final = Capability.SUM | Capability.STATE_IO
 
 
 class Stage(Enum):
@@ -66,29 +58,6 @@ class Stage(Enum):
     CONFIGURED = "configured"
     LOADED = "loaded"
     FAULT = "fault"
-
-
-@dataclass(frozen=True, slots=True)
-class LayerState:
-    """What a context holds of one layer: h, then c, and after how many steps."""
-
-    step: int
-    content: bytes
-
-    @classmethod
-    def of(cls, step: int, h: NDArray[np.int8], c: NDArray[np.int16]) -> "LayerState":
-        """Join h and c."""
-        return cls(step % STEP_MODULUS, h.tobytes() + c.astype("<i2").tobytes())
-
-    @property
-    def h(self) -> NDArray[np.int8]:
-        """Of all units."""
-        return np.frombuffer(self.content[: len(self.content) // 3], np.int8)
-
-    @property
-    def c(self) -> NDArray[np.int16]:
-        """Of all units."""
-        return np.frombuffer(self.content[len(self.content) // 3 :], "<i2").astype(np.int16)
 
 
 class Board:
@@ -124,9 +93,9 @@ class Board:
         Raises FirmwareMismatch, BackendBusy, Silent, DeviceLost.
         """
         found = self.exchange.find()
-        self._check(found)
+        accept(self._name, found, self._trusts)
         self._info = self.exchange.open()
-        self._check(self._info)
+        accept(self._name, self._info, self._trusts)
         self.stage = Stage.OPEN
         return self._info
 
@@ -203,7 +172,7 @@ class Board:
         for request, reply in zip(
             requests, self.exchange.stream(requests, LOAD_LIMIT_S), strict=True
         ):
-            self._check_reply(request, reply)
+            replies.check(self._name, request, reply)
 
     def sum_of(self, array: int, die: int, region: Region, rows: int) -> int:
         """Return the board's checksum of the first ``rows`` rows of a memory."""
@@ -339,7 +308,7 @@ class Board:
             self.stage = Stage.CLOSED
             self.exchange.port.close()
 
-    # --- what is refused --------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------
 
     @property
     def _name(self) -> str:
@@ -347,63 +316,11 @@ class Board:
 
     def _done(self, request: Frame, **expected: int | float) -> Frame:
         reply = self.exchange.call(request, **expected)  # type: ignore[arg-type]  # by name
-        self._check_reply(request, reply)
+        replies.check(self._name, request, reply)
         return reply
 
-    def _check_reply(self, request: Frame, reply: Frame) -> None:
-        """Raise what a refusal means."""
-        op = Operation(request.op).name
-        match reply.status:
-            case Status.OK:
-                return
-            case Status.STATE:
-                raise OutOfStep
-            case Status.MEM:
-                where = self._read(partial(number, ADDRESS), reply.payload)
-                raise MemoryUpset(reply.die, where >> 24, where & 0xFF_FFFF)
-            case Status.FAULT:
-                raise DieFault(reply.die, self._read(FaultReport.decode, reply.payload))
-            case Status.UNSUPPORTED:
-                raise self._mismatch(f"it does not support {op} as it was asked", "operation")
-        raise BackendFault(
-            f"{self._name}: it refuses {op} as {Status(reply.status).name}, which this driver "
-            "did not expect; report it with the output of vau board check"
-        )
-
     def _read(self, decode: Callable[..., T], payload: bytes, *expected: int) -> T:
-        """Read a payload. Raises FirmwareMismatch if it is not of its form."""
-        try:
-            return decode(payload, *expected)
-        except Junk as cause:
-            raise self._mismatch(f"{cause}, which is not of vau-link/1", "link") from cause
+        return replies.read(self._name, decode, payload, *expected)
 
     def _corrupt(self, what: str) -> DeviceCorrupt:
-        return DeviceCorrupt(f"{self._name}: {what}; do not trust its answers")
-
-    def _check(self, info: Info) -> None:
-        """Raise FirmwareMismatch unless we can drive a board like this."""
-        lowest, highest = info.versions
-        if not lowest <= VERSION <= highest:
-            raise self._mismatch(
-                f"it speaks vau-link {lowest} to {highest}, not {VERSION}", "link"
-            )
-        if nonsense := info.out_of_bounds():
-            raise self._mismatch(f"its INFO is not of vau-link/1: {nonsense[0]}", "info")
-        if info.spec != SPEC:
-            raise self._mismatch(f"it computes {info.spec!r}, not {SPEC}", "arithmetic")
-        if info.tables_crc != TABLES_CRC:
-            raise self._mismatch(
-                f"its tables have the CRC {info.tables_crc:08x}, not {TABLES_CRC:08x}",
-                "tables",
-            )
-        if missing := REQUIRED & ~info.capabilities:
-            raise self._mismatch(f"it cannot do {missing!r}, which is needed", "capabilities")
-        if not self._trusts(info):
-            raise self._mismatch(
-                f"its RTL {info.rtl_hash.hex()} is not known here; to take it all the same, "
-                f"add +rtl={info.rtl_hash.hex()} to its URL",
-                "rtl",
-            )
-
-    def _mismatch(self, what: str, capability: str) -> FirmwareMismatch:
-        return FirmwareMismatch(f"{self._name}: {what}", capability=capability, field="board")
+        return replies.corrupt(self._name, what)

@@ -9,7 +9,6 @@ those of a stream to which nothing happened.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Final
 
@@ -20,13 +19,14 @@ from vau.errors import (
     BackendBusy,
     BackendError,
     BackendFault,
-    DeviceCorrupt,
-    DeviceLost,
     DeviceTimeout,
 )
-from vau_backends.board.device.board import Board, LayerState, Stage, Trusts
+from vau_backends.board.device.acceptance import Trusts
+from vau_backends.board.device.board import Board, Stage
 from vau_backends.board.device.exchange import DEFAULT_LIMIT_S
 from vau_backends.board.device.image import LayerImage
+from vau_backends.board.device.state import LayerState
+from vau_backends.board.device.stream import Stream
 from vau_backends.board.device.upsets import (
     DieFault,
     MemoryUpset,
@@ -34,6 +34,7 @@ from vau_backends.board.device.upsets import (
     Rebooted,
     Silent,
     Upset,
+    verdict,
 )
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.telemetry import Readings
@@ -53,30 +54,6 @@ PAUSE_S: Final = 0.02
 
 Lay = Callable[[Info], tuple[LayerImage, ...]]
 """Lays a network out for a board. Raises ModelTooLarge."""
-
-
-@dataclass(eq=False, slots=True)
-class Stream:
-    """One stream: where it lies, and how to put it back."""
-
-    state: list[LayerState]
-    """Of each layer, as it was before ``since``; empty for the zero state."""
-
-    since: list[NDArray[np.int8]] = field(default_factory=list)
-    """Inputs that followed, shape (frames, inputs) each."""
-
-    context: int | None = None
-    used: int = 0
-
-    @property
-    def frames_since(self) -> int:
-        """How many frames would have to be stepped through again."""
-        return sum(map(len, self.since))
-
-    @property
-    def step(self) -> int:
-        """How many it has had, by the count of its context."""
-        return (self.state[0].step if self.state else 0) + self.frames_since
 
 
 class Driver:
@@ -390,19 +367,7 @@ class Driver:
     def _given_up(self, upset: Upset) -> BackendFault:
         self._fail()
         self._forget_contexts()
-        text = f"{self._name}: {upset}; it was reset, and that did not help"
-        error: BackendFault
-        match upset:
-            case Silent():
-                error = DeviceTimeout(f"{self._name}: {upset}", stage="link")
-            case Rebooted():
-                error = DeviceLost(text)
-            case DieFault():
-                error = BackendFault(text, die=upset.die)
-            case MemoryUpset():
-                error = DeviceCorrupt(text, die=upset.die)
-            case _:
-                error = DeviceCorrupt(text)
+        error = verdict(self._name, upset)
         self.last_error = str(error)
         return error
 

@@ -1,7 +1,7 @@
 """Which hardware is trusted: the RTL of this package, or what a person names by its hash."""
 
 from vau.errors import ConfigInvalid
-from vau_backends.board.device.board import Trusts
+from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.words import Capability
 from vau_backends.board.transport.urls import Url

@@ -1,5 +1,6 @@
-"""What a board reports that its driver can mend. None of them reaches a caller."""
+"""What a board reports that its driver can mend. None of them reaches a caller as it is."""
 
+from vau.errors import BackendFault, DeviceCorrupt, DeviceLost, DeviceTimeout
 from vau_backends.board.link.payloads import FaultReport
 
 
@@ -39,3 +40,18 @@ class DieFault(Upset):
     def __init__(self, die: int, report: FaultReport) -> None:
         super().__init__(f"die {die}: {report}")
         self.die = die
+
+
+def verdict(name: str, upset: Upset) -> BackendFault:
+    """Return what a caller is told of an upset that could not be mended."""
+    text = f"{name}: {upset}; it was reset, and that did not help"
+    match upset:
+        case Silent():
+            return DeviceTimeout(f"{name}: {upset}", stage="link")
+        case Rebooted():
+            return DeviceLost(text)
+        case DieFault():
+            return BackendFault(text, die=upset.die)
+        case MemoryUpset():
+            return DeviceCorrupt(text, die=upset.die)
+    return DeviceCorrupt(text)
