@@ -219,7 +219,13 @@ TRIALS: Final = {
             chip=LFE5U_25F,
             preparation=CHECKS_OF_LOGIC,
         ),
-        Trial(units=96, features=123, chip=LFE5U_85F, placed=False),
+        Trial(
+            units=96,
+            features=123,
+            chip=LFE5U_85F,
+            preparation=CHECKS_OF_LOGIC,
+            placed=False,
+        ),
     )
 }
 """What ``./run fpga --size`` takes."""
