@@ -52,6 +52,7 @@ from vau.client import AsyncClient, Client, Resume
 from vau.client.kept import Item, Kept
 from vau.client.resume import FIRST_S, MOST_S, Backoff, is_passing
 from vau.client.resuming import resuming
+from vau.client.resumption import Resumption
 from vau.client.sieve import Sieve
 from vau.config import ServerConfig
 from vau.errors import (
@@ -190,6 +191,61 @@ def test_a_stream_that_goes_on_says_so(shaky: Shaky) -> None:
     )
     codes = [notice.code for each in heard.responses for notice in each.notices]
     assert codes == ["RESUMED"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_that_a_stream_goes_on_is_said_once_it_is_answered_and_a_loss_once(
+    shaky: Shaky, is_async: bool
+) -> None:
+    shaky.lose_at({3, 4, 5})
+    told: list[str] = []
+    policy = replace(SOON, on_loss=told.append)
+    chunks = [speech(3000, each) for each in range(6)]
+
+    async def heard_async() -> list[Response]:
+        async with AsyncClient(shaky.served.address) as client:
+            stream = client.stream(streaming(), as_they_come(chunks), resume=policy)
+            return [response async for response in stream]
+
+    if is_async:
+        responses = asyncio.run(heard_async())
+    else:
+        responses = list(shaky.served.client.stream(streaming(), chunks, resume=policy))
+    (text,) = told
+    assert text.startswith("connection lost, trying again for 30 s: ")
+    (at,) = (at for at, each in enumerate(responses) if each.notices)
+    (notice,) = responses[at].notices
+    assert notice.code == "RESUMED"
+    assert notice.metadata["attempts"] == "3"
+    assert ", 3 attempts, and goes on" in notice.text
+    before = max(each.answered_sample for each in responses[:at])
+    assert responses[at].answered_sample > before
+
+
+def test_a_stream_that_is_taken_again_and_never_answered_is_not_said_to_go_on() -> None:
+    told: list[str] = []
+    policy = Resume(interval_s=0.2, on_loss=told.append)
+    stream = Resumption(streaming(), policy)
+    for sample in (0, 4000):
+        stream.first_request()
+        started = Response(started=pb.SessionStarted())
+        assert stream.heard(started) is (sample == 0)
+        if sample == 0:
+            stream.heard(Response(answered_sample=8000, received_sample=8000))
+            stream.lost(BackendFault("the board is gone"))
+    behind = Response(answered_sample=4000)
+    stream.heard(behind)
+    stream.lost(BackendFault("the board is gone still"))
+    assert not started.notices
+    assert not behind.notices
+    assert told == ["stream lost, trying again for 60 s: the board is gone"]
+    stream.first_request()
+    stream.heard(Response(started=pb.SessionStarted()))
+    further = Response(answered_sample=8001)
+    assert stream.heard(further)
+    assert [notice.code for notice in further.notices] == ["RESUMED"]
+    stream.lost(BackendFault("once more"))
+    assert told[1:] == ["stream lost, trying again for 60 s: once more"]
 
 
 def test_a_backend_that_gives_no_states_away_is_heard_without_them() -> None:

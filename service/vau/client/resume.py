@@ -55,7 +55,8 @@ class Resume:
     the source; then the source has to wait, and a microphone gives up."""
 
     on_loss: Callable[[str], None] | None = None
-    """Hears in a sentence of each loss, and of want of room, as soon as it happens."""
+    """Hears in a sentence of each loss, and of want of room, as soon as it happens; of one
+    that repeats itself once, as long as the stream comes no further."""
 
     def __post_init__(self) -> None:
         for name in ("interval_s", "patience_s", "keep_s"):
@@ -94,8 +95,12 @@ class Backoff:
         self._patience_s = patience_s
         self._clock, self._chance = clock, chance
         self._lost_s: float | None = None
-        self._attempts = 0
-        self._away_s = 0.0  # in sum, of what was lost and taken again without progress
+        self.attempts = 0
+        """To go on, since it last came further."""
+
+        self.away_s = 0.0
+        """In sum, for which it was lost before a server took it again, since then."""
+
         self._delay_s = FIRST_S
 
     def lost(self, error: VauError) -> float:
@@ -107,13 +112,13 @@ class Backoff:
         now_s = self._clock()
         if self._lost_s is None:
             self._lost_s = now_s
-        away_s = self._away_s + now_s - self._lost_s
+        away_s = self.away_s + now_s - self._lost_s
         asked_s = error.retry_after_s or 0.0
         if max(away_s, asked_s) >= self._patience_s:
-            raise _given_up(error, self._attempts, away_s) from error
+            raise _given_up(error, self.attempts, away_s) from error
         delay_s = self._delay_s * (LEAST_SHARE + (1.0 - LEAST_SHARE) * self._chance())
         self._delay_s = min(MOST_S, GROWTH * self._delay_s)
-        self._attempts += 1
+        self.attempts += 1
         return max(delay_s, asked_s)
 
     @property
@@ -130,12 +135,12 @@ class Backoff:
             return None
         away_s = self._clock() - self._lost_s
         self._lost_s = None
-        self._away_s += away_s
+        self.away_s += away_s
         return away_s
 
     def progressed(self) -> None:
         """Take note that the stream has come further than ever: patience begins anew."""
-        self._attempts, self._away_s, self._delay_s = 0, 0.0, FIRST_S
+        self.attempts, self.away_s, self._delay_s = 0, 0.0, FIRST_S
 
 
 def _given_up(error: VauError, attempts: int, away_s: float) -> VauError:

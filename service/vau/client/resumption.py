@@ -22,7 +22,7 @@ from vau.v1 import speech_pb2 as pb
 from vau.wire.durations import duration_of
 
 RESUMED: Final = "RESUMED"
-"""The code of a notice that the client adds: the stream was lost, and goes on."""
+"""The code of a notice that the client adds: the stream was lost, and is answered again."""
 
 _WIDTH: Final = {
     pb.AudioFormat.ENCODING_FLOAT32: SAMPLE_BYTES["float32"],
@@ -54,6 +54,7 @@ class Resumption:
         self._backoff = Backoff(policy.patience_s)
         self._sieve = Sieve()
         self._has_begun = False
+        self._is_taken_again = False  # and has not come further since
         self.keeps = True
         """Whether what was sent is kept. Not for a backend that gives no states away."""
 
@@ -69,13 +70,19 @@ class Resumption:
 
     def heard(self, response: Response) -> bool:
         """Take note of a response, and leave in it what is new; tell whether anything is."""
-        away_s = self._backoff.returned() if response.HasField("started") else None
-        if response.HasField("started") and self._has_begun:
-            response.ClearField("started")
-            self._tell(response, away_s or 0.0)
+        if response.HasField("started"):
+            self._backoff.returned()
+            if self._has_begun:
+                response.ClearField("started")
+                self._is_taken_again = True
+            else:
+                self._loss = None  # of room, which there is now
         self._has_begun = True
         is_new = self._sieve.sift(response)
         if not self._sieve.is_behind:
+            if self._is_taken_again:
+                self._tell(response)
+            self._is_taken_again, self._loss = False, None
             self._backoff.progressed()
         if response.HasField("checkpoint"):
             self._config.resume_token = response.checkpoint.token
@@ -96,12 +103,12 @@ class Resumption:
             return 0.0
         if not self._may_pass(error):
             raise self._with_loss(error) from error
-        is_first = not self._backoff.is_lost
+        is_new = not self._backoff.is_lost and type(error) is not type(self._loss)
         delay_s = self._backoff.lost(error)
         rate = rate_of(error)
         if rate is not None:
             self._throttle.learn(rate)
-        if is_first:
+        if is_new:
             self._loss = error
             if self._policy.on_loss is not None:
                 self._policy.on_loss(self._words(error, rate))
@@ -163,11 +170,14 @@ class Resumption:
             and error.facts.get("capability") == "checkpoints"
         )
 
-    def _tell(self, response: Response, away_s: float) -> None:
-        """Say that the stream goes on."""
+    def _tell(self, response: Response) -> None:
+        """Say that the stream goes on. It may not, until something new was answered."""
         what = "held up by its quota" if isinstance(self._loss, QuotaExceeded) else "lost"
+        away_s, attempts = self._backoff.away_s, self._backoff.attempts
+        times = f", {attempts} attempts" if attempts > 1 else ""
         notice = response.notices.add(
             code=RESUMED,
-            text=f"The stream was {what} for {away_s:.1f} s, and goes on where it was.",
+            text=f"The stream was {what} for {away_s:.1f} s{times}, and goes on where it was.",
         )
         notice.metadata["away_s"] = f"{away_s:.3f}"
+        notice.metadata["attempts"] = str(attempts)
