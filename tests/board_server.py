@@ -61,7 +61,7 @@ class BoardServer:
         """Let the board say other things of itself than are so: fields of its INFO."""
 
         def claimed(reply: Frame) -> Frame:
-            if reply.op & ~REPLY not in (Operation.INFO, Operation.OPEN):
+            if reply.op & ~REPLY not in (Operation.INFO, Operation.OPEN) or reply.status:
                 return reply
             info = replace(Info.decode(reply.payload), **changes)  # type: ignore[arg-type]  # by name
             return replace(reply, payload=info.encode())

@@ -198,11 +198,14 @@ class SoftwareBoard:
         if request.op in OUTSIDE_THE_ORDER:
             return self._outside(request)
         if not self.session or request.session != self.session:
+            foreign = self.link.foreign_sessions + 1
+            self.link = replace(self.link, foreign_sessions=foreign)
             return self._reply(request, Status.SESSION)
         if request.seq in self.stored:
             self.link = replace(self.link, replays=self.link.replays + 1)
             return self.stored[request.seq]
         if request.seq != self.expected:
+            self.link = replace(self.link, out_of_order=self.link.out_of_order + 1)
             return replace(self._reply(request, Status.SEQ), address=self.expected)
         return self._taken(request)
 
@@ -309,7 +312,12 @@ class SoftwareBoard:
         return Readings(
             power_w=self.power_w,
             energy_j=None if self.power_w is None else self.energy_j,
-            link=replace(self.link, frames=self.chunks.frames),
+            link=replace(
+                self.link,
+                frames=self.chunks.frames,
+                junk_chunks=self.chunks.junk_chunks,
+                junk_bytes=self.chunks.junk_bytes,
+            ),
             core=self.core,
         )
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.board_server import BoardServer
+from tests.board_server import BoardServer, replies_with
 from tests.commands import vau
 from tests.software_board import board_info
 from vau.commands.serve import with_boards
@@ -15,7 +15,8 @@ from vau.errors import ConfigInvalid
 from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.frame import Frame
-from vau_backends.board.link.words import Operation
+from vau_backends.board.link.words import REPLY, Operation
+from vau_backends.board.workbench.conformance.conformance import PROMISES
 from vau_backends.board.workbench.networks import random_network
 
 STEPS = 20
@@ -39,12 +40,41 @@ def test_a_board_is_checked_in_one_command(server: BoardServer) -> None:
     assert facts["link"]["frames"] > 20
 
 
+def test_a_check_says_every_promise_and_the_counters(server: BoardServer) -> None:
+    done = vau("board", "check", server.url, "--steps", 2)
+    assert done.returncode == 0, done.stderr
+    assert f"{len(PROMISES)} promises of vau-link/1 tried, 0 broken" in done.stdout
+    for promise in PROMISES:
+        assert f"{promise.text}: ok" in done.stdout
+    assert " 0 parity errors" in done.stdout
+    assert " junk chunks" in done.stdout
+
+
+def test_a_check_of_a_wrong_board_says_all_the_same_what_is_right(server: BoardServer) -> None:
+    server.edit = replies_with(
+        lambda reply: (
+            replace(reply, payload=reply.payload[:-1])
+            if reply.op == Operation.STATE_GET | REPLY
+            else reply
+        )
+    )
+    done = vau("board", "check", server.url, "--steps", 2, "--json")
+    assert done.returncode == 1, done.stderr
+    facts = json.loads(done.stdout)
+    broken = [each for each in facts["promises"] if not each["is_kept"]]
+    assert 0 < len(broken) == facts["broken_promises"] < len(PROMISES) == len(facts["promises"])
+    (kept,) = (each for each in broken if each["promise"].startswith("STATE_GET returns"))
+    assert kept["section"] == "4.4"
+    assert kept["expected"] == "OK with 23 bytes"
+    assert kept["saw"] == "OK with 22 bytes to STATE_GET"
+
+
 def test_a_board_is_not_believed_to_be_of_any_size(server: BoardServer) -> None:
     server.claim(units=24576, most_payload=4)
     done = vau("board", "check", server.url)
     assert done.returncode != 0
     assert "max_payload 4 is none of 256, 1024, 4096" in done.stdout + done.stderr
-    assert {each.op for each in server.heard} == {Operation.INFO}
+    assert Operation.CONFIG not in {each.op for each in server.heard}
 
 
 @given(

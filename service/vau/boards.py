@@ -65,9 +65,9 @@ class Boards(Protocol):
         """
 
     def check(self, bench: Bench, say: Say) -> Finding:
-        """Open a board, load it, and go through what it has to do.
+        """Go through all that a board has to do, though it fails at some.
 
-        Raises BackendError or ModelError at the first that it does not do.
+        Raises BackendError if it cannot be reached.
         """
 
     def selftest(self, bench: Bench, say: Say) -> Finding:

@@ -80,12 +80,12 @@ def look_at(text: str, limit_s: float = LOOK_S) -> Sighting:
         url = Url.parse(text)
         if url.scheme == "virtual":
             return Sighting(text, None, "is started when it is opened")
-        return Sighting(text, _info_of(url, limit_s))
+        return Sighting(text, info_of(url, limit_s))
     except (BackendError, Upset) as error:
         return Sighting(text, None, str(error))
 
 
-def _info_of(url: Url, limit_s: float) -> Info:
+def info_of(url: Url, limit_s: float) -> Info:
     """Ask for INFO; of a board that is held, again: perhaps it is being let go just now."""
     end_s = monotonic() + limit_s
     while True:

@@ -49,7 +49,10 @@ def board_check(
     as_json: flags.Json = False,
     _config: flags.Config = None,
 ) -> int:
-    """Go through all that a board has to do: INFO, load, checksums, known answers, steps."""
+    """Try each promise of vau-link/1, load a network, and compare steps with the reference.
+
+    Every promise has a line: ok, or what was expected and what came. The board is reset.
+    """
     from vau.boards import Bench, boards
 
     bench = Bench(board=url, model=model, count=steps, seed=seed)

@@ -6,19 +6,20 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from vau.boards import Bench, Boards, Finding, Say
-from vau.errors import BackendFault, FirmwareMismatch
-from vau_backends.board.device.exchange import Exchange
+from vau.errors import BackendError, BackendFault, FirmwareMismatch, ModelError
 from vau_backends.board.device.opening import driver_of
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
-from vau_backends.board.discovery import Found, found_of, sightings
+from vau_backends.board.discovery import Found, found_of, info_of, sightings
 from vau_backends.board.faults.chaos import Chaos
 from vau_backends.board.faults.proxy import Proxy
 from vau_backends.board.hosting import serve
 from vau_backends.board.link.info import Info
+from vau_backends.board.link.telemetry import Readings
 from vau_backends.board.link.words import Kind
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.tcp import open_tcp
+from vau_backends.board.workbench.conformance.conformance import verdicts
 from vau_backends.board.workbench.networks import network_for
 from vau_backends.board.workbench.side_by_side import Compared, compared
 from vau_backends.muntaniala.weights import NetworkWeights
@@ -55,22 +56,30 @@ class _Boards:
         serve(array, listen, serial)
 
     def check(self, bench: Bench, say: Say) -> Finding:
-        """Go through what a board has to do."""
-        with _opened(bench, say) as (_, driver, weights, _name):
-            found = compared(driver, weights, bench.count, bench.seed, say)
-            counters = driver.readings()
-            facts = {
-                **_facts(driver.board.info),
-                **_facts_of(found),
-                "link": asdict(counters.link),
-                "core": asdict(counters.core),
-            }
-            lines = [
-                _words(driver.board.info),
-                "INFO, load, checksums, tables and known answers: good",
-                _sentence(found),
-            ]
-        return Finding(facts=facts, lines=tuple(lines), is_good=not found.mismatches)
+        """Go through what a board has to do: each promise of the link, then as it is served."""
+        with closing(_found(bench, say)) as found:
+            with closing(found.url.open(DEFAULT_LIMIT_S)) as port:
+                tried = verdicts(port, say)
+            try:
+                served = _checked(found, bench, say)
+            except (BackendError, ModelError) as error:
+                served = Finding(
+                    facts={"error": str(error)}, lines=(f"FAILED: {error}",), is_good=False
+                )
+        broken = sum(each.broken is not None for each in tried)
+        return Finding(
+            facts={
+                "promises": [each.facts for each in tried],
+                "broken_promises": broken,
+                **served.facts,
+            },
+            lines=(
+                *(each.line for each in tried),
+                f"{len(tried)} promises of vau-link/1 tried, {broken} broken",
+                *served.lines,
+            ),
+            is_good=served.is_good and not broken,
+        )
 
     def selftest(self, bench: Bench, say: Say) -> Finding:
         """Step a board and the reference side by side."""
@@ -112,9 +121,7 @@ def _opened(
     bench: Bench, say: Say, *, through_proxy: bool = False
 ) -> Iterator[tuple[Proxy, Driver, NetworkWeights, str]]:
     """Open a board with a network that suits it; the proxy lets all pass until it is armed."""
-    if bench.board.startswith("virtual:"):
-        say(f"starting {bench.board}; the first time it is built, which takes minutes")
-    with closing(found_of(bench.board)) as found:
+    with closing(_found(bench, say)) as found:
         name, weights = network_for(_info_of(found), bench.model, bench.seed)
         with closing(Proxy(found.url.open, bench.seed)) as proxy:
             driver = driver_of(found.url, weights, _through(proxy) if through_proxy else None)
@@ -123,6 +130,47 @@ def _opened(
                 yield proxy, driver, weights, name
             finally:
                 driver.close()
+
+
+def _found(bench: Bench, say: Say) -> Found:
+    """Find the board, or start it."""
+    if bench.board.startswith("virtual:"):
+        say(f"starting {bench.board}; the first time it is built, which takes minutes")
+    return found_of(bench.board)
+
+
+def _checked(found: Found, bench: Bench, say: Say) -> Finding:
+    """Load a network as a server does, and compare steps with the reference."""
+    _, weights = network_for(_info_of(found), bench.model, bench.seed)
+    driver = driver_of(found.url, weights)
+    try:
+        driver.start()
+        steps = compared(driver, weights, bench.count, bench.seed, say)
+        info, counters = driver.board.info, driver.readings()
+    finally:
+        driver.close()
+    return Finding(
+        facts={
+            **_facts(info),
+            **_facts_of(steps),
+            "link": asdict(counters.link),
+            "core": asdict(counters.core),
+        },
+        lines=(
+            _words(info),
+            "INFO, load, checksums, tables and known answers: ok",
+            _sentence(steps),
+            *_counted(counters),
+        ),
+        is_good=not steps.mismatches,
+    )
+
+
+def _counted(counters: Readings) -> Iterator[str]:
+    """Say what the counters of link and dies are, in words."""
+    for name, block in (("link", counters.link), ("dies", counters.core)):
+        words = (f"{value} {each.replace('_', ' ')}" for each, value in asdict(block).items())
+        yield f"{name}: {', '.join(words)}"
 
 
 def _through(proxy: Proxy) -> Callable[[float], Port]:
@@ -135,11 +183,10 @@ def _info_of(found: Found) -> Info:
 
     Raises BackendFault if it does not say, FirmwareMismatch if no board is like that.
     """
-    with closing(found.url.open(DEFAULT_LIMIT_S)) as port:
-        try:
-            info = Exchange(port).find()
-        except Upset as silence:
-            raise BackendFault(f"board {found.url.text}: {silence}") from silence
+    try:
+        info = info_of(found.url, DEFAULT_LIMIT_S)
+    except Upset as silence:
+        raise BackendFault(f"board {found.url.text}: {silence}") from silence
     if nonsense := info.out_of_bounds():
         raise FirmwareMismatch(
             f"board {found.url.text}: its INFO is not of vau-link/1: {'; '.join(nonsense)}",
