@@ -7,7 +7,7 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from tests.board_server import BoardServer
+from tests.board_server import BoardServer, served
 from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
 from vau.backend import Backend, BackendOptions, State, Telemetry, Work, promise_equal_bits
@@ -154,6 +154,37 @@ def test_a_board_is_found_by_its_serial_number(
     assert backend.info.id == "board:0000000000005eed"
     with pytest.raises(BackendNotFound, match="0000000000005eed"):
         FACTORY.open(model, BackendOptions(instance="0" * 16))
+
+
+def test_a_board_that_is_plugged_in_elsewhere_is_found_by_its_serial_number(
+    board: AnyBoard,
+    server: BoardServer,
+    model: Model,
+    model_of_it: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rtl_hash = board.info.rtl_hash
+    with served(board) as elsewhere:
+        elsewhere.is_plugged = False
+        monkeypatch.setenv(VARIABLE, f"{server.url} {elsewhere.url}")
+        backend = FACTORY.open(model, BackendOptions(instance=board.info.stable_id))
+        slot = backend.open()
+        before = backend.run([Work(slot, FRAMES[:9])])[0]
+        server.unplug()
+        for _ in range(2):  # once on the port that is gone, once on none at all
+            with pytest.raises(DeviceLost):
+                backend.run([Work(slot, FRAMES[9:])])
+        server.board = SoftwareBoard(board_info(serial=0x4D, rtl_hash=rtl_hash))
+        for each in (server, elsewhere):
+            each.plug()
+        after = backend.run([Work(slot, FRAMES[9:])])[0]
+        backend.close()
+    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
+    assert before.logits is not None
+    assert after.logits is not None
+    np.testing.assert_array_equal(
+        np.concatenate([before.logits, after.logits]), expected.logits
+    )
 
 
 def test_a_board_that_is_not_named_is_the_first_that_is_configured(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tests.board_server import BoardServer, replies_with
 from tests.boards import AnyBoard, Right, weights_for
-from tests.software_board import board_info
+from tests.software_board import SoftwareBoard, board_info
 from vau.errors import (
     BackendBusy,
     BackendFault,
@@ -351,6 +351,28 @@ def test_an_unplugged_board_is_lost_at_once_and_found_again(
     with pytest.raises((DeviceLost, DeviceTimeout)):
         driver.run(stream, SPEECH[5:])
     server.plug()
+    after, _ = driver.run(stream, SPEECH[5:])
+    right.holds(np.concatenate([before, after]), SPEECH)
+
+
+@pytest.mark.parametrize("is_unplugged", [True, False], ids=["unplugged", "taken over"])
+def test_another_board_in_its_place_is_not_served_on(
+    server: BoardServer, driver: Driver, right: Right, is_unplugged: bool
+) -> None:
+    stream, own = driver.begin(), server.board
+    before, _ = driver.run(stream, SPEECH[:5])
+    server.board = SoftwareBoard(board_info(serial=0x4D, columns=1, rtl_hash=own.info.rtl_hash))
+    if is_unplugged:
+        server.unplug()
+        with pytest.raises(DeviceLost, match="board is lost"):
+            driver.run(stream, SPEECH[5:])
+        server.plug()
+    first = len(server.heard)
+    with pytest.raises(DeviceLost, match=r"another board .* serial is 0{14}4d, and was 0"):
+        driver.run(stream, SPEECH[5:])
+    assert not {each.op for each in server.heard[first:]} & {Operation.OPEN, Operation.WRITE}
+    assert "another board" in driver.last_error
+    server.board = own
     after, _ = driver.run(stream, SPEECH[5:])
     right.holds(np.concatenate([before, after]), SPEECH)
 

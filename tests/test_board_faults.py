@@ -74,7 +74,7 @@ def test_what_lasts_is_got_over_or_told(
     assert set(chaos.report.tallies) == set(Slow)
     for kind in MAY_FAIL - {Slow.UNPLUG, Slow.DEADLINE}:  # which may come too late to matter
         assert chaos.report.of(kind).typed.total() == 1, kind
-    assert chaos.report.of(Slow.FOREIGN).typed == {"FirmwareMismatch": 1}
+    assert chaos.report.of(Slow.FOREIGN).typed == {"DeviceLost": 1}
     assert chaos.report.of(Slow.MISCOUNT).typed == {"DeviceCorrupt": 1}
 
 

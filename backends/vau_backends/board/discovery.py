@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from time import monotonic, sleep
 from typing import Final, Protocol
 
-from vau.errors import BackendBusy, BackendError, BackendNotFound, ModelError
+from vau.errors import BackendBusy, BackendError, BackendNotFound, DeviceLost, ModelError
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
 from vau_backends.board.hosting import start
 from vau_backends.board.link.info import Info
+from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.serial_line import candidates
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.array import DieArray
@@ -49,10 +51,20 @@ class Found:
 
     url: Url
     started: Started | None = None
+    serial: str = ""
+    """Of a board that may be plugged in elsewhere when it is opened the next time."""
 
     def driver(self, weights: NetworkWeights) -> Driver:
         """Return a driver for it, not started yet."""
-        return driver_of(self.url, weights)
+        return driver_of(self.url, weights, self._open_by_serial if self.serial else None)
+
+    def _open_by_serial(self, limit_s: float) -> Port:
+        """Open its port, wherever that is by now. Raises as ``Url.open`` does."""
+        try:
+            text = _of_serial(self.serial, self.url.text)
+        except BackendNotFound as cause:
+            raise DeviceLost(str(cause)) from cause
+        return Url.parse(text).open(limit_s)
 
     def close(self) -> None:
         """End the board if it was started for us."""
@@ -140,7 +152,7 @@ def found_of(text: str) -> Found:
     Raises BackendNotFound if there is none of that name.
     """
     if re.fullmatch(r"[0-9a-f]{16}", text):
-        return Found(text, Url.parse(_of_serial(text)))
+        return Found(text, Url.parse(_of_serial(text)), serial=text)
     url = Url.parse(text)
     if url.scheme != "virtual":
         return Found(text, url)
@@ -153,12 +165,15 @@ def _virtual_for(weights: NetworkWeights) -> str:
     return f"virtual:{array.rows}x{array.columns}"
 
 
-def _of_serial(serial: str) -> str:
-    seen = list(sightings())
-    for each in seen:
+def _of_serial(serial: str, first: str = "") -> str:
+    """Return the URL behind which a serial number answers; look at ``first`` first."""
+    seen = list[str]()
+    for each in chain([look_at(first)] if first else [], sightings()):
         if each.info is not None and each.info.stable_id == serial:
             return each.url
-    there = ", ".join(each.info.stable_id for each in seen if each.info is not None)
+        if each.info is not None and each.info.stable_id not in seen:
+            seen.append(each.info.stable_id)
+    there = ", ".join(seen)
     raise BackendNotFound(
         f"board: none of serial number {serial} answers; there are: {there or 'none'}",
         field="board",

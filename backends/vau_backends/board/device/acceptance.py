@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from vau.errors import DeviceLost
 from vau_backends.board.device.image import TABLES_CRC
 from vau_backends.board.device.replies import mismatch
 from vau_backends.board.link.info import Info
@@ -15,13 +16,22 @@ Trusts = Callable[[Info], bool]
 REQUIRED: Final = Capability.SUM | Capability.STATE_IO
 
 
-def accept(name: str, info: Info, trusts: Trusts) -> None:
-    """Raise FirmwareMismatch unless we can drive a board like this."""
+def accept(name: str, info: Info, trusts: Trusts, known: Info | None) -> None:
+    """Let a board pass that we can drive, and that is the one which we knew, if any.
+
+    Raises FirmwareMismatch, or DeviceLost if another one was put in its place: streams were
+    begun on the arithmetic of the one before.
+    """
     lowest, highest = info.versions
     if not lowest <= VERSION <= highest:
         raise mismatch(name, f"it speaks vau-link {lowest} to {highest}, not {VERSION}", "link")
     if nonsense := info.out_of_bounds():
         raise mismatch(name, f"its INFO is not of vau-link/1: {nonsense[0]}", "info")
+    if known is not None and (changed := info.difference(known)):
+        raise DeviceLost(
+            f"{name}: another board is in its place: {changed}; put the board back, or serve "
+            "this one by a start of its own"
+        )
     if info.spec != SPEC:
         raise mismatch(name, f"it computes {info.spec!r}, not {SPEC}", "arithmetic")
     if info.tables_crc != TABLES_CRC:

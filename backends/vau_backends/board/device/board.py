@@ -63,11 +63,15 @@ class Stage(Enum):
 class Board:
     """The driver's view of one board. One thread calls it."""
 
-    def __init__(self, port: Port, trusts: Trusts) -> None:
-        """Talk to the board behind ``port``; ``trusts`` says whether its RTL is known."""
+    def __init__(self, port: Port, trusts: Trusts, known: Info | None = None) -> None:
+        """Talk to the board behind ``port``.
+
+        trusts: says whether its RTL is known.
+        known:  what the board said of itself that it has to be; None: any will do.
+        """
         self.exchange = Exchange(port)
         self.stage = Stage.CLOSED
-        self._trusts = trusts
+        self._trusts, self._known = trusts, known
         self._layers: tuple[LayerImage, ...] = ()
         self._answers: tuple[KnownAnswer, ...] = ()
         self._cycles: tuple[int, ...] = ()
@@ -90,14 +94,15 @@ class Board:
     def open(self) -> Info:
         """Find the board, see that it is one we can drive, and own it.
 
-        Raises FirmwareMismatch, BackendBusy, Silent, DeviceLost.
+        Raises FirmwareMismatch, BackendBusy, Silent, DeviceLost; that, too, if it is another
+        board than before.
         """
-        found = self.exchange.find()
-        accept(self._name, found, self._trusts)
-        self._info = self.exchange.open()
-        accept(self._name, self._info, self._trusts)
+        accept(self._name, self.exchange.find(), self._trusts, self._known)
+        info = self.exchange.open()
+        accept(self._name, info, self._trusts, self._known)
+        self._info = self._known = info
         self.stage = Stage.OPEN
-        return self._info
+        return info
 
     def configure(self, layers: Sequence[LayerImage]) -> None:
         """Lay each layer on its array. Raises FirmwareMismatch if the board takes it not."""

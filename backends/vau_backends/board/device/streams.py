@@ -67,6 +67,7 @@ class Driver:
         """
         self._open_port, self._lay, self._trusts = open_port, lay, trusts
         self._board: Board | None = None
+        self._known: Info | None = None  # of the board that was started first
         self._streams: set[Stream] = set()
         self._contexts: list[Stream | None] = []
         self._clock = 0
@@ -90,7 +91,8 @@ class Driver:
     def start(self) -> Info:
         """Open the board, load it and prove it.
 
-        Raises BackendError or ModelError; the port is closed then.
+        Raises BackendError or ModelError; the port is closed then. A second time DeviceLost,
+        too, if it is another board than the first time.
         """
         if self._board is not None:
             self._board.close()
@@ -111,15 +113,17 @@ class Driver:
 
     def _started(self) -> Info:
         try:
-            self._board = Board(self._open_port(OPEN_LIMIT_S), self._trusts)
+            self._board = Board(self._open_port(OPEN_LIMIT_S), self._trusts, self._known)
             info = self._board.open()
             self._board.configure(self._lay(info))
             self._board.load()
         except Upset as upset:
             raise self._given_up(upset) from upset
-        except BaseException:
+        except BaseException as error:
+            self.last_error = str(error)
             self._fail()
             raise
+        self._known = info
         return info
 
     def close(self) -> None:

@@ -4,8 +4,9 @@ Ref: docs/vau-link-1.md, section 4.6.
 """
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from vau_backends.board.link.junk import Junk
 from vau_backends.board.link.words import NO_DIE, Capability, Kind
@@ -13,6 +14,14 @@ from vau_backends.board.link.words import NO_DIE, Capability, Kind
 BLOCK: Final = struct.Struct("<BBBB16s16sQHHBBBBIHBBIIIII")
 LEAST_BYTES: Final = 76
 """All but what was appended: the receive buffer."""
+
+_IDENTITY: Final[dict[str, Callable[[Any], str]]] = {
+    "serial": "{:016x}".format,
+    "kind": str,
+    "rtl_hash": bytes.hex,
+    **dict.fromkeys(("rows", "columns", "units", "inputs", "clock_hz"), str),
+}
+"""What stays while a board is in use, and how it is written."""
 
 PAYLOADS: Final = (256, 1024, 4096)
 """What the longest payload may be."""
@@ -84,6 +93,14 @@ class Info:
                 0, f"max_payload {self.most_payload} is none of {', '.join(map(str, PAYLOADS))}"
             )
         return said
+
+    def difference(self, other: Self) -> str:
+        """Say what makes it another board than ``other``; nothing if it is the same one."""
+        for name, form in _IDENTITY.items():
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours != theirs:
+                return f"its {name} is {form(ours)}, and was {form(theirs)}"
+        return ""
 
     @property
     def weight_rows(self) -> int:
