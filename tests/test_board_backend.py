@@ -18,8 +18,10 @@ from vau.testing.contract.subject import NETWORK, Case
 from vau.testing.models import random_model
 from vau_backends.board.backend import FACTORY, BoardBackend
 from vau_backends.board.device.watch import CHECK_S
-from vau_backends.board.discovery import VARIABLE
+from vau_backends.board.discovery import VARIABLE, Found
 from vau_backends.board.link.words import Capability, Kind
+from vau_backends.board.transport.urls import Url
+from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 FRAMES = np.random.default_rng(5).normal(size=(30, NETWORK.inputs)).astype(np.float32)
@@ -196,12 +198,31 @@ def test_a_board_that_is_not_named_is_the_first_that_is_configured(
     assert backend.info.id == f"board:{server.url}"
 
 
-def test_rtl_that_a_person_vouches_for_is_called_unverified(
-    server: BoardServer, model: Model
+@on_software
+def test_rtl_is_verified_if_it_is_ours_whoever_vouches_for_it(
+    board: AnyBoard, server: BoardServer, model: Model
 ) -> None:
-    backend = FACTORY.open(model, BackendOptions(instance=server.url))
-    backend.close()
-    assert f"rtl {server.board.info.rtl_hash.hex()} (unverified)" in backend.info.firmware
+    ours = Parameters(units=8, inputs=16, contexts=2, most_payload=256, window=4).rtl_hash()
+    for rtl_hash, word in ((board.info.rtl_hash, "unverified"), (ours, "verified")):
+        server.claim(rtl_hash=rtl_hash)
+        url = Url.parse(server.url)
+        named = f"{url.scheme}:{url.where}+rtl={rtl_hash.hex()}"
+        backend = FACTORY.open(model, BackendOptions(instance=named))
+        backend.close()
+        assert f"rtl {rtl_hash.hex()} ({word})" in backend.info.firmware
+
+
+def test_a_board_that_was_started_ends_whatever_its_driver_says(
+    backend: BoardBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = list[bool]()
+    monkeypatch.setattr(Found, "close", lambda _: ended.append(True))
+    with monkeypatch.context() as patch:
+        patch.setattr(backend._driver, "close", lambda: 1 // 0)  # noqa: SLF001 - a defect
+        with pytest.raises(ZeroDivisionError):
+            backend.close()
+    assert ended == [True]
+    backend._driver.close()  # noqa: SLF001 - which the defect left
 
 
 def test_memories_are_checked_while_nobody_asks(board: AnyBoard, backend: BoardBackend) -> None:

@@ -28,6 +28,7 @@ from vau.errors import (
     ModelTooLarge,
 )
 from vau.model import find_model
+from vau_backends.board.device import image
 from vau_backends.board.device.board import Stage
 from vau_backends.board.device.known_answer import known_answer
 from vau_backends.board.device.opening import driver_of, tilings_on
@@ -36,7 +37,7 @@ from vau_backends.board.faults.mangle import busy
 from vau_backends.board.link import cobs
 from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
-from vau_backends.board.link.words import REPLY, Capability, Kind, Operation, Status, address
+from vau_backends.board.link.words import REPLY, Capability, Operation, Status, address
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.weights import NetworkWeights, from_model
 
@@ -300,6 +301,39 @@ def test_what_a_board_forgets_is_put_back_with_the_same_bits(
     assert sum(driver.mended.values()) >= 1
 
 
+def test_a_state_is_not_kept_that_was_put_back_by_half(
+    board: AnyBoard, server: BoardServer, driver: Driver, right: Right
+) -> None:
+    first, second = driver.begin(), driver.begin()
+    for at in range(0, 21, 7):
+        driver.run(first, SPEECH[at : at + 7])
+    forget_the_session(board, driver)
+    in_time = iter([True, False])
+
+    def out_of_step_once(request: Frame) -> Frame:
+        if request.op not in STEPS or request.address & 0xFF_FFFF != 7 or next(in_time, True):
+            return request
+        return replace(request, address=request.address + 1)
+
+    server.meddle = out_of_step_once
+    driver.put(second, driver.states(first))
+    hidden, _ = driver.run(second, SPEECH[21:])
+    np.testing.assert_array_equal(right.logits(hidden), right.of(SPEECH)[0][21:])
+    assert driver.mended["OutOfStep"] == 1
+
+
+@pytest.mark.parametrize("fault", [lose_a_context, step_unnoticed])
+def test_a_state_is_not_kept_that_is_out_of_step(
+    board: AnyBoard, driver: Driver, right: Right, fault: Fault
+) -> None:
+    first, second = driver.begin(), driver.begin()
+    driver.run(first, SPEECH[:21])
+    fault(board, driver)
+    driver.put(second, driver.states(first))
+    hidden, _ = driver.run(second, SPEECH[21:])
+    np.testing.assert_array_equal(right.logits(hidden), right.of(SPEECH)[0][21:])
+
+
 def test_a_board_that_comes_back_with_fewer_contexts_is_not_asked_for_more(
     board: AnyBoard, server: BoardServer, driver: Driver, right: Right
 ) -> None:
@@ -313,6 +347,74 @@ def test_a_board_that_comes_back_with_fewer_contexts_is_not_asked_for_more(
     for one, other in zip(before, after, strict=True):
         right.holds(np.concatenate([one, other]), SPEECH)
     assert {each.address >> 24 for each in server.heard[first:] if each.op in STEPS} == {0}
+
+
+def test_what_a_board_has_to_answer_is_computed_once(
+    board: AnyBoard, server: BoardServer, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(image, "known_answer")
+    restart(board, driver)
+    driver.readings()
+    server.unplug()
+    with pytest.raises(DeviceLost):
+        driver.readings()
+    server.plug()
+    driver.readings()
+    assert driver.board.stage is Stage.LOADED
+
+
+def test_what_was_mended_may_be_read_while_more_is(board: AnyBoard, driver: Driver) -> None:
+    forget_the_session(board, driver)
+    driver.readings()
+    kinds = iter(driver.mended)
+    driver._note("memory", "as the watch notes it")  # noqa: SLF001 - on a thread of its own
+    assert list(kinds) == ["Rebooted"]
+
+
+def test_what_was_tried_in_vain_is_said_as_it_was(
+    server: BoardServer, driver: Driver, weights: NetworkWeights
+) -> None:
+    def never_in_step(reply: Frame) -> Frame:
+        if reply.op & ~REPLY not in STEPS:
+            return reply
+        return replace(reply, status=Status.STATE, payload=b"")
+
+    server.edit = replies_with(never_in_step)
+    with pytest.raises(DeviceCorrupt, match="out of step; its state was put back, and that"):
+        driver.run(driver.begin(), SPEECH)
+    with pytest.raises(DeviceCorrupt, match=r"out of step$"):
+        driver_of(Url.parse(server.url), weights).start()
+
+
+def test_a_board_that_refuses_to_be_closed_is_let_go_all_the_same(
+    server: BoardServer, driver: Driver, weights: NetworkWeights
+) -> None:
+    def of_no_version(reply: Frame) -> Frame:
+        return replace(reply, status=Status.VERSION, payload=b"")
+
+    server.edit = replies_with(of_no_version)
+    driver.close()
+    server.edit = bytes
+    again = driver_of(Url.parse(server.url), weights)
+    again.start()
+    again.close()
+
+
+def test_who_is_interrupted_knows_no_more_what_was_executed(
+    driver: Driver, right: Right, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_limit_s: float) -> bytes:
+        raise KeyboardInterrupt
+
+    stream = driver.begin()
+    before, _ = driver.run(stream, SPEECH[:5])
+    with monkeypatch.context() as patch:
+        patch.setattr(driver.board.exchange.port, "receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            driver.run(stream, SPEECH[5:])
+    assert not driver.board.exchange.is_open
+    after, _ = driver.run(stream, SPEECH[5:])
+    right.holds(np.concatenate([before, after]), SPEECH)
 
 
 def test_a_dead_die_is_named_after_one_reset(
@@ -511,11 +613,6 @@ def test_a_wrong_memory_is_found_while_idle_and_mended(
         driver.check_next()
     assert driver.mended["memory"] == 1
     assert driver.board.wrong_memories() == []
-
-
-def test_a_board_of_hardware_measures_time() -> None:
-    assert board_info(kind=Kind.FPGA).is_hardware
-    assert not board_info(kind=Kind.SIMULATION).is_hardware
 
 
 # --- names ----------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
 from vau_backends.board.device.streams import Driver
+from vau_backends.board.device.trust import is_ours
 from vau_backends.board.device.watch import CHECK_S, Watch
 from vau_backends.board.discovery import Found, found_for, opened
 from vau_backends.board.link.info import Info
@@ -74,7 +75,7 @@ class BoardBackend:
         self._next = 0
         self._closed = False
         self._readings = driver.readings()
-        self._mended_s, self._mended = -DEGRADED_S, sum(driver.mended.values())
+        self._mended_s, self._mended = -DEGRADED_S, driver.mended.total()
         self._info = self._identity(info, slot_count)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
         self._seal = Seal(
@@ -86,7 +87,7 @@ class BoardBackend:
     def _identity(self, info: Info, slot_count: int) -> BackendInfo:
         array = DieArray(rows=info.rows, columns=info.columns)
         integrity = "per_step" if self._has_parity else "per_utterance"
-        rtl = "unverified" if self._found.url.accepted_rtl else "verified"
+        rtl = "verified" if is_ours(info) else "unverified"
         firmware = (
             f"vau-link/1 serial {info.stable_id} rtl {info.rtl_hash.hex()} ({rtl}) "
             f"integrity {integrity}"
@@ -224,11 +225,11 @@ class BoardBackend:
         driver = self._driver
         if driver.is_lost:
             return Health(State.FAULT, driver.last_error or "the board is lost")
-        mended = sum(driver.mended.values())
-        if mended > self._mended:
-            self._mended_s, self._mended = monotonic(), mended
+        mended = driver.mended  # one look: the watch may replace it meanwhile
+        if mended.total() > self._mended:
+            self._mended_s, self._mended = monotonic(), mended.total()
         if monotonic() - self._mended_s < DEGRADED_S:
-            kinds = ", ".join(f"{kind} {count}" for kind, count in driver.mended.items())
+            kinds = ", ".join(f"{kind} {count}" for kind, count in mended.items())
             return Health(State.DEGRADED, f"mended: {kinds}")
         return Health(State.READY)
 
@@ -250,10 +251,12 @@ class BoardBackend:
         with self._lock:
             closing, self._closed = not self._closed, True
         if closing:
-            self._watch.close()
-            self._slots.clear()
-            self._driver.close()
-            self._found.close()
+            try:
+                self._watch.close()
+                self._slots.clear()
+                self._driver.close()
+            finally:
+                self._found.close()
 
     def _look(self, idle_s: float) -> None:
         """See to the board while nobody asks anything of it."""

@@ -13,12 +13,12 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.errors import BackendFault, DeviceCorrupt, FirmwareMismatch
+from vau.errors import BackendError, DeviceCorrupt, FirmwareMismatch
 from vau_backends.board.device import replies
 from vau_backends.board.device.acceptance import Trusts, accept
 from vau_backends.board.device.exchange import DEFAULT_LIMIT_S, Exchange
 from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, Memory
-from vau_backends.board.device.known_answer import KnownAnswer, known_answer
+from vau_backends.board.device.known_answer import KnownAnswer
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.upsets import MemoryUpset, Upset
 from vau_backends.board.link.frame import Frame
@@ -42,7 +42,6 @@ from vau_backends.board.link.words import (
     address,
 )
 from vau_backends.board.transport.port import Port
-from vau_backends.muntaniala.cycles import LayerCycles
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +72,6 @@ class Board:
         self.stage = Stage.CLOSED
         self._trusts, self._known = trusts, known
         self._layers: tuple[LayerImage, ...] = ()
-        self._answers: tuple[KnownAnswer, ...] = ()
-        self._cycles: tuple[int, ...] = ()
         self._info: Info | None = None
 
     @property
@@ -109,10 +106,7 @@ class Board:
         for array, layer in enumerate(layers):
             payload = layer.config.encode()
             self._done(Frame(op=Operation.CONFIG, array=array, payload=payload))
-        if tuple(layers) != self._layers:
-            self._layers = tuple(layers)
-            self._answers = tuple(known_answer(each.weights, each.tiling) for each in layers)
-            self._cycles = tuple(LayerCycles.of(each.tiling).total for each in layers)
+        self._layers = tuple(layers)
         self.stage = Stage.CONFIGURED
 
     def load(self) -> None:
@@ -134,8 +128,8 @@ class Board:
             )
         if self.sum_of(0, 0, Region.TABLES, TABLE_ROWS) != TABLES_CRC:
             raise self._corrupt("its activation tables are not those of munt-spec-0")
-        for array, answer in enumerate(self._answers):
-            self._ask_known(array, answer)
+        for array, layer in enumerate(self._layers):
+            self._ask_known(array, layer.known_answer)
         self.stage = Stage.LOADED
 
     def wrong_memories(self) -> list[tuple[int, Memory]]:
@@ -232,8 +226,8 @@ class Board:
         x: shape (frames, inputs), at most ``frames_each``.
         Raises DeviceCorrupt if it took another number of cycles than the schedule has.
         """
-        tiling, frames = self._layers[array].tiling, len(x)
-        cycles = frames * self._cycles[array]
+        layer, frames = self._layers[array], len(x)
+        tiling, cycles = layer.tiling, frames * layer.cycles
         request = Frame(
             op=Operation.STEP if frames == 1 else Operation.STEP_N,
             array=array,
@@ -307,7 +301,7 @@ class Board:
         try:
             if self.exchange.is_open and self.stage is not Stage.FAULT:
                 self.exchange.call(Frame(op=Operation.CLOSE), limit_s=1.0)
-        except (BackendFault, Upset):
+        except (BackendError, Upset):
             pass  # it is gone, or never was ours: the port is let go all the same
         finally:
             self.stage = Stage.CLOSED

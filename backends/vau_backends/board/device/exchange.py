@@ -144,7 +144,7 @@ class Exchange:
         wait = _Wait(info, self.port.bits_per_s, answer_bytes, cycles)
         try:
             self._until_done(out, wait, monotonic() + limit_s, limit_s)
-        except Exception:
+        except BaseException:  # Ctrl-C, too
             self._session = 0  # nobody knows any more which of them were executed
             raise
         self._seq = after(numbers[-1])

@@ -12,10 +12,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vau_backends.board.device.known_answer import KnownAnswer, known_answer
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.payloads import Config
 from vau_backends.board.link.words import Region
 from vau_backends.muntaniala.array import GATES, Tiling
+from vau_backends.muntaniala.cycles import LayerCycles
 from vau_backends.muntaniala.tables import SIGMOID, TANH
 from vau_backends.muntaniala.weights import LayerWeights
 
@@ -60,6 +62,16 @@ class LayerImage:
             h_per_die=self.tiling.h_per_die,
             x_per_die=self.tiling.x_per_die,
         )
+
+    @cached_property
+    def cycles(self) -> int:
+        """Return how many a step takes, by the schedule."""
+        return LayerCycles.of(self.tiling).total
+
+    @cached_property
+    def known_answer(self) -> KnownAnswer:
+        """Return what it has to answer before it serves, which takes the reference a while."""
+        return known_answer(self.weights, self.tiling)
 
     @cached_property
     def memories(self) -> tuple[Memory, ...]:

@@ -38,6 +38,7 @@ from vau_backends.board.device.upsets import (
 )
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.telemetry import Readings
+from vau_backends.board.link.words import STEP_MODULUS
 from vau_backends.board.transport.port import Port
 
 logger = logging.getLogger(__name__)
@@ -68,13 +69,14 @@ class Driver:
         self._open_port, self._lay, self._trusts = open_port, lay, trusts
         self._board: Board | None = None
         self._known: Info | None = None  # of the board that was started first
+        self._layers: tuple[LayerImage, ...] = ()  # as they were laid out on it
         self._streams: set[Stream] = set()
         self._contexts: list[Stream | None] = []
         self._clock = 0
         self._next_check = 0
         self.last_error = ""
         self.mended: Counter[str] = Counter()
-        """What was put right, by its kind."""
+        """What was put right, by its kind; never changed, but replaced: others read it."""
 
     @property
     def board(self) -> Board:
@@ -115,7 +117,8 @@ class Driver:
         try:
             self._board = Board(self._open_port(OPEN_LIMIT_S), self._trusts, self._known)
             info = self._board.open()
-            self._board.configure(self._lay(info))
+            self._layers = self._layers or self._lay(info)
+            self._board.configure(self._layers)
             self._board.load()
         except Upset as upset:
             raise self._given_up(upset) from upset
@@ -162,7 +165,7 @@ class Driver:
             try:
                 piece = x[done : done + self.board.frames_each]
                 self._settle(stream, end_s)
-                part, events = self._advance(stream, piece, end_s)
+                part, events = self._advance(stream.context or 0, stream.step, piece, end_s)
                 stream.since.append(piece.copy())
                 hidden.append(part)
                 saturations.update(dict(enumerate(events)))
@@ -203,10 +206,10 @@ class Driver:
             self._save(stream)
 
     def _advance(
-        self, stream: Stream, x: NDArray[np.int8], end_s: float
+        self, context: int, step: int, x: NDArray[np.int8], end_s: float
     ) -> tuple[NDArray[np.int8], list[int]]:
-        """Step the stream through every layer; it has a context."""
-        context, saturations = stream.context or 0, list[int]()
+        """Take a context that has had ``step`` steps through every layer."""
+        saturations = list[int]()
         for layer, _ in enumerate(self.board.layers):
             limit_s = end_s - monotonic()
             if limit_s <= 0:
@@ -214,7 +217,7 @@ class Driver:
                     f"{self._name}: the deadline passed before all frames were stepped through",
                     stage="step",
                 )
-            x, events = self.board.step(layer, context, stream.step, x, limit_s)
+            x, events = self.board.step(layer, context, step, x, limit_s)
             saturations.append(events)
         return x, saturations
 
@@ -230,15 +233,11 @@ class Driver:
                 self.board.set_state(array, context, stream.state[array])
             else:
                 self.board.reset_state(array, context)
-        self._contexts[context], stream.context = stream, context
-        again, stream.since = stream.since, []
-        try:
-            for piece in again:
-                self._advance(stream, piece, end_s)
-                stream.since.append(piece)
-        except BaseException:
-            stream.since = again
-            raise
+        step = stream.state[0].step if stream.state else 0
+        for piece in stream.since:
+            self._advance(context, step, piece, end_s)
+            step += len(piece)
+        self._contexts[context], stream.context = stream, context  # not if half of it is there
 
     def _free_context(self) -> int:
         if None not in self._contexts:
@@ -251,14 +250,23 @@ class Driver:
         return self._contexts.index(None)
 
     def _save(self, stream: Stream) -> None:
-        """Fetch the state of a stream that has a context."""
+        """Fetch the state of a stream that has a context; it leaves one that is out of step."""
         context = stream.context
         if context is None or not stream.since:
             return
-        stream.state = [
-            self.board.get_state(array, context) for array, _ in enumerate(self.board.layers)
-        ]
+        try:
+            stream.state = self._states_in(context, stream.step)
+        except OutOfStep:
+            self._leave(stream)
+            raise
         stream.since = []
+
+    def _states_in(self, context: int, step: int) -> list[LayerState]:
+        """Fetch what a context holds of each layer. Raises OutOfStep unless it had ``step``."""
+        states = [self.board.get_state(array, context) for array, _ in enumerate(self._layers)]
+        if any(state.step != step % STEP_MODULUS for state in states):
+            raise OutOfStep
+        return states
 
     def _leave(self, stream: Stream) -> None:
         if stream.context is not None:
@@ -324,7 +332,7 @@ class Driver:
     def _mend(self, upset: Upset, so_far: Sequence[Upset]) -> None:
         """Put right what can be. Raises a BackendFault if it is hopeless."""
         if len(so_far) > MOST_UPSETS or sum(isinstance(each, DieFault) for each in so_far) > 1:
-            raise self._given_up(upset) from upset
+            raise self._given_up(upset, so_far[-2].remedy) from upset
         self._note(type(upset).__name__, str(upset))
         try:
             match upset:
@@ -340,7 +348,7 @@ class Driver:
                     self._reopened()
         except Upset as another:
             if isinstance(upset, Silent) or isinstance(another, Silent):
-                raise self._given_up(another) from another
+                raise self._given_up(another, upset.remedy) from another
             self._mend(another, [*so_far, another])
         except BackendError as error:
             self._failed(error)
@@ -351,7 +359,7 @@ class Driver:
         self._forget_contexts()
         info = self.board.open()
         self._contexts = [None] * info.contexts
-        self.board.configure(self._lay(info))
+        self.board.configure(self._layers)
         self._remade()
 
     def _remade(self) -> None:
@@ -368,10 +376,10 @@ class Driver:
             stream.context = None
         self._contexts = [None] * len(self._contexts)
 
-    def _given_up(self, upset: Upset) -> BackendFault:
+    def _given_up(self, upset: Upset, tried: str = "") -> BackendFault:
         self._fail()
         self._forget_contexts()
-        error = verdict(self._name, upset)
+        error = verdict(self._name, upset, tried)
         self.last_error = str(error)
         return error
 
@@ -387,7 +395,7 @@ class Driver:
             self._board.exchange.port.close()
 
     def _note(self, kind: str, what: str) -> None:
-        self.mended[kind] += 1
+        self.mended = self.mended + Counter([kind])
         logger.warning("board %s: %s", self._name, what)
 
     @property

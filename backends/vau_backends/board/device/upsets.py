@@ -7,9 +7,14 @@ from vau_backends.board.link.payloads import FaultReport
 class Upset(Exception):
     """Something went wrong that may be put right."""
 
+    remedy = ""
+    """What its driver does about it, in words."""
+
 
 class Rebooted(Upset):
     """The board has forgotten us: it restarted, or somebody else took it."""
+
+    remedy = "it was opened anew"
 
     def __str__(self) -> str:
         return "the board has forgotten its session: it restarted, or another program took it"
@@ -18,9 +23,13 @@ class Rebooted(Upset):
 class Silent(Upset):
     """The board does not answer, not even INFO."""
 
+    remedy = "it was reset"
+
 
 class OutOfStep(Upset):
     """A context is not where the driver believes it is."""
+
+    remedy = "its state was put back"
 
     def __str__(self) -> str:
         return "a context is out of step"
@@ -28,6 +37,8 @@ class OutOfStep(Upset):
 
 class MemoryUpset(Upset):
     """A parity error in a memory of a die."""
+
+    remedy = "what was wrong in its memories was written anew"
 
     def __init__(self, die: int, region: int, row: int) -> None:
         super().__init__(f"parity error in die {die}, region {region}, row {row}")
@@ -37,17 +48,22 @@ class MemoryUpset(Upset):
 class DieFault(Upset):
     """The dies could not finish a step."""
 
+    remedy = "it was reset"
+
     def __init__(self, die: int, report: FaultReport) -> None:
         super().__init__(f"die {die}: {report}")
         self.die = die
 
 
-def verdict(name: str, upset: Upset) -> BackendFault:
-    """Return what a caller is told of an upset that could not be mended."""
-    text = f"{name}: {upset}; it was reset, and that did not help"
+def verdict(name: str, upset: Upset, tried: str) -> BackendFault:
+    """Return what a caller is told of an upset that could not be mended.
+
+    tried: what was done about it; nothing if nothing was.
+    """
+    text = f"{name}: {upset}" + (f"; {tried}, and that did not help" if tried else "")
     match upset:
         case Silent():
-            return DeviceTimeout(f"{name}: {upset}", stage="link")
+            return DeviceTimeout(text, stage="link")
         case Rebooted():
             return DeviceLost(text)
         case DieFault():

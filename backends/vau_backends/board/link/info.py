@@ -19,7 +19,9 @@ _IDENTITY: Final[dict[str, Callable[[Any], str]]] = {
     "serial": "{:016x}".format,
     "kind": str,
     "rtl_hash": bytes.hex,
-    **dict.fromkeys(("rows", "columns", "units", "inputs", "clock_hz"), str),
+    **dict.fromkeys(
+        ("rows", "columns", "arrays", "units", "inputs", "clock_hz", "most_payload"), str
+    ),
 }
 """What stays while a board is in use, and how it is written."""
 
