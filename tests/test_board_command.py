@@ -124,6 +124,31 @@ def test_chaos_counts_by_kind_what_came_of_the_faults(server: BoardServer) -> No
     assert facts["kinds"]["fast/flip"]["injected"] > 0
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "says"),
+    [
+        ("--listen", "foo", "neither HOST:PORT nor pty"),
+        ("--array", "99x99", "is outside 1..15"),
+        ("--array", "2", "is not like 2x2"),
+        ("--serial", 2**64, "--serial"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_line(flag: str, value: object, says: str) -> None:
+    done = vau("board", "serve", flag, value)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("vau: error:")
+
+
+@pytest.mark.parametrize("name", ["0000000000005eed", "board:0000000000005EED"])
+def test_a_board_is_found_by_the_name_that_the_list_gives(
+    server: BoardServer, name: str
+) -> None:
+    done = vau("board", "selftest", "--board", name, "--steps", 1, **{VARIABLE: server.url})
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_names_no_board_is_said_in_one_line() -> None:
     done = vau("board", "check", "usb:1")
     assert done.returncode == 3

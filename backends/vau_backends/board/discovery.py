@@ -151,7 +151,9 @@ def found_of(text: str) -> Found:
 
     Raises BackendNotFound if there is none of that name.
     """
-    if re.fullmatch(r"[0-9a-f]{16}", text):
+    text = text.removeprefix("board:")  # as ``vau board list`` has it
+    if re.fullmatch(r"[0-9a-fA-F]{16}", text):
+        text = text.lower()
         return Found(text, Url.parse(_of_serial(text)), serial=text)
     url = Url.parse(text)
     if url.scheme != "virtual":

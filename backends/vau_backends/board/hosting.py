@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import IO, Final, NoReturn
 
-from vau.errors import BackendFault, BackendNotFound
+from vau.errors import BackendFault, BackendNotFound, ConfigInvalid
 from vau_backends.board.transport.urls import Url
+from vau_backends.board.virtual.parameters import Parameters
 
 STOP_S: Final = 5.0
 KEPT_LINES: Final = 20
@@ -26,6 +27,8 @@ _WHERE: Final = re.compile(
     r"(?P<sizes>(,(units|inputs|contexts)=[1-9][0-9]{0,2})*)(/(?P<name>[\w.-]+))?",
     re.ASCII,
 )
+
+_PLACE: Final = re.compile(r"[^:\s]+:[0-9]{1,5}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -75,7 +78,7 @@ def start(where: str) -> Hosted:
         process.kill()
         process.wait()
         keeper.join(STOP_S)
-        words = " ".join(said) or "nothing"
+        words = " ".join(said).removeprefix("vau: error: ") or "nothing"
         raise BackendFault(
             f"board virtual:{where}: the simulation does not start; it said: {words}"
         ) from cause
@@ -83,7 +86,16 @@ def start(where: str) -> Hosted:
 
 
 def serve(array: str, listen: str, serial: int) -> NoReturn:
-    """Become the process of a virtual board, which says where it is in a line of JSON."""
+    """Become the process of a virtual board, which says where it is in a line of JSON.
+
+    Raises ConfigInvalid for an array or a place that is none.
+    """
+    match = _WHERE.fullmatch(array)
+    if match is None:
+        raise ConfigInvalid(f"array={array!r} is not like 2x2", field="array")
+    Parameters.of_grid(match["array"])
+    if listen != "pty" and not _PLACE.fullmatch(listen):
+        raise ConfigInvalid(f"listen={listen!r} is neither HOST:PORT nor pty", field="listen")
     port = ("--pty",) if listen == "pty" else ("--tcp", listen)
     os.execv(COMMAND[0], [*COMMAND, *_words(array), *port, "--serial", f"{serial:x}"])  # noqa: S606 - it is to be this process
 

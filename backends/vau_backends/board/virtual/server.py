@@ -90,7 +90,7 @@ def _open(wanted: Served) -> Port:
         return TcpPort(*wanted.tcp)
     except OSError as cause:
         raise ConfigInvalid(
-            f"tcp={wanted.tcp[0]}:{wanted.tcp[1]}: {cause}", field="tcp"
+            f"{wanted.tcp[0]}:{wanted.tcp[1]} cannot be listened on: {cause}", field="tcp"
         ) from cause
 
 
@@ -236,6 +236,6 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         serve(_arguments(sys.argv[1:] if words is None else words), _say)
     except (BackendFault, ConfigInvalid) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"vau: error: {error}\n")
         return 2
     return 0

@@ -10,7 +10,7 @@ Url = Annotated[
     str,
     typer.Argument(
         metavar="URL",
-        help="tcp:HOST:PORT, serial:/dev/ttyUSB0, pty:PATH or virtual:2x2.",
+        help="tcp:HOST:PORT, serial:/dev/ttyUSB0, pty:PATH, virtual:2x2 or a serial number.",
         show_default=False,
     ),
 ]
@@ -37,7 +37,15 @@ Listen = Annotated[
     ),
 ]
 Serial = Annotated[
-    int, flag("--serial", "Serial number that it gives.", min=0, metavar="N", elsewhere=False)
+    int,
+    flag(
+        "--serial",
+        "Serial number that it gives, which is shown in 16 hexadecimal digits.",
+        min=0,
+        max=2**64 - 1,
+        metavar="N",
+        elsewhere=False,
+    ),
 ]
 Model = Annotated[
     str,
