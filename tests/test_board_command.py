@@ -141,6 +141,13 @@ def test_what_cannot_be_served_is_said_in_one_line(flag: str, value: object, say
     assert done.stderr.startswith("vau: error:")
 
 
+@pytest.mark.parametrize("verb", ["selftest", "chaos"])
+def test_a_board_that_is_there_is_not_made_to_a_size(verb: str) -> None:
+    done = vau("board", verb, "--board", "tcp:127.0.0.1:1", "--array", "1x1")
+    assert done.returncode == 2
+    assert "1x1 makes a virtual board, and tcp:127.0.0.1:1 is there" in done.stderr
+
+
 @pytest.mark.parametrize("name", ["0000000000005eed", "board:0000000000005EED"])
 def test_a_board_is_found_by_the_name_that_the_list_gives(
     server: BoardServer, name: str

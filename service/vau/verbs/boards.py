@@ -1,14 +1,17 @@
 """The verbs of ``vau board``."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vau.commands import flags
 from vau.commands.flags import boards as boarding
+from vau.errors import ConfigInvalid
 from vau.verbs.outcome import DONE, SOME_FAILED, inform
 
 if TYPE_CHECKING:
     from vau.boards import Finding
+
+VIRTUAL_DIES: Final = "2x2"
 
 
 def _show(finding: "Finding", as_json: bool) -> int:
@@ -26,7 +29,7 @@ def board_list(*, as_json: flags.Json = False, _config: flags.Config = None) -> 
 
 def board_serve(
     *,
-    array: boarding.Array = "2x2",
+    array: boarding.Array = VIRTUAL_DIES,
     listen: boarding.Listen = "127.0.0.1:0",
     serial: boarding.Serial = 1,
     _config: flags.Config = None,
@@ -60,13 +63,21 @@ def board_check(
 
 
 def _chosen(board: str, array: str) -> str:
-    """Return the board that was named, or else a virtual one of so many dies."""
+    """Return the board that was named, or else a virtual one of so many dies.
+
+    Raises ConfigInvalid for both: a board that is there has the dies that it has.
+    """
+    if board and array != VIRTUAL_DIES:
+        raise ConfigInvalid(
+            f"array={array} makes a virtual board, and {board} is there: name one of them",
+            field="array",
+        )
     return board or f"virtual:{array}"
 
 
 def board_selftest(
     *,
-    array: boarding.Array = "2x2",
+    array: boarding.Array = VIRTUAL_DIES,
     board: boarding.Board = "",
     model: boarding.Model = "",
     steps: boarding.Steps = 1000,
@@ -83,7 +94,7 @@ def board_selftest(
 
 def board_chaos(
     *,
-    array: boarding.Array = "2x2",
+    array: boarding.Array = VIRTUAL_DIES,
     board: boarding.Board = "",
     model: boarding.Model = "",
     faults: boarding.Faults = 10_000,
