@@ -121,6 +121,7 @@ module executor #(
     logic [31:0] count, scheduled;
     logic [31:0] saturations;
     logic [15:0] frames_left;
+    wire mistimed = bad || phase != phases::H || !beat_here; // an h is due in its slot alone
 
     sequencer #(.KAPPA(KAPPA)) sequencer (
         .clk, .reset, .start(first_passes && command == bus::START), .inputs, .hidden, .row_units,
@@ -186,8 +187,10 @@ module executor #(
             inputs <= 16'd0;
         end else begin
             if (counting) count <= count + 32'd1;
-            if (passes) held <= payload;
-            if (passes && op == words::STATE_SET) crc <= checksum::next(crc, payload);
+            if (passes && op == words::STATE_SET) begin // a WRITE may pass between two parts
+                held <= payload;
+                crc <= checksum::next(crc, payload);
+            end
             if (reply_write) reply_at <= reply_at + 16'd1;
             case (state)
                 IDLE: if (start) begin
@@ -290,6 +293,13 @@ module executor #(
                         mute <= 1'b1;
                         state <= then_go;
                     end
+                    // Perhaps no die heard it so: it voids the answer whatever they tell.
+                    if (then_go != TOLD && !found && (take ? bad : silence == SILENCE_CYCLES)) begin
+                        found <= 1'b1;
+                        found_die <= 8'(select_row * 8'(COLUMNS) + select_col);
+                        found_what <= 32'({4'd0, phases::IDLE, 8'd1});
+                        link_fault <= 1'b1;
+                    end
                 end
 
                 WAIT: begin
@@ -368,7 +378,8 @@ module executor #(
                 RUNNING: begin
                     if (take) begin
                         left <= left - 16'd1;
-                        if (bad || phase != phases::H || !beat_here) late <= 1'b1;
+                        if (mistimed && !late) found_what <= 32'({4'd0, phases::H, 8'd1});
+                        if (mistimed) late <= 1'b1;
                     end
                     if (phase != phases::IDLE) scheduled <= count + 32'd1;
                     if ((take && left == 16'd1) || (phase == phases::IDLE && count >= {scheduled[30:0], 1'b0})) begin
@@ -380,10 +391,8 @@ module executor #(
                         if (!take) begin
                             watchdog <= 1'b1;
                             late <= 1'b1;
-                            found_what <= 32'({4'd0, phases::H, 8'd2});
+                            if (!late) found_what <= 32'({4'd0, phases::H, 8'd2});
                         end else begin
-                            if (bad || phase != phases::H || !beat_here)
-                                found_what <= 32'({4'd0, phases::H, 8'd1});
 `ifdef FAULT_INJECT
                             count <= count + 32'd1 + 32'(miscount);
 `else

@@ -87,7 +87,7 @@ module host #(
     );
 
     // --- contexts -----------------------------------------------------------------------------
-    logic        valid, getting, setting, of_state;
+    logic        valid, getting, setting;
     logic [23:0] steps, part, set_steps;
 
     wire is_step = op == words::STEP || op == words::STEP_N;
@@ -108,8 +108,7 @@ module host #(
         .settle(completes || (good && (is_step || op == words::STATE_RESET))),
         .steps_now(is_step ? steps + 24'(whole) : !is_set ? 24'd0
             : address[23:0] == 24'd0 ? opening[23:0] : set_steps),
-        .end_transfer((executed && op != words::WRITE && !is_get && !is_set) || (refused && of_state)
-            || completes),
+        .end_transfer((executed && op != words::WRITE && !(good && (is_get || is_set))) || completes),
         .go_on(good && (is_get || is_set)), .of_set(is_set), .part_now(part_end)
     );
 
@@ -119,7 +118,7 @@ module host #(
         .N(N), .NX(NX), .ROWS(ROWS), .COLUMNS(COLUMNS), .CONTEXTS(CONTEXTS), .MAX_PAYLOAD(MAX_PAYLOAD)
     ) judge (
         .op, .array(header[79:72]), .die(header[71:64]), .length, .address, .opening, .whole, .rest,
-        .configured, .hidden, .valid, .steps, .getting, .setting, .part, .verdict, .of_state
+        .configured, .hidden, .valid, .steps, .getting, .setting, .part, .verdict
     );
 
     // --- the dies -----------------------------------------------------------------------------

@@ -23,8 +23,7 @@ module judge #(
     input  logic         getting,       // the next part of a transfer of it would be at `part`
     input  logic         setting,
     input  logic [23:0]  part,
-    output logic [7:0]   verdict,
-    output logic         of_state       // it names a context
+    output logic [7:0]   verdict
 );
     localparam int MEMORY_ROWS = 4 * (NX + N);
     localparam int DIES = ROWS * COLUMNS;
@@ -36,7 +35,7 @@ module judge #(
 
     wire of_memory = op == words::WRITE || op == words::READ || op == words::SUM;
     wire of_step = op == words::STEP || op == words::STEP_N;
-    assign of_state = of_step || op == words::STATE_RESET || op == words::STATE_GET
+    wire of_state = of_step || op == words::STATE_RESET || op == words::STATE_GET
         || op == words::STATE_SET;
     wire known = of_memory || of_state || op == words::CLOSE || op == words::CONFIG || op == words::TELEM;
 

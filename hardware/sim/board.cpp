@@ -23,11 +23,13 @@ namespace {
 
 constexpr int dies = VAU_ROWS * VAU_COLUMNS;
 
-// What a fault does until it has done it. Kinds as in rtl/die.sv; 8: a cycle is counted too many.
+// What a fault does until it has done it. Kinds as in rtl/die.sv; 8: a cycle is counted too many;
+// 9: the host alone hears a beat of the dies wrong, with a flipped bit (0 to 7), or not at all (8).
 struct Fault {
     int die = 0;
     uint64_t inject = 0;
     int cycles_left = 0;
+    int cycles_before = 0; // of 9: in which dies speak, and the host hears them
     bool waits_for_beat = false;
 };
 
@@ -109,10 +111,14 @@ class Board {
                                      uint8_t(top_->host_data), bool(top_->host_parity)});
         if (tracing_) trace_pins(bus);
         if (awake) array_.clock(bus, top_->die_reset || reset);
-        top_->bus_valid = bus.valid;
-        top_->bus_command = bus.command;
-        top_->bus_data = bus.data;
-        top_->bus_parity = bus.parity;
+        Beat heard = bus;
+#ifdef FAULT_INJECT
+        if (bus.valid && !top_->host_valid) mishear(heard);
+#endif
+        top_->bus_valid = heard.valid;
+        top_->bus_command = heard.command;
+        top_->bus_data = heard.data;
+        top_->bus_parity = heard.parity;
 #else
         if (tracing_) trace_pins();
 #endif
@@ -191,6 +197,7 @@ class Board {
                 top_->miscount = 1;
                 continue;
             }
+            if (kind == 9) continue; // mishear
             if (fault.waits_for_beat) {
                 const Vdie &die = array_.die(fault.die);
                 if (!(kind == 5 ? die.east_valid : die.back_valid)) continue;
@@ -200,6 +207,16 @@ class Board {
             if (fault.cycles_left > 0) fault.cycles_left--;
             array_.die(fault.die).inject = fault.inject;
             array_.die(fault.die).eval(); // what it drives changes at once
+        }
+    }
+    void mishear(Beat &heard) {
+        for (Fault &fault : faults_) {
+            if (fault.inject >> 32 != 9 || fault.cycles_left == 0) continue;
+            if (fault.cycles_before-- > 0) continue;
+            fault.cycles_left--;
+            const int bit = fault.inject & 0xFFFF;
+            if (bit == 8) heard = {};
+            else heard.data ^= 1 << bit;
         }
     }
     std::vector<Fault> faults_;
@@ -240,14 +257,15 @@ size_t vau_board_traced(void *board, const uint8_t **data) {
 }
 
 #ifdef FAULT_INJECT
-// kind: rtl/die.sv, `inject`, or 8. Flips of memory last one cycle, those of a beat the next beat; 7 and
-// 8 stay until the board is closed.
+// kind: rtl/die.sv, `inject`, or 8 or 9. Flips of memory last one cycle, those of a beat the next beat
+// (of 9: the beat of that number among those to come, from 0); 7 and 8 stay until the board is closed.
 void vau_board_inject(void *board, int die, int kind, int where, int bit) {
     Fault fault;
     fault.die = die;
     fault.inject = uint64_t(kind) << 32 | uint64_t(where & 0xFFFF) << 16 | uint64_t(bit & 0xFFFF);
     fault.waits_for_beat = kind == 5 || kind == 6;
-    fault.cycles_left = fault.waits_for_beat ? VAU_KAPPA : kind == 7 ? -1 : 1;
+    fault.cycles_left = fault.waits_for_beat || kind == 9 ? VAU_KAPPA : kind == 7 ? -1 : 1;
+    fault.cycles_before = where * VAU_KAPPA;
     static_cast<Board *>(board)->inject(fault);
 }
 #endif

@@ -1,5 +1,6 @@
 """A board of our RTL in this process, with the port for faults that no synthesis sees."""
 
+from pathlib import Path
 from typing import Final
 
 from vau_backends.board.link.chunks import Chunks
@@ -9,19 +10,23 @@ from vau_backends.board.link.words import Operation
 from vau_backends.board.virtual.build import Build, build
 from vau_backends.board.virtual.library import SimulatedBoard
 from vau_backends.board.virtual.parameters import Parameters
+from vau_hardware import RTL
 
 SMALL: Final = Parameters(rows=2, columns=2, units=8, inputs=16, contexts=2, most_payload=256)
 AT_A_TIME: Final = 1 << 20  # cycles
 RATE_HZ: Final = 1_000_000  # about what it does; time-outs are reckoned with it
 ROW: Final = 2  # of the weights, in which bits are flipped
-FLIP_WEIGHTS, KILL, MISCOUNT = 1, 7, 8  # what rtl/die.sv and sim/board.cpp call the faults
+# What rtl/die.sv and sim/board.cpp call the faults.
+FLIP_WEIGHTS, KILL, MISCOUNT, MISHEAR = 1, 7, 8, 9
 
 
 class RtlBoard:
     """Takes bytes in and gives bytes out. Not for two threads at a time."""
 
-    def __init__(self, parameters: Parameters = SMALL, *, serial: int = 0x5EED) -> None:
-        self._library = build(parameters, Build(has_faults=True))
+    def __init__(
+        self, parameters: Parameters = SMALL, *, serial: int = 0x5EED, rtl: Path = RTL
+    ) -> None:
+        self._library = build(parameters, Build(has_faults=True, rtl=rtl))
         self._serial = serial
         self._simulated = self._started()
         (answer,) = Chunks().push(self.push(Frame(op=Operation.INFO).encode()))
@@ -59,6 +64,13 @@ class RtlBoard:
     def miscount(self) -> None:
         """Let it count its cycles wrong from now on."""
         self._simulated.inject(0, MISCOUNT)
+
+    def mishear(self, beat: int, bit: int) -> None:
+        """Let the host alone hear a beat wrong: the one of that number among all to come.
+
+        A bit of it is flipped; 8: it is not heard at all.
+        """
+        self._simulated.inject(0, MISHEAR, beat, bit)
 
     def close(self) -> None:
         """Take its power away."""

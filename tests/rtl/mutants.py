@@ -4,7 +4,7 @@
 
 A mutant is one edit of one file. It is built for small dies, loaded through the driver, and
 stepped beside the reference. It is killed by a wrong bit, a wrong count of clamps or cycles, or
-by a driver that refuses the board.
+by a driver that refuses the board; failing these, by a broken promise of the link.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import vau_hardware
+from tests.rtl.promises import broken
 from tests.rtl.simulation import Shape, driven, network
 from vau.errors import VauError
 from vau_backends.board.device.upsets import Upset
@@ -166,7 +167,37 @@ MUTANTS: Final = (
         "a step of any number is taken",
         "judge.sv",
         "words::STEP, words::STEP_N: comes_right = valid && number == steps;",
-        "words::STEP, words::STEP_N: comes_right = valid && number != steps;",
+        "words::STEP, words::STEP_N: comes_right = valid;",
+    ),
+    Mutant(
+        "what the host mishears is forgotten",
+        "executor.sv",
+        "if (then_go != TOLD && !found && (take",
+        "if (1'b0 && (take",
+    ),
+    Mutant(
+        "a WRITE between its parts disturbs a state",
+        "executor.sv",
+        "if (passes && op == words::STATE_SET) begin",
+        "if (passes && (op == words::STATE_SET || op == words::WRITE)) begin",
+    ),
+    Mutant(
+        "the last beat of h alone is told of",
+        "executor.sv",
+        "if (mistimed && !late) found_what",
+        "if (mistimed && left == 16'd1) found_what",
+    ),
+    Mutant(
+        "a watchdog hides what was found before",
+        "executor.sv",
+        "if (!late) found_what",
+        "found_what",
+    ),
+    Mutant(
+        "a part that is refused does not end its transfer",
+        "host.sv",
+        "!(good && (is_get || is_set))",
+        "!(is_get || is_set)",
     ),
 )
 
@@ -182,7 +213,7 @@ def noticed(rtl: Path) -> str:
             return f"{name}: refused: {refusal}"
         if found.mismatches:
             return f"{name}: {found.mismatches} of {found.steps} steps differ"
-    return ""
+    return broken(rtl)
 
 
 def killed(mutant: Mutant) -> str:
