@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from vau_hardware import RTL
 from vau_hardware.fpga.chips import TRIALS, Resource, Trial
 from vau_hardware.fpga.report import HONESTLY
 
@@ -52,3 +53,21 @@ def test_each_size_has_its_row_with_its_chip_and_what_that_holds(
         fits = fits and used <= of
     assert fits == (fastest != "does not fit")
     assert re.fullmatch(r"\d+\.\d MHz|does not fit|not placed", fastest)
+
+
+def test_the_page_has_every_parameter_and_signal_of_a_board() -> None:
+    board = (RTL / "board.sv").read_text("utf-8").partition(");\n")[0]
+    named = re.findall(r"parameter .*?(\w+) =", board) + re.findall(
+        r"put +logic(?: *\[.*?\])? +(\w+)", board
+    )
+    assert len(named) == 14 + 12
+    section = PAGE.partition("## A top of your own")[2].partition("\n## ")[0]
+    assert [name for name in named if f"`{name}`" not in section] == []
+
+
+def test_the_line_of_the_page_prints_the_hash_of_a_board(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (line,) = re.findall(r"python -c '(.*?)'", PAGE, re.DOTALL)
+    exec(line, {})
+    assert capsys.readouterr().out.strip() == TRIALS[16].rtl_hash
