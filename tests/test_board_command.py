@@ -16,6 +16,7 @@ from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.words import REPLY, Operation
+from vau_backends.board.virtual.server import main as virtual_board
 from vau_backends.board.workbench.conformance.conformance import PROMISES
 from vau_backends.board.workbench.networks import random_network
 
@@ -185,3 +186,21 @@ def test_each_board_is_a_backend_of_its_own(
 def test_a_board_without_its_backend_is_refused() -> None:
     with pytest.raises(ConfigInvalid, match="add --backend board"):
         with_boards(["muntaniala"], ["virtual:2x2"])
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "says"),
+    [
+        *(
+            ("--tcp", each, "no host:port")
+            for each in ("nonsense", ":1", "h:", "h:x", "h:99999")
+        ),
+        *(("--fault", each, "four numbers") for each in ("1,2", "a,b,c,d", "1,2,3,4,5", "")),
+    ],
+)
+def test_what_no_virtual_board_can_be_started_with_is_refused_in_words(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str, says: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        virtual_board([flag, value])
+    assert says in capsys.readouterr().err

@@ -39,7 +39,8 @@ LEAST_PAUSE_S: Final = 0.005
 FIND_LIMIT_S: Final = 0.5
 FIND_TRIES: Final = 3
 DEFAULT_LIMIT_S: Final = 10.0
-"""Of one exchange, all retries and probes included."""
+"""Of one exchange, all retries included; a probe that nobody answers, the last thing that is
+tried, may take ``FIND_TRIES`` times ``FIND_LIMIT_S`` more."""
 
 BURST_S: Final = 0.005
 """Of several answers to junk within it one alone makes us send again: one burst of noise

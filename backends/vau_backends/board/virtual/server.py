@@ -10,6 +10,7 @@ while the board has nothing to do; what a client does not read stops the board.
 import argparse
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -36,6 +37,7 @@ SLICE_CYCLES: Final = 20_000
 """Clock edges between two looks at the port: about 20 ms of a board of four full dies."""
 
 RATE_STEPS: Final = 5
+MOST_PORT: Final = 65535
 _FULL: Final = Parameters()
 
 
@@ -194,7 +196,10 @@ def _arguments(words: Sequence[str]) -> Served:
     parser.add_argument("--contexts", type=int, default=_FULL.contexts)
     parser.add_argument("--max-payload", type=int, default=_FULL.most_payload)
     parser.add_argument(
-        "--tcp", default="127.0.0.1:0", help="host:port; port 0 takes a free one"
+        "--tcp",
+        type=_endpoint,
+        default="127.0.0.1:0",
+        help="host:port; port 0 takes a free one",
     )
     parser.add_argument("--pty", action="store_true", help="a pseudo terminal instead of TCP")
     parser.add_argument("--serial", type=lambda text: int(text, 16), default=1)
@@ -203,11 +208,14 @@ def _arguments(words: Sequence[str]) -> Served:
     )
     parser.add_argument("--parent", type=int, help="end when this is not the parent any more")
     parser.add_argument(
-        "--fault", action="append", default=[], help="die,kind,where,bit: see rtl/die.sv"
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        help="die,kind,where,bit: see rtl/die.sv",
     )
     found = parser.parse_args(words)
     grid = Parameters.of_grid(found.array)
-    host, _, port = found.tcp.rpartition(":")
     return Served(
         parameters=Parameters(
             rows=grid.rows,
@@ -217,16 +225,27 @@ def _arguments(words: Sequence[str]) -> Served:
             contexts=found.contexts,
             most_payload=found.max_payload,
         ),
-        tcp=None if found.pty else (host, int(port)),
+        tcp=None if found.pty else found.tcp,
         serial=found.serial,
         max_idle_s=found.max_idle,
         parent=found.parent,
         how=Build(has_faults=bool(found.fault)),
-        faults=tuple(map(_fault, found.fault)),
+        faults=tuple(found.fault),
     )
 
 
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > MOST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no host:port, with a port of at most {MOST_PORT}"
+        )
+    return host, int(port)
+
+
 def _fault(text: str) -> tuple[int, int, int, int]:
+    if not re.fullmatch(r"[0-9]{1,5}(,[0-9]{1,5}){3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not die,kind,where,bit, four numbers")
     die, kind, where, bit = map(int, text.split(","))
     return die, kind, where, bit
 
