@@ -18,7 +18,7 @@ from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
-from vau_backends.board.hosting import start
+from vau_backends.board.hosting import Hosted
 from vau_backends.board.link.info import Info
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.serial_line import candidates
@@ -38,6 +38,9 @@ class Started(Protocol):
     def url(self) -> Url:
         """Where it serves."""
 
+    def open(self, limit_s: float) -> Port:
+        """Open it, and start it again if it has ended by itself."""
+
     def close(self) -> None:
         """End it. A second call does nothing."""
 
@@ -56,7 +59,10 @@ class Found:
 
     def driver(self, weights: NetworkWeights) -> Driver:
         """Return a driver for it, not started yet."""
-        return driver_of(self.url, weights, self._open_by_serial if self.serial else None)
+        open_port = None if self.started is None else self.started.open
+        if self.serial:
+            open_port = self._open_by_serial
+        return driver_of(self.url, weights, open_port)
 
     def _open_by_serial(self, limit_s: float) -> Port:
         """Open its port, wherever that is by now. Raises as ``Url.open`` does."""
@@ -158,7 +164,7 @@ def found_of(text: str) -> Found:
     url = Url.parse(text)
     if url.scheme != "virtual":
         return Found(text, url)
-    started = start(url.where)
+    started = Hosted(url.where)
     return Found(text, started.url, started)
 
 

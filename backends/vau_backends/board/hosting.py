@@ -5,19 +5,34 @@ everything else is as with a board on a desk.
 """
 
 import json
+import logging
 import os
 import re
 import subprocess
 import sys
 import zlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
+from time import monotonic
 from typing import IO, Final, NoReturn
 
-from vau.errors import BackendFault, BackendNotFound, ConfigInvalid
+from vau.errors import BackendFault, BackendNotFound, ConfigInvalid, DeviceLost
+from vau_backends.board.transport.port import Port
+from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.parameters import Parameters
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 1.0
+MOST_PAUSE_S: Final = 60.0
+"""Between two starts of a simulation that ends by itself: twice as long each time, until it
+has lasted longer than this."""
+
+REAPED_S: Final = 0.5
+"""A process whose port hung up is over by then, if it is."""
 
 STOP_S: Final = 5.0
 KEPT_LINES: Final = 20
@@ -31,9 +46,76 @@ _WHERE: Final = re.compile(
 _PLACE: Final = re.compile(r"[^:\s]+:[0-9]{1,5}", re.ASCII)
 
 
-@dataclass(slots=True)
 class Hosted:
-    """A virtual board that runs."""
+    """A virtual board of ours: a process that is started again if it ends by itself."""
+
+    def __init__(self, where: str, clock: Callable[[], float] = monotonic) -> None:
+        """Start it and wait until it listens.
+
+        where:  dies, sizes other than the usual, and a name to tell it from others of the kind:
+                ``2x2``, ``2x2,units=8,inputs=16``, ``2x2/left``.
+        Raises  BackendNotFound if that names none, BackendFault if it does not come up.
+        """
+        self.name = f"virtual:{where}"
+        self._where, self._clock = where, clock
+        self._simulation = _started(where)
+        self._begun_s, self._pause_s = clock(), FIRST_PAUSE_S
+
+    @property
+    def process(self) -> "subprocess.Popen[str]":
+        """The one that simulates it now."""
+        return self._simulation.process
+
+    @property
+    def url(self) -> Url:
+        """Where it serves now."""
+        return self._simulation.url
+
+    def open(self, limit_s: float) -> Port:
+        """Open its port, of a simulation that was started again if the last one has ended.
+
+        Raises DeviceLost if that was only just done, BackendFault if it does not come up.
+        """
+        if self.process.poll() is not None:
+            self._start_again()
+        return open_tcp(self.url.where, limit_s, name=self.name, why_lost=self._why_lost)
+
+    def close(self) -> None:
+        """End it. A second call does nothing."""
+        self._simulation.close()
+
+    def _start_again(self) -> None:
+        lasted_s = self._clock() - self._begun_s
+        if lasted_s > MOST_PAUSE_S:
+            self._pause_s = FIRST_PAUSE_S
+        if lasted_s < self._pause_s:
+            raise DeviceLost(
+                f"{self.name}: {_ending(self.process)}; it is started again in "
+                f"{self._pause_s - lasted_s:.0f} s"
+            )
+        logger.warning("board %s: %s; it is started again", self.name, _ending(self.process))
+        self._simulation.close()
+        self._begun_s, self._pause_s = self._clock(), min(MOST_PAUSE_S, 2 * self._pause_s)
+        self._simulation = _started(self._where)
+        self._begun_s = self._clock()
+
+    def _why_lost(self) -> str:
+        try:
+            self.process.wait(REAPED_S)
+        except subprocess.TimeoutExpired:
+            return "its simulation runs on, and is connected to anew"
+        return f"{_ending(self.process)}, and is started again"
+
+
+def _ending(process: "subprocess.Popen[str]") -> str:
+    """Say how a process ended."""
+    code = process.returncode
+    return f"its simulation ended ({f'signal {-code}' if code < 0 else f'exit status {code}'})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """A process that simulates a board, and where it serves it."""
 
     process: "subprocess.Popen[str]"
     url: Url
@@ -52,12 +134,10 @@ class Hosted:
                 stream.close()
 
 
-def start(where: str) -> Hosted:
+def _started(where: str) -> _Simulation:
     """Start a virtual board and wait until it listens, which takes minutes the first time.
 
-    where:  dies, sizes other than the usual, and a name to tell it from others of the kind:
-            ``2x2``, ``2x2,units=8,inputs=16``, ``2x2/left``.
-    Raises  BackendNotFound if that names none, BackendFault, with what it said last, if it
+    Raises  BackendNotFound if ``where`` names none, BackendFault, with what it said last, if it
             does not come up.
     """
     process = subprocess.Popen(
@@ -82,7 +162,7 @@ def start(where: str) -> Hosted:
         raise BackendFault(
             f"board virtual:{where}: the simulation does not start; it said: {words}"
         ) from cause
-    return Hosted(process, Url.parse(text))
+    return _Simulation(process, Url.parse(text))
 
 
 def serve(array: str, listen: str, serial: int) -> NoReturn:

@@ -20,14 +20,22 @@ class Port:
     """Both directions of a stream, for one owner and one thread."""
 
     def __init__(
-        self, name: str, descriptor: int, close: Callable[[], None], *, bits_per_s: float = 0.0
+        self,
+        name: str,
+        descriptor: int,
+        close: Callable[[], None],
+        *,
+        bits_per_s: float = 0.0,
+        why_lost: Callable[[], str] = lambda: "is it plugged in and on?",
     ) -> None:
         """Take ``descriptor`` over, which does not block, and ``close`` to let go of it.
 
         bits_per_s: of a line with 10 bits to a byte; 0 where bytes take no time worth counting.
+        why_lost:   says, once the other end is gone, what may be the matter.
         """
         self.name = name
         self.bits_per_s = bits_per_s
+        self._why_lost = why_lost
         self._descriptor = descriptor
         self._close: Callable[[], None] | None = close
         self._waiting = bytearray()
@@ -109,4 +117,4 @@ class Port:
         return data
 
     def _lost(self, why: str | None) -> DeviceLost:
-        return DeviceLost(f"{self.name}: the board is lost: {why}; is it plugged in and on?")
+        return DeviceLost(f"{self.name}: the board is lost: {why}; {self._why_lost()}")

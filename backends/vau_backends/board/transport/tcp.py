@@ -1,6 +1,7 @@
 """A board behind a TCP port, for one client at a time."""
 
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from vau.errors import BackendNotFound, DeviceLost, DeviceTimeout
@@ -10,12 +11,20 @@ KEEP_ALIVE_S: Final = 5
 KEEP_ALIVE_PROBES: Final = 3
 
 
-def open_tcp(where: str, limit_s: float) -> Port:
+def open_tcp(
+    where: str,
+    limit_s: float,
+    *,
+    name: str = "",
+    why_lost: Callable[[], str] = lambda: "is it plugged in and on?",
+) -> Port:
     """Connect to ``host:port``.
 
+    name:     as errors call it; ``tcp:host:port`` unless it has another.
+    why_lost: as ``Port`` takes it.
     Raises BackendNotFound if that names none, DeviceTimeout or DeviceLost if nobody answers.
     """
-    name = f"tcp:{where}"
+    name = name or f"tcp:{where}"
     host, _, number = where.rpartition(":")
     if not host or not number.isascii() or not number.isdigit() or int(number) > 0xFFFF:
         raise BackendNotFound(
@@ -37,4 +46,4 @@ def open_tcp(where: str, limit_s: float) -> Port:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
     connection.setblocking(False)
-    return Port(name, connection.fileno(), connection.close)
+    return Port(name, connection.fileno(), connection.close, why_lost=why_lost)
