@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.board_server import BoardServer
+from vau_backends.board import faults
 from vau_backends.board.device.opening import driver_of
 from vau_backends.board.device.streams import Driver
-from vau_backends.board.faults.chaos import Chaos, Report
+from vau_backends.board.faults.chaos import MOST_TRIES, Chaos, Report
 from vau_backends.board.faults.kinds import MAY_FAIL, Fast, Fault, Slow, Way
 from vau_backends.board.faults.mangle import mangled
 from vau_backends.board.faults.proxy import Proxy
@@ -72,10 +73,35 @@ def test_what_lasts_is_got_over_or_told(
     chaos.close()
     assert_kept(chaos.report)
     assert set(chaos.report.tallies) == set(Slow)
+    assert all(chaos.report.of(kind).injected for kind in Slow)
     for kind in MAY_FAIL - {Slow.UNPLUG, Slow.DEADLINE}:  # which may come too late to matter
         assert chaos.report.of(kind).typed.total() == 1, kind
     assert chaos.report.of(Slow.FOREIGN).typed == {"DeviceLost": 1}
     assert chaos.report.of(Slow.MISCOUNT).typed == {"DeviceCorrupt": 1}
+
+
+def test_a_fault_that_comes_too_late_is_not_counted_as_got_over(
+    driver: Driver, proxy: Proxy, weights: NetworkWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Chaos, "_caller_of_unplug", lambda _: proxy.unplug)
+    chaos = Chaos(driver, proxy, weights, seed=4)
+    chaos.slow(1, nothing, [Slow.UNPLUG])
+    chaos.close()
+    tally = chaos.report.of(Slow.UNPLUG)
+    assert (tally.injected, tally.recovered, tally.missed) == (0, 0, MOST_TRIES)
+    assert_kept(chaos.report)
+
+
+def test_a_board_that_does_not_come_back_is_a_hang_of_what_struck_last(
+    driver: Driver, proxy: Proxy, weights: NetworkWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Chaos, "_outcome", lambda *_: "DeviceLost")
+    monkeypatch.setattr(faults.chaos, "REVIVAL_S", 0.0)
+    chaos = Chaos(driver, proxy, weights, seed=5)
+    chaos.slow(1, nothing)
+    chaos.close()
+    assert chaos.report.facts()["hangs"] == chaos.report.of(Slow.LATE).hangs == 1
+    assert chaos.report.unkept()
 
 
 def test_a_chaos_that_finds_a_wrong_bit_says_so(

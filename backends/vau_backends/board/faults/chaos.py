@@ -6,7 +6,7 @@ else, a wrong bit or no end, is what must never be.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Hung
 from dataclasses import asdict, dataclass, field
@@ -35,6 +35,7 @@ FRAMES: Final = 160
 """Of the stream, which then begins anew."""
 
 MOST_AT_ONCE: Final = 3
+MOST_TRIES: Final = 5  # for each lasting fault that is to strike
 REVIVAL_S: Final = 10.0
 
 Say = Callable[[str], None]
@@ -49,6 +50,10 @@ class Tally:
     typed: Counter[str] = field(default_factory=Counter)
     wrong: int = 0
     hangs: int = 0
+    """Calls without an end, and boards that did not come back."""
+
+    missed: int = 0
+    """That came too late for the call that they were meant for, and are not injected."""
 
     def facts(self) -> dict[str, Any]:
         """Return it for a program."""
@@ -127,7 +132,7 @@ class Chaos:
             for _ in range(self._rng.randint(1, MOST_AT_ONCE)):
                 kind = kinds[self._rng.randrange(len(kinds))]
                 self._proxy.arm(Fault(kind, self._rng.choice(list(Way))))
-            self._round()
+            self._round(before)
             met = self._proxy.struck - before
             struck += met.total()
             if struck // 1000 > (struck - met.total()) // 1000:
@@ -135,16 +140,19 @@ class Chaos:
         self._proxy.heal()
         self.report.duration_s += monotonic() - started_s
 
-    def slow(self, each: int, say: Say) -> None:
+    def slow(self, each: int, say: Say, kinds: Iterable[Slow] = Slow) -> None:
         """Let every lasting fault strike so often."""
         started_s = monotonic()
-        for kind in Slow:
-            for _ in range(each):
+        for kind in kinds:
+            tally = self.report.of(kind)
+            for _ in range(each * MOST_TRIES):
                 if self._hung:
                     return
+                if tally.injected >= each:
+                    break
                 self._strike(kind)
                 self._proxy.heal()
-                self._until_revived()
+                self._until_revived(tally)
             say(f"{kind.value}: {self.report.of(kind).facts()}")
         self.report.duration_s += monotonic() - started_s
 
@@ -157,29 +165,30 @@ class Chaos:
         return any(tally.hangs for tally in self.report.tallies.values())
 
     def _strike(self, kind: Slow) -> None:
+        before = self._proxy.struck.copy()
         match kind:
             case Slow.UNPLUG:
                 self._proxy.arm(Fault(Slow.LATE, Way.UP))  # so that it is pulled within a call
                 pulled = self._caller_of_unplug()
-                self._round(kind)
+                self._round(before, kind)
                 pulled()
             case Slow.FOREIGN:
                 self._proxy.make_foreign()
                 self._proxy.unplug()
                 self._outcome(1, None)  # that the old one is gone; then the new one is met
-                self._round(kind)
+                self._round(before, kind)
             case Slow.DEADLINE:
                 self._proxy.struck[kind] += 1
-                self._round(kind, limit_s=self._rng.uniform(0.0, 0.002))
+                self._round(before, kind, limit_s=self._rng.uniform(0.0, 0.002))
             case Slow.LATE | Slow.MISCOUNT:
                 self._proxy.arm(Fault(kind, Way.UP))
-                self._round(kind)
+                self._round(before, kind)
             case Slow.HANG:
                 self._proxy.arm(Fault(kind, self._rng.choice(list(Way))))
-                self._round(kind)
+                self._round(before, kind)
             case _:
                 self._proxy.arm(Fault(kind, Way.DOWN))
-                self._round(kind)
+                self._round(before, kind)
 
     def _caller_of_unplug(self) -> Callable[[], None]:
         """Pull the cable a moment from now; return what waits until it was."""
@@ -193,14 +202,17 @@ class Chaos:
         pool.submit(pull)
         return pool.shutdown  # which waits
 
-    def _round(self, slow: Slow | None = None, limit_s: float | None = None) -> None:
-        """Step the stream on and weigh what comes, for the faults that struck meanwhile."""
-        before = self._proxy.struck.copy()
+    def _round(
+        self, before: Counter[Kind], slow: Slow | None = None, limit_s: float | None = None
+    ) -> None:
+        """Step the stream on and weigh what comes, for the faults that struck since ``before``."""
         frames = min(self._rng.randint(1, 4), FRAMES - self._at)
         outcome = self._outcome(frames, limit_s)
         met = self._proxy.struck - before
         if slow is not None:
-            met = Counter({slow: max(1, met[slow])})
+            met = Counter({slow: met[slow]} if met[slow] else {})
+            if not met:
+                self._missed(self.report.of(slow), outcome)
         for kind, times in met.items():
             tally = self.report.of(kind)
             tally.injected += times
@@ -212,6 +224,12 @@ class Chaos:
                 tally.hangs += times
             else:
                 tally.typed[outcome] += times
+
+    def _missed(self, tally: Tally, outcome: str) -> None:
+        """Count a fault that did not strike; what went wrong all the same is not lost."""
+        tally.missed += 1
+        tally.wrong += outcome == "wrong"
+        tally.hangs += outcome == "hang"
 
     def _outcome(self, frames: int, limit_s: float | None) -> str:
         x = self._x[self._at : self._at + frames]
@@ -239,17 +257,20 @@ class Chaos:
         self._driver.end(self._stream)
         self._stream, self._at = self._driver.begin(), 0
 
-    def _until_revived(self) -> None:
-        """Step on without any fault: the stream has to go on with its bits."""
+    def _until_revived(self, tally: Tally) -> None:
+        """Step on without any fault: the stream has to go on with its bits.
+
+        What else comes is counted with the faults of the kind that struck last.
+        """
         until_s = monotonic() + REVIVAL_S
         if self._at == FRAMES:
             self._begin_anew()
         while (outcome := self._outcome(1, None)) not in ("equal", "wrong", "hang"):
             if monotonic() > until_s:
-                raise TimeoutError(f"the board does not come back: {outcome}")
-        if outcome != "equal":
-            self.report.of(Slow.UNPLUG).wrong += outcome == "wrong"
-            self.report.of(Slow.UNPLUG).hangs += outcome == "hang"
+                outcome = "hang"
+                break
+        tally.wrong += outcome == "wrong"
+        tally.hangs += outcome == "hang"
 
 
 def _reference(weights: NetworkWeights, info: Info, x: NDArray[np.int8]) -> NDArray[np.int32]:
