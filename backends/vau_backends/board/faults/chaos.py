@@ -205,7 +205,7 @@ class Chaos:
     def _round(
         self, before: Counter[Kind], slow: Slow | None = None, limit_s: float | None = None
     ) -> None:
-        """Step the stream on and weigh what comes, for the faults that struck since ``before``."""
+        """Step on and weigh what comes, for the faults that struck since ``before``."""
         frames = min(self._rng.randint(1, 4), FRAMES - self._at)
         outcome = self._outcome(frames, limit_s)
         met = self._proxy.struck - before
