@@ -10,6 +10,7 @@ from tests import guest_board
 from tests.boards import INPUTS, Right, weights_for
 from vau.errors import DeviceLost
 from vau_backends.board import hosting
+from vau_backends.board.device.board import Board
 from vau_backends.board.discovery import Found, found_of
 from vau_backends.board.hosting import FIRST_PAUSE_S, MOST_PAUSE_S, Hosted
 
@@ -55,6 +56,29 @@ def test_a_stream_goes_on_with_the_same_bits_once_a_killed_simulation_is_started
     assert hosted.process.pid != before
     assert driver.mended["reopened"] == 1
     RIGHT.holds(np.concatenate([first, rest]), x)
+    driver.close()
+
+
+def test_a_board_is_at_fault_until_it_was_started_again_and_proven(
+    found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted = found.started
+    assert isinstance(hosted, Hosted)
+    driver = found.driver(RIGHT.weights)
+    driver.start()
+    kill(hosted)
+    with pytest.raises(DeviceLost):
+        driver.readings()
+    prove, lost = Board.prove, list[bool]()
+
+    def watched(board: Board) -> None:
+        lost.append(driver.is_lost)
+        prove(board)
+
+    monkeypatch.setattr(Board, "prove", watched)
+    driver.readings()
+    assert lost == [True]
+    assert not driver.is_lost
     driver.close()
 
 

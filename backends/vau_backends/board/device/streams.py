@@ -74,6 +74,7 @@ class Driver:
         self._contexts: list[Stream | None] = []
         self._clock = 0
         self._next_check = 0
+        self._is_starting = False
         self.last_error = ""
         self.mended: Counter[str] = Counter()
         """What was put right, by its kind; never changed, but replaced: others read it."""
@@ -88,7 +89,7 @@ class Driver:
     @property
     def is_lost(self) -> bool:
         """Whether the board has to be opened anew before it is of any use."""
-        return self._board is None or self._board.stage is Stage.FAULT
+        return self._is_starting or self._board is None or self._board.stage is Stage.FAULT
 
     def start(self) -> Info:
         """Open the board, load it and prove it.
@@ -96,6 +97,13 @@ class Driver:
         Raises BackendError or ModelError; the port is closed then. A second time DeviceLost,
         too, if it is another board than the first time.
         """
+        self._is_starting = True
+        try:
+            return self._start()
+        finally:
+            self._is_starting = False
+
+    def _start(self) -> Info:
         if self._board is not None:
             self._board.close()
         until_s = monotonic() + BUSY_LIMIT_S
