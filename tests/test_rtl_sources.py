@@ -40,3 +40,9 @@ def test_a_die_of_one_unit_is_refused() -> None:
     assert Parameters(units=2).units == 2
     with pytest.raises(ConfigInvalid, match=r"units=1 is outside 2\.\.128"):
         Parameters(units=1)
+
+
+@pytest.mark.parametrize("cycles", [1, 3, 8])
+def test_beats_of_other_than_two_cycles_are_refused(cycles: int) -> None:
+    with pytest.raises(ConfigInvalid, match="the RTL works with 2 cycles per beat only"):
+        Parameters(cycles_per_beat=cycles)

@@ -38,7 +38,12 @@ class Parameters:
         self._check("columns", 1, _MOST_SIDE)
         self._check("units", 2, 128)
         self._check("inputs", 1, 255 - self.units)
-        self._check("cycles_per_beat", 2, 8)
+        if self.cycles_per_beat != 2:
+            raise ConfigInvalid(
+                f"cycles_per_beat={self.cycles_per_beat}: the RTL works with 2 cycles per beat "
+                "only; leave it out",
+                field="cycles_per_beat",
+            )
         for name, choices in (
             ("contexts", (2, 4, 8, 16)),
             ("most_payload", (256, 1024, 4096)),
