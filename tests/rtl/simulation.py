@@ -53,19 +53,28 @@ def driven(
     opened: Callable[..., SimulatedBoard] = SimulatedBoard,
 ) -> Iterator[Driver]:
     """Open, load and prove the board of a library. Raises what ``Driver.start`` does."""
+    with opened(library, serial=1, seed=seed) as board, driver_on(board, weights) as driver:
+        yield driver
+
+
+@contextmanager
+def driver_on(board: SimulatedBoard, weights: NetworkWeights) -> Iterator[Driver]:
+    """Load and prove a board, which nobody else touches until the block is left.
+
+    Raises what ``Driver.start`` does.
+    """
     ours, theirs = socket.socketpair()
-    with opened(library, serial=1, seed=seed) as board:
-        clock = Thread(target=_clock, args=(board, theirs))
-        clock.start()
-        driver = Driver(lambda _: _port(ours), laid_out(weights), lambda _: True)
-        try:
-            driver.start()
-            yield driver
-        finally:
-            driver.close()
-            ours.close()
-            clock.join()
-            theirs.close()
+    clock = Thread(target=_clock, args=(board, theirs))
+    clock.start()
+    driver = Driver(lambda _: _port(ours), laid_out(weights), lambda _: True)
+    try:
+        driver.start()
+        yield driver
+    finally:
+        driver.close()
+        ours.close()
+        clock.join()
+        theirs.close()
 
 
 def _port(ours: socket.socket) -> Port:
