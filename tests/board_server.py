@@ -86,7 +86,7 @@ class BoardServer:
 
     def _serve(self) -> None:
         while True:
-            watched = [self._woken, self._listener, *([self._client] if self._client else [])]
+            watched = [self._woken, *([self._client] if self._client else []), self._listener]
             for ready in select.select(watched, [], [])[0]:
                 if ready is self._woken:
                     if self._woken.recv(1) == b"q":

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
-from time import monotonic, sleep
 from typing import Final, Protocol
 
-from vau.errors import BackendBusy, BackendError, BackendNotFound, DeviceLost, ModelError
+from vau.errors import BackendError, BackendNotFound, DeviceLost, ModelError
 from vau_backends.board.device.exchange import Exchange
+from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
@@ -28,7 +28,6 @@ from vau_backends.muntaniala.weights import NetworkWeights
 
 VARIABLE: Final = "VAU_BOARDS"
 LOOK_S: Final = 0.5
-BUSY_PAUSE_S: Final = 0.02
 
 
 class Started(Protocol):
@@ -104,16 +103,13 @@ def look_at(text: str, limit_s: float = LOOK_S) -> Sighting:
 
 
 def info_of(url: Url, limit_s: float) -> Info:
-    """Ask for INFO; of a board that is held, again: perhaps it is being let go just now."""
-    end_s = monotonic() + limit_s
-    while True:
-        try:
-            with closing(url.open(limit_s)) as port:
-                return Exchange(port).find(limit_s)
-        except BackendBusy:
-            if monotonic() > end_s:
-                raise
-        sleep(BUSY_PAUSE_S)
+    """Ask for INFO. Raises as ``Url.open`` does, and Silent."""
+
+    def ask() -> Info:
+        with closing(url.open(limit_s)) as port:
+            return Exchange(port).find(limit_s)
+
+    return when_let_go(ask)
 
 
 def sightings() -> Iterator[Sighting]:

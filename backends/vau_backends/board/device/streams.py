@@ -9,14 +9,13 @@ those of a stream to which nothing happened.
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vau.errors import (
-    BackendBusy,
     BackendError,
     BackendFault,
     DeviceTimeout,
@@ -24,6 +23,7 @@ from vau.errors import (
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board, Stage
 from vau_backends.board.device.exchange import DEFAULT_LIMIT_S
+from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.image import LayerImage
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
@@ -50,8 +50,6 @@ MOST_UPSETS: Final = 4
 """Of one call. A board that needs more help than that is not to be trusted with a stream."""
 
 OPEN_LIMIT_S: Final = 2.0
-BUSY_LIMIT_S: Final = 0.5
-PAUSE_S: Final = 0.02
 
 Lay = Callable[[Info], tuple[LayerImage, ...]]
 """Lays a network out for a board. Raises ModelTooLarge."""
@@ -106,16 +104,7 @@ class Driver:
     def _start(self) -> Info:
         if self._board is not None:
             self._board.close()
-        until_s = monotonic() + BUSY_LIMIT_S
-        while True:
-            try:
-                info = self._started()
-            except BackendBusy:
-                if monotonic() > until_s:
-                    raise
-                sleep(PAUSE_S)  # it may not have noticed yet that it was we who hung up
-            else:
-                break
+        info = when_let_go(self._started)
         self._contexts = [None] * info.contexts
         for stream in self._streams:
             stream.context = None
