@@ -46,7 +46,7 @@ FLOORS: Final = (
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
     {"vau.lane", "vau.batch", "vau.shadow", "vau.tracing"},
-    {"vau.transcript", "vau.checkpoint.whole"},
+    {"vau.transcripts", "vau.checkpoint.whole"},
     {"vau.sizing"},
     {"vau.session"},
     {"vau.segments", "vau.wire.vocabulary"},  # shared by both ends of a wire
@@ -73,6 +73,7 @@ FLOORS: Final = (
         "vau.metrics.histogram",  # shared by all who have meters
         "vau.pictures",
         "vau.search",
+        "vau.wholefile",
         "vau.wire.status",
     },
     {

@@ -25,7 +25,7 @@ from vau.session import (
     advance,
     open_session,
 )
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 
 SECONDS: Final = (0.5, 0.02, 1.3, 0.7)
 

@@ -30,7 +30,7 @@ from vau.evaluation.edits import Edits
 from vau.model import Model
 from vau.registry import GROUP
 from vau.segments import Phone
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 from vau_backends.muntaniala.backend import FACTORY
 
 FAULTY_FRAME, FAULTY_CLASS = 33, 1

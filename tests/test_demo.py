@@ -29,7 +29,7 @@ from vau.cli import app
 from vau.commands.clip import default_clip
 from vau.commands.demo import network_for, shown_metrics
 from vau.errors import AudioError
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 from vau_backends.muntaniala.kernel import choose
 
 

@@ -54,7 +54,7 @@ from vau.errors import (
     SlotsExhausted,
 )
 from vau.load.knocks import Knock
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 from vau.wire.door import host_of

@@ -26,7 +26,7 @@ from vau.evaluation.peers import ARPABET_OF_IPA
 from vau.evaluation.report import Evaluation, matrix_table, report, table
 from vau.evaluation.scores import Score
 from vau.model import Model
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 
 
 @pytest.fixture(scope="module")

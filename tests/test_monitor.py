@@ -16,7 +16,7 @@ from vau.commands.live_audio import Source
 from vau.commands.monitor import Monitor, StablePhones, listen
 from vau.endpoint import EndReason
 from vau.segments import Phone, Segment
-from vau.transcript import Engine
+from vau.transcripts import Engine
 
 ENGINE: Final = Engine(
     model="tiny",

@@ -39,7 +39,7 @@ from vau.errors import (
     SlotsExhausted,
     Unreachable,
 )
-from vau.transcript import Transcription, header
+from vau.transcripts import Transcription, header
 from vau.v1 import speech_pb2 as pb
 
 SECONDS: Final = (0.4, 0.03, 1.1)

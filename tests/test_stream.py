@@ -18,7 +18,7 @@ from tests.test_live_audio import Card
 from vau.audio import SAMPLE_RATE_HZ
 from vau.commands.stream import StreamOptions, stream
 from vau.errors import ConfigInvalid
-from vau.transcript import Output
+from vau.transcripts import Output
 
 CHUNK_MS: Final = 100
 

@@ -16,7 +16,7 @@ from training.log import forget_after, note
 from training.whole import write_text_whole
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.frontend import MFCC
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 HOPS = 20
 STATISTICS = Statistics(

@@ -21,7 +21,7 @@ from vau.commands.transcribe import (
     transcribe_all,
 )
 from vau.errors import ConfigInvalid, VauError
-from vau.transcript import Output, Transcription
+from vau.transcripts import Output, Transcription
 
 
 @pytest.fixture(scope="module")

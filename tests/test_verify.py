@@ -20,7 +20,7 @@ from vau.commands.verify.plan import Verdict, VerifyPlan, verify
 from vau.endpoint import EndReason
 from vau.errors import CapabilityMissing, ConfigInvalid, ModelNotFound, VauError
 from vau.segments import Segment
-from vau.transcript import Engine, Transcription, write
+from vau.transcripts import Engine, Transcription, write
 from vau.v1 import speech_pb2 as pb
 from vau_backends.muntaniala import kernel
 from vau_backends.muntaniala.kernel.numpy_tier import NumpyKernel

@@ -26,7 +26,7 @@ from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, to_int16
 from vau.evaluation.frames import LABEL_SLACK_FRAMES
 from vau.frontend import Frontend, FrontendConfig, Piece
 from vau.frontend import Utterance as FrontendUtterance
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 SPEEDS: Final = (0.9, 1.0, 1.1)
 

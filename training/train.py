@@ -25,7 +25,7 @@ from training.log import forget_after, note
 from training.network import PhonemeNetwork, State
 from training.recipes import Recipe, Stage
 from training.sequence import INSERTION_BONUS, LANGUAGE_WEIGHT, sequence_loss
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 OnNote = Callable[[Mapping[str, float]], None]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 
 def write_text_whole(path: Path, text: str) -> None:

@@ -34,7 +34,7 @@ from vau.session import (
     close_session,
     open_session,
 )
-from vau.transcript import Engine, Transcription
+from vau.transcripts import Engine, Transcription
 
 FILES_AT_ONCE: Final = 16
 PIECE_S: Final = 0.5

@@ -21,7 +21,7 @@ import soundfile
 from training.corpus import BadCorpus, Entry, write_corpus
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, frame_count
 from vau.evaluation.manifest import Stretch
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 SILENCE: Final = "sil"
 PHONEMES: Final = (SILENCE, *"""aa ae ah aw ay b ch d dh dx eh er ey f g hh ih iy jh k l m n

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.audiofile import Channel, read_recording
 from vau.frontend import FBANK, MFCC, Frontend, FrontendConfig, Kind, Piece, Rows, Utterance
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 CONFIGS: Final[dict[Kind, FrontendConfig]] = {"fbank": FBANK, "mfcc": MFCC}
 PIECE_SAMPLES: Final = 10 * SAMPLE_RATE_HZ  # bounds memory; changes no bit

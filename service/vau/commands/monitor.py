@@ -14,7 +14,7 @@ from vau.client.recognition import Finished, Gathering, Request, Started, Update
 from vau.commands.latencies import Latencies
 from vau.commands.live_audio import Source
 from vau.segments import Phone, Segment, SpeechEvent
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from vau.commands.monitor import Monitor, listen
 from vau.decode import DecoderName
 from vau.errors import ConfigInvalid, VauError
 from vau.segments import Phone, Segment, SpeechEvent
-from vau.transcript import (
+from vau.transcripts import (
     Output,
     Transcription,
     phone_object,

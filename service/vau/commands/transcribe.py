@@ -19,7 +19,7 @@ from vau.client.recognition import transcribe as transcribe_remotely
 from vau.decode import DecoderName
 from vau.errors import ConfigInvalid, VauError
 from vau.processes import spread
-from vau.transcript import Output, Transcription, write
+from vau.transcripts import Output, Transcription, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
 

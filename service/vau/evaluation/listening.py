@@ -28,7 +28,7 @@ from vau.evaluation.manifest import Inventory, Utterance
 from vau.evaluation.scores import FLOAT, Heard
 from vau.model import Model
 from vau.session import Answer
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 
 CHUNK_SAMPLES: Final = round(CHUNK_S * SAMPLE_RATE_HZ)
 

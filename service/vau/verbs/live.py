@@ -68,7 +68,7 @@ def stream(
     With a rule that ends segments, also where speech and segments begin and end.
     """
     from vau.commands import stream as verb
-    from vau.transcript import Output
+    from vau.transcripts import Output
 
     files.check_output(context, out, formats, logits=logits)
     options = verb.StreamOptions(

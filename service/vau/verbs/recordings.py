@@ -40,7 +40,7 @@ def transcribe(
     from vau.commands import transcribe as verb
     from vau.commands.display import progress
     from vau.processes import core_count
-    from vau.transcript import Output
+    from vau.transcripts import Output
 
     files.check_output(context, out, formats, logits=logits)
     plan = verb.TranscribePlan(

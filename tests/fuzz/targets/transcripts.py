@@ -19,7 +19,7 @@ from tests.serving import muntaniala
 from vau.batch import Batch, BatchOptions
 from vau.commands.verify.claim import claim_of
 from vau.errors import VauError
-from vau.transcript import Transcription, write
+from vau.transcripts import Transcription, write
 
 _JSONL: Final = "a.jsonl"
 _NPZ: Final = "a.npz"

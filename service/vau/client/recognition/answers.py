@@ -11,7 +11,7 @@ from vau.client import posteriors_array
 from vau.client.endpointing import events_of
 from vau.endpoint import EndReason
 from vau.segments import Phone, Segment, SpeechEvent
-from vau.transcript import Engine
+from vau.transcripts import Engine
 from vau.v1 import speech_pb2 as pb
 from vau.wire.durations import S_TO_NS
 from vau.wire.vocabulary import BOUNDARIES, DECODERS, END_REASONS, ORIGINS, words_of

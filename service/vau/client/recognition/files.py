@@ -18,7 +18,7 @@ from vau.client.recognition.gathering import transcription
 from vau.client.recognition.request import Request
 from vau.client.throttle import rate_of
 from vau.errors import AudioError, QuotaExceeded
-from vau.transcript import Transcription
+from vau.transcripts import Transcription
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 2  # of a whole file, sent as fast as it is taken
 

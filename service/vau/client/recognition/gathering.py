@@ -12,7 +12,7 @@ from vau.backend import Cost
 from vau.client.recognition.answers import Finished, Started, Update
 from vau.errors import Unreachable
 from vau.segments import Segment
-from vau.transcript import Engine, Transcription
+from vau.transcripts import Engine, Transcription
 
 
 class Gathering:

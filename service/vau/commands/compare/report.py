@@ -11,7 +11,7 @@ from vau.commands.compare.file import FileResult, Pair
 from vau.commands.compare.result import Comparison, Total
 from vau.comparison import Divergence, LogitPlace, Place, Values, spread
 from vau.evaluation.edits import Edits
-from vau.transcript import energy_object
+from vau.transcripts import energy_object
 
 SCHEMA: Final = "vau.compare/1"
 

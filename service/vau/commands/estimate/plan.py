@@ -17,7 +17,7 @@ from vau.errors import ConfigInvalid
 from vau.estimate import Ask, Estimate, Estimator, KernelAsk, Value, find_estimator
 from vau.model import Network, find_model
 from vau.pictures import check_png
-from vau.transcript import write_whole
+from vau.wholefile import write_whole
 
 INPUTS: Final = 123  # of the published network, and of the command line if it names none
 MOST_FRAMES: Final = 100  # of a timeline; it takes a second and 30 MB where there are 48 dies

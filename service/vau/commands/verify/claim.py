@@ -1,6 +1,6 @@
 """What a stream said of its own bits: the claim that a replay is held to.
 
-A transcript makes it, of schema ``vau.transcript/1`` as ``vau.transcript`` writes it, or a
+A transcript makes it, of schema ``vau.transcript/1`` as ``vau.transcripts`` writes it, or a
 bare digest. The transcript also says by what means, so that unlike means are not taken for
 unlike bits.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vau.errors import CapabilityMissing, ConfigInvalid
 from vau.npz import read_npz
-from vau.transcript import SCHEMA
+from vau.transcripts import SCHEMA
 
 DIGEST_BYTES: Final = 32
 

@@ -11,7 +11,9 @@ from tests.lively import LIVELY
 from tests.serving import floating, muntaniala
 from vau.batch import Batch, BatchOptions
 from vau.errors import ConfigInvalid
-from vau.transcript import Transcription, write, write_npz, write_whole
+from vau.transcripts import Transcription, write
+from vau.transcripts.npz import write_npz
+from vau.wholefile import write_whole
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,35 @@
+"""Files that appear under their name once they are whole, and not before."""
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from vau.errors import ConfigInvalid
+
+
+def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write under a temporary name in the same folder, then rename: all or nothing.
+
+    Raises ConfigInvalid if the folder cannot be written to.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            fill(file)
+        temporary.replace(target)
+    except OSError as cause:
+        raise unwritable(target, cause) from cause
+    finally:
+        with suppress(OSError):  # most often it is gone: it has its real name
+            temporary.unlink()
+
+
+def unwritable(path: Path, cause: OSError) -> ConfigInvalid:
+    """Return the error that says why, and what to do."""
+    return ConfigInvalid(
+        f"{path}: cannot be written: {cause.strerror or cause}; choose another folder",
+        field="out",
+    )
