@@ -18,7 +18,7 @@ from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.words import REPLY, Operation
 from vau_backends.board.virtual.server import main as virtual_board
 from vau_backends.board.workbench.conformance.conformance import PROMISES
-from vau_backends.board.workbench.networks import random_network
+from vau_backends.board.workbench.networks import network_for, random_network
 
 STEPS = 20
 
@@ -87,6 +87,22 @@ def test_the_network_that_is_made_for_a_board_fits_it(
 ) -> None:
     info = board_info(rows=sides[0], columns=sides[1], units=die[0], inputs=die[1])
     tilings_on(info, random_network(info, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("board", "name"),
+    [
+        ({"rows": 4, "columns": 4, "arrays": 3}, "munt-3x384"),
+        ({"rows": 2, "columns": 2, "arrays": 1}, "munt-1x192"),
+        ({"rows": 1, "columns": 1, "arrays": 1}, "munt-1x96-mfcc"),
+        ({"units": 8}, "random weights, seed 7: no shipped network fits"),
+    ],
+)
+def test_a_board_is_tried_with_the_largest_shipped_network_that_fits(
+    board: dict[str, int], name: str
+) -> None:
+    info = board_info(**{"units": 96, "inputs": 123, "most_payload": 1024, **board})
+    assert network_for(info, "", seed=7)[0] == name
 
 
 def test_a_selftest_compares_bits_and_says_how_fast(server: BoardServer) -> None:

@@ -137,8 +137,13 @@ def test_a_network_of_too_many_layers_is_refused(server: BoardServer, board: Any
 @pytest.mark.parametrize(
     ("hidden", "inputs", "says"),
     [
-        (17, 12, "9 in a die, which has 8"),
-        (16, 33, "25 columns of weights in a die, which has 24"),
+        (17, 12, "9 in a die, which has 8; take a board of 3x3 such dies;"),
+        (
+            16,
+            33,
+            "25 columns of weights in a die, which has 24; take a board of 3x3 such dies;",
+        ),
+        (1000, 12, "in a die, which has 8; no board of such dies carries it"),
     ],
 )
 def test_a_network_that_does_not_fit_is_refused(
@@ -148,6 +153,36 @@ def test_a_network_that_does_not_fit_is_refused(
     with pytest.raises(ModelTooLarge, match=says):
         driver.start()
     assert {each.op for each in server.heard} == {Operation.INFO, Operation.OPEN}
+
+
+@pytest.mark.parametrize(
+    ("model", "board", "remedy"),
+    [
+        (
+            "munt-1x192",
+            {"rows": 1, "columns": 1},
+            "take a board of 2x2 such dies; .* this board carries munt-1x96-mfcc",
+        ),
+        (
+            "munt-3x384",
+            {},
+            "take a board of 3 arrays of 4x4 such dies; .* carries munt-1x192, munt-1x96-mfcc",
+        ),
+        (
+            "munt-3x384",
+            {"rows": 4, "columns": 4, "arrays": 3, "most_payload": 256},
+            "take a board of 3 arrays of 4x4 such dies, with payloads of 1024 bytes;",
+        ),
+        ("munt-1x96-mfcc", {"units": 4, "inputs": 4}, "this board carries none"),
+    ],
+)
+def test_what_does_not_fit_is_told_with_what_does(
+    model: str, board: dict[str, int], remedy: str
+) -> None:
+    full = {"units": 96, "inputs": 123, "arrays": 1, "most_payload": 1024}
+    info = board_info(**{**full, **board})
+    with pytest.raises(ModelTooLarge, match=remedy):
+        tilings_on(info, from_model(find_model(model)))
 
 
 def test_a_board_that_keeps_other_weights_than_it_was_sent_is_refused(

@@ -3,16 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.errors import ModelError
 from vau.model import find_model
 from vau_backends.board.device.image import LayerImage
-from vau_backends.board.device.opening import tilings_on
+from vau_backends.board.device.opening import shipped_for, tilings_on
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.payloads import STEP_HEAD
 from vau_backends.muntaniala.array import GATES, Tiling
 from vau_backends.muntaniala.weights import LayerWeights, NetworkWeights, from_model
 
-SHIPPED = ("munt-1x192",)
 FEATURES = 123
 CLASSES = 8
 
@@ -22,16 +20,13 @@ def network_for(info: Info, name: str, seed: int) -> tuple[str, NetworkWeights]:
 
     Raises ModelError if ``name`` is none, or does not fit.
     """
-    for each in (name,) if name else SHIPPED:
-        try:
-            weights = from_model(find_model(each))
-            tilings_on(info, weights)
-        except ModelError:
-            if name:
-                raise
-        else:
-            return each, weights
-    return f"random weights, seed {seed}", random_network(info, seed)
+    if name:
+        weights = from_model(find_model(name))
+        tilings_on(info, weights)
+        return name, weights
+    for shipped in shipped_for(info).items():
+        return shipped
+    return f"random weights, seed {seed}: no shipped network fits", random_network(info, seed)
 
 
 def small_layer(info: Info) -> LayerImage:
