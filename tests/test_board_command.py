@@ -32,6 +32,18 @@ def test_boards_are_listed_by_their_serial_numbers(server: BoardServer) -> None:
     assert "does a board serve it?" in absent
 
 
+def test_of_each_board_that_is_not_offered_backends_says_why(server: BoardServer) -> None:
+    done = vau(
+        "backends", "--model", "munt-1x192", **{VARIABLE: f"{server.url} tcp:127.0.0.1:1"}
+    )
+    assert done.returncode == 0, done.stderr
+    too_small, absent = done.stderr.splitlines()
+    assert too_small.startswith(f"board:{server.url} is not offered: board 0000000000005eed: ")
+    assert "in a die, which has 8; no board of such dies carries it" in too_small
+    assert absent.startswith("board:tcp:127.0.0.1:1 is not offered: ")
+    assert "does a board serve it?" in absent
+
+
 def test_a_board_is_checked_in_one_command(server: BoardServer) -> None:
     done = vau("board", "check", server.url, "--steps", 20, "--json")
     assert done.returncode == 0, done.stderr

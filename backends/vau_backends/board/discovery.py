@@ -4,6 +4,7 @@ Configured are the URLs in the variable VAU_BOARDS, with blanks between them. Be
 the serial ports on USB whose device answers.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from vau_backends.board.transport.serial_line import candidates
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.weights import NetworkWeights
+
+logger = logging.getLogger(__name__)
 
 VARIABLE: Final = "VAU_BOARDS"
 LOOK_S: Final = 0.5
@@ -123,19 +126,28 @@ def sightings() -> Iterator[Sighting]:
 
 
 def found_for(weights: NetworkWeights) -> list[str]:
-    """Return the instances that could be opened with a network, the best first."""
+    """Return the instances that could be opened with a network, the best first.
+
+    Of each other one that is there or was named, a warning says why it could not.
+    """
     instances = []
     for seen in sightings():
-        if seen.info is None:
-            if seen.url.startswith("virtual:"):
-                instances.append(seen.url)
-            continue
-        try:
-            tilings_on(seen.info, weights)
-        except ModelError:
-            continue
-        instances.append(seen.url)
+        if problem := _problem(seen, weights):
+            logger.warning("board:%s is not offered: %s", seen.url, problem)
+        else:
+            instances.append(seen.url)
     return instances
+
+
+def _problem(seen: Sighting, weights: NetworkWeights) -> str:
+    """Say why a board cannot be opened with a network; nothing if it can."""
+    if seen.info is None:
+        return "" if seen.url.startswith("virtual:") else seen.text
+    try:
+        tilings_on(seen.info, weights)
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 def opened(instance: str, weights: NetworkWeights) -> Found:
