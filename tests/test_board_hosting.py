@@ -1,18 +1,26 @@
 """Virtual boards whose processes end by themselves: started again, not too often, and named."""
 
+import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests import guest_board
 from tests.boards import INPUTS, Right, weights_for
+from tests.commands import environment
+from tests.serving import eventually
 from vau.errors import DeviceLost
 from vau_backends.board import hosting
 from vau_backends.board.device.board import Board
 from vau_backends.board.discovery import Found, found_of
 from vau_backends.board.hosting import FIRST_PAUSE_S, MOST_PAUSE_S, Hosted
+from vau_backends.board.virtual.build import BUILDING
 
 RIGHT = Right(weights_for(2))
 
@@ -57,6 +65,42 @@ def test_a_stream_goes_on_with_the_same_bits_once_a_killed_simulation_is_started
     assert driver.mended["reopened"] == 1
     RIGHT.holds(np.concatenate([first, rest]), x)
     driver.close()
+
+
+def test_a_board_that_has_to_be_built_first_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    guest = shlex.join(guest_board.COMMAND)
+    building = ("sh", "-c", f"echo {shlex.quote(BUILDING)} >&2; exec {guest}")
+    monkeypatch.setattr(hosting, "COMMAND", building)
+    with closing(Hosted("2x2/left")):
+        eventually(lambda: f"board virtual:2x2/left: {BUILDING}" in caplog.messages)
+
+
+def test_it_is_said_only_when_it_is_built(tmp_path: Path) -> None:
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include/verilated.cpp").touch()
+    tool = tmp_path / "tool"  # which says where it is, and writes nothing into what -o names
+    tool.write_text(
+        f"""#!/bin/sh
+case "$1" in --getenv) echo {tmp_path} ;; esac
+while [ $# -gt 1 ]; do
+    [ "$1" = -o ] && : >"$2"
+    shift
+done
+"""
+    )
+    tool.chmod(0o755)
+    tools = {"VERILATOR": str(tool), "CXX": str(tool), "VAU_CACHE": str(tmp_path)}
+    for is_said in (True, False):
+        done = subprocess.run(
+            [sys.executable, "-m", "vau_backends.board.virtual"],
+            env=environment(**tools),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (BUILDING in done.stderr.splitlines()) == is_said
 
 
 def test_a_board_is_at_fault_until_it_was_started_again_and_proven(

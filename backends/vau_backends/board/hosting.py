@@ -22,6 +22,7 @@ from vau.errors import BackendFault, BackendNotFound, ConfigInvalid, DeviceLost
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
+from vau_backends.board.virtual.build import BUILDING
 from vau_backends.board.virtual.parameters import Parameters
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ def _started(where: str) -> _Simulation:
     said: deque[str] = deque(maxlen=KEPT_LINES)
     if process.stdout is None or process.stderr is None:
         raise ValueError("a process with pipes has none")
-    keeper = Thread(target=_keep, args=(process.stderr, said), daemon=True)
+    keeper = Thread(target=_keep, args=(process.stderr, said, where), daemon=True)
     keeper.start()
     try:
         text = str(json.loads(process.stdout.readline())["url"])
@@ -199,6 +200,8 @@ def _words(where: str) -> list[str]:
     return words
 
 
-def _keep(stream: IO[str], said: deque[str]) -> None:
+def _keep(stream: IO[str], said: deque[str], where: str) -> None:
     for line in stream:
         said.append(line.rstrip())
+        if said[-1] == BUILDING:
+            logger.warning("board virtual:%s: %s", where, BUILDING)

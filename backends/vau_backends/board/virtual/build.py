@@ -6,6 +6,7 @@ time: at worst two build the same.
 """
 
 import hashlib
+import logging
 import os
 import shlex
 import subprocess
@@ -20,6 +21,9 @@ from vau.errors import BackendFault
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.virtual.toolchain import Toolchain, find
 
+logger = logging.getLogger(__name__)
+
+BUILDING: Final = "it is built first, this once, which takes minutes"
 _LIMIT_S: Final = 1800.0
 _TAIL: Final = 4000
 # Verilator 5.006 (Debian 12) wants assignments to arrays in loops unrolled.
@@ -80,7 +84,7 @@ def cache_folder() -> Path:
 
 
 def build(parameters: Parameters, how: Build = PLAIN) -> Path:
-    """Return the library of such a board, made now or before.
+    """Return the library of such a board, made before or, with a warning, now.
 
     Raises BackendFault if a tool is missing or fails; the message says which and what to do.
     """
@@ -89,6 +93,7 @@ def build(parameters: Parameters, how: Build = PLAIN) -> Path:
     wanted = folder / f"{_key(parameters, how, tools)}.so"
     if wanted.is_file():
         return wanted
+    logger.warning(BUILDING)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as made:
         library = _make(parameters, how, tools, Path(made))

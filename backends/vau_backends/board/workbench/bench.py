@@ -135,7 +135,7 @@ def _opened(
 def _found(bench: Bench, say: Say) -> Found:
     """Find the board, or start it."""
     if bench.board.startswith("virtual:"):
-        say(f"starting {bench.board}; the first time it is built, which takes minutes")
+        say(f"starting {bench.board}")
     return found_of(bench.board)
 
 
