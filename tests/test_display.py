@@ -48,6 +48,15 @@ def test_the_tier_that_computes_stands_beside_its_engine() -> None:
     assert summary_lines(monitor, paced=True)[0] == "engine   tiny on toy (tier numpy)"
 
 
+def test_the_summary_names_each_backend_that_served_in_its_order() -> None:
+    monitor = Monitor()
+    monitor.take(replace(STARTED, tier="numpy"))
+    for taken in ("board:tcp:a:1", "board:tcp:b:1"):
+        monitor.take(replace(update(), taken_over_by=(taken,)))
+    engine = "engine   tiny on toy (tier numpy), then board:tcp:a:1, then board:tcp:b:1"
+    assert summary_lines(monitor, paced=True)[0] == engine
+
+
 def test_frames_past_the_budget_are_counted_with_the_likely_reason() -> None:
     monitor = watched()
     monitor.take(update(frames=1, latency_s=0.010))  # just in time

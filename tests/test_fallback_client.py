@@ -14,7 +14,7 @@ from tests.flaky import ONE, TWIN, Flaky, flaky, pool
 from tests.serving import FREE, Heard, Served, hear, speech, streaming
 from vau.backend import Result, Work
 from vau.client import Resume
-from vau.client.recognition import Request, converse
+from vau.client.recognition import Request, Update, converse
 from vau.config import ServerConfig
 from vau.errors import BackendFault
 
@@ -92,12 +92,12 @@ def test_an_update_of_a_client_brings_the_notice(two: tuple[Served, Flaky, Flaky
     samples = np.frombuffer(AUDIO, "<i2")
     chunks = [samples[at : at + 1600] for at in range(0, SAMPLES, 1600)]
     request = Request(fallback_backends=("same-kind",))
-    said = [
-        notice
-        for event in converse(served.client, chunks, request)
-        for notice in getattr(event, "notices", ())
+    updates = [
+        event for event in converse(served.client, chunks, request) if isinstance(event, Update)
     ]
+    said = [notice for each in updates for notice in each.notices]
     assert len([each for each in said if "takes over" in each]) == 1
+    assert [taken for each in updates for taken in each.taken_over_by] == [TWIN]
 
 
 def test_a_client_that_resumes_survives_that_all_its_backends_fail() -> None:

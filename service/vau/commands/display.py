@@ -60,7 +60,8 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
     finished, started = monitor.finished, monitor.started
     if started is not None:
         tier = f" (tier {started.tier})" if started.tier else ""
-        lines.append(f"engine   {started.engine.model} on {started.engine.backend}{tier}")
+        backends = [f"{started.engine.backend}{tier}", *monitor.taken_over_by]
+        lines.append(f"engine   {started.engine.model} on {', then '.join(backends)}")
     if finished is not None:
         audio_s = finished.samples / SAMPLE_RATE_HZ
         heard = f"{finished.frames} frames; phonemes heard: {len(monitor.spoken())}"

@@ -68,6 +68,9 @@ class Monitor:
     frames_of_messages: Counter[int] = field(default_factory=Counter)
     """How many messages brought so many frames, of those that brought any."""
 
+    taken_over_by: list[str] = field(default_factory=list)
+    """The ids of the backends that served after the first, in their order."""
+
     received_s: float = 0.0
     _cost: Cost = field(default_factory=Cost)
     _stable: StablePhones = field(default_factory=StablePhones)
@@ -124,6 +127,7 @@ class Monitor:
                 self.frames_of_messages[frames] += 1
             if update.posteriors.dtype == np.float32:
                 self.recent.extend(update.posteriors)
+        self.taken_over_by += update.taken_over_by
         self.received_s = update.received_sample / SAMPLE_RATE_HZ
         self._cost += Cost(energies=update.energies)
         if self.on_notice is not None:

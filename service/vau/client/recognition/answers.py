@@ -20,6 +20,7 @@ _DECODERS: Final = words_of(DECODERS)
 _ORIGINS: Final = words_of(ORIGINS)
 _BOUNDARIES: Final = words_of(BOUNDARIES)
 _END_REASONS: Final = words_of(END_REASONS)
+_CHANGED: Final = "BACKEND_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,8 @@ class Update:
     received_sample: int
     notices: tuple[str, ...]
     events: tuple[SpeechEvent, ...] = ()
+    taken_over_by: tuple[str, ...] = ()
+    """The ids of the backends that serve the stream since, each in place of the one before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,9 @@ def update_of(response: pb.StreamingRecognizeResponse, hush: frozenset[str]) -> 
         received_sample=response.received_sample,
         notices=tuple(each.text for each in response.notices if each.code not in hush),
         events=events_of(response.events),
+        taken_over_by=tuple(
+            each.metadata["to"] for each in response.notices if each.code == _CHANGED
+        ),
     )
 
 
