@@ -68,8 +68,8 @@ def test_no_spoilt_frame_changes_a_bit(
 def test_what_lasts_is_got_over_or_told(
     driver: Driver, proxy: Proxy, weights: NetworkWeights
 ) -> None:
-    chaos = Chaos(driver, proxy, weights, seed=2)
-    chaos.slow(1, nothing)
+    chaos, said = Chaos(driver, proxy, weights, seed=2), list[str]()
+    chaos.slow(1, said.append)
     chaos.close()
     assert_kept(chaos.report)
     assert set(chaos.report.tallies) == set(Slow)
@@ -78,17 +78,21 @@ def test_what_lasts_is_got_over_or_told(
         assert chaos.report.of(kind).typed.total() == 1, kind
     assert chaos.report.of(Slow.FOREIGN).typed == {"DeviceLost": 1}
     assert chaos.report.of(Slow.MISCOUNT).typed == {"DeviceCorrupt": 1}
+    told = f"{Slow.MISCOUNT.value}: 1 injected, 0 bit-equal, 1 DeviceCorrupt, 0 wrong, 0 hangs"
+    assert [line for line in said if line.startswith(told)]
 
 
 def test_a_fault_that_comes_too_late_is_not_counted_as_got_over(
     driver: Driver, proxy: Proxy, weights: NetworkWeights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Chaos, "_caller_of_unplug", lambda _: proxy.unplug)
-    chaos = Chaos(driver, proxy, weights, seed=4)
-    chaos.slow(1, nothing, [Slow.UNPLUG])
+    chaos, said = Chaos(driver, proxy, weights, seed=4), list[str]()
+    chaos.slow(1, said.append, [Slow.UNPLUG])
     chaos.close()
     tally = chaos.report.of(Slow.UNPLUG)
     assert (tally.injected, tally.recovered, tally.missed) == (0, 0, MOST_TRIES)
+    (told,) = said
+    assert told.endswith(": 0 injected, 0 bit-equal, no error, 0 wrong, 0 hangs, 5 missed")
     assert_kept(chaos.report)
 
 

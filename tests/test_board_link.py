@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.commands import ROOT
 from tests.test_docs import blocks
+from vau_backends.board.device.image import TABLES_CRC
 from vau_backends.board.link import cobs, vectors
 from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import CRC, DELIMITER, OVERHEAD, Frame, wire_bytes
@@ -36,6 +38,11 @@ FRAMES = st.builds(
 def test_the_document_shows_the_vectors_that_the_code_makes() -> None:
     (shown,) = blocks("docs/vau-link-1.md", "text")
     assert shown == vectors.text()
+
+
+def test_the_document_says_the_crc_of_the_tables() -> None:
+    page = (ROOT / "docs/vau-link-1.md").read_text("utf-8")
+    assert f"0x{TABLES_CRC:08X} for those of `munt-spec-0`" in page
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,19 @@ class Tally:
         """Return it for a program."""
         return {**asdict(self), "typed": dict(self.typed), "typed_errors": self.typed.total()}
 
+    def __str__(self) -> str:
+        """Return it for a person."""
+        errors = self.kinds_of_errors or "no error"
+        return (
+            f"{self.injected} injected, {self.recovered} bit-equal, {errors}, "
+            f"{self.wrong} wrong, {self.hangs} hangs, {self.missed} missed"
+        )
+
+    @property
+    def kinds_of_errors(self) -> str:
+        """Say which typed errors came of them, and how often each."""
+        return ", ".join(f"{times} {kind}" for kind, times in self.typed.items())
+
 
 @dataclass(slots=True)
 class Report:
@@ -80,7 +93,7 @@ class Report:
             if tally.wrong or tally.hangs:
                 found.append(f"{kind.name}: {tally.wrong} wrong, {tally.hangs} hangs")
             if tally.typed and kind not in MAY_FAIL:
-                found.append(f"{kind.name}: errors {dict(tally.typed)}, where bits were due")
+                found.append(f"{kind.name}: {tally.kinds_of_errors}, where bits were due")
         return found
 
     def facts(self) -> dict[str, Any]:
@@ -153,7 +166,7 @@ class Chaos:
                 self._strike(kind)
                 self._proxy.heal()
                 self._until_revived(tally)
-            say(f"{kind.value}: {self.report.of(kind).facts()}")
+            say(f"{kind.value}: {tally}")
         self.report.duration_s += monotonic() - started_s
 
     def close(self) -> None:

@@ -106,11 +106,7 @@ class _Boards:
             chaos.close()
             report = chaos.report
             facts = {**report.facts(), "network": name, **_facts(driver.board.info)}
-        lines = [
-            f"{kind.name.lower()}: {tally.injected} injected, {tally.recovered} bit-equal, "
-            f"{tally.typed.total()} typed errors, {tally.wrong} wrong, {tally.hangs} hangs"
-            for kind, tally in report.tallies.items()
-        ]
+        lines = [f"{kind.name.lower()}: {tally}" for kind, tally in report.tallies.items()]
         return Finding(
             facts=facts, lines=(*lines, *report.unkept()), is_good=not report.unkept()
         )
