@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.backend import Backend, BackendInfo, BackendOptions, Result, Work
-from vau.errors import BackendFault
+from vau.errors import BackendFault, DeviceLost
 from vau.model import Model
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
@@ -72,6 +72,8 @@ class Factory:
         return [KIND]
 
     def open(self, model: Model, options: BackendOptions) -> Backend:
+        if is_pulled("absent"):
+            raise DeviceLost("puppet: it hangs nowhere; is it plugged in?")
         return Puppet(MUNTANIALA.open(model, replace(options, instance="")))  # type: ignore[return-value]
 
 

@@ -47,7 +47,7 @@ FLOORS: Final = (
     {"vau.metrics"},
     {"vau.lane", "vau.batch", "vau.shadow", "vau.tracing"},
     {"vau.transcripts", "vau.checkpoint.whole"},
-    {"vau.sizing"},
+    {"vau.sizing", "vau.awaited"},
     {"vau.session"},
     {"vau.segments", "vau.wire.vocabulary"},  # shared by both ends of a wire
     {

@@ -11,7 +11,7 @@ from tests.board_server import BoardServer, served
 from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
 from vau.backend import Backend, BackendOptions, State, Telemetry, Work, promise_equal_bits
-from vau.errors import BackendNotFound, DeviceLost, ModelIncompatible
+from vau.errors import DeviceLost, ModelIncompatible
 from vau.model import Model
 from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
@@ -154,7 +154,7 @@ def test_a_board_is_found_by_its_serial_number(
     backend = FACTORY.open(model, BackendOptions(instance=f"{0x5EED:016x}"))
     backend.close()
     assert backend.info.id == "board:0000000000005eed"
-    with pytest.raises(BackendNotFound, match="0000000000005eed"):
+    with pytest.raises(DeviceLost, match="0000000000005eed"):
         FACTORY.open(model, BackendOptions(instance="0" * 16))
 
 

@@ -68,7 +68,7 @@ def test_a_board_that_is_pulled_out_is_lost_and_found_when_it_is_back(
     terminal.unplug()
     with pytest.raises(DeviceLost, match="is it plugged in"):
         driver.run(stream, SPEECH[9:])
-    with pytest.raises(BackendNotFound, match="is not there; is it plugged in"):
+    with pytest.raises(DeviceLost, match="is not there; is it plugged in"):
         driver.run(stream, SPEECH[9:])
     terminal.plug()
     after, _ = driver.run(stream, SPEECH[9:])
@@ -106,10 +106,16 @@ def test_what_an_owner_left_behind_reaches_nobody_else(
 
 
 @both_ways
+def test_a_port_that_is_not_there_is_a_board_that_is_lost(scheme: str) -> None:
+    with pytest.raises(DeviceLost, match=r"is not there; is it plugged in\?") as caught:
+        Url.parse(f"{scheme}:/dev/no-such-port").open(1.0)
+    assert caught.value.field == "board"
+
+
+@both_ways
 @pytest.mark.parametrize(
     ("where", "says"),
     [
-        ("/dev/no-such-port", "is not there; is it plugged in?"),
         ("/dev/null", "is no serial port or terminal"),
         ("/etc/passwd", "is no serial port or terminal"),
         ("/dev", "is no serial port or terminal"),

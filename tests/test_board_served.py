@@ -21,11 +21,13 @@ from tests.serving import (
     streaming,
 )
 from tests.software_board import SoftwareBoard, board_info
+from vau.awaited import opened_or_awaited
 from vau.backend import BackendOptions
 from vau.errors import BackendFault
 from vau.testing.contract.subject import NETWORK
 from vau.testing.models import random_model
 from vau_backends.board.backend import FACTORY
+from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 AUDIO = speech(32_000, seed=3)
 PIECES = cut(AUDIO, *range(6400, len(AUDIO), 6400))
@@ -103,3 +105,23 @@ def test_an_operator_sees_which_board_was_pulled_out_and_that_it_is_back(pair: P
     pair.first.plug()
     eventually(lambda: pair.state(0) == "degraded")  # it says for a minute what was mended
     eventually(lambda: health_of(pair.served.address, service) == SERVING)
+
+
+def test_a_board_that_is_absent_at_the_start_serves_once_it_is_plugged_in(
+    board: AnyBoard, server: BoardServer
+) -> None:
+    model = random_model(replace(NETWORK, layers=board.info.arrays))
+    server.unplug()
+    asked = f"board:{server.url}"
+    waiting = opened_or_awaited(asked, model, BackendOptions(slot_count=8))
+    service = f"vau.backend.{asked}"
+    same = MUNTANIALA.open(
+        model, BackendOptions(instance=f"{board.info.rows}x{board.info.columns}", slot_count=8)
+    )
+    with serving((model, same), (model, waiting)) as running:
+        undisturbed = hear(running.client, PIECES, streaming())
+        assert health_of(running.address, service) == NOT_SERVING
+        server.plug()
+        eventually(lambda: health_of(running.address, service) == SERVING)
+        heard = hear(running.client, PIECES, streaming(backend=asked))
+    np.testing.assert_array_equal(heard.values(), undisturbed.values())

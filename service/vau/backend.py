@@ -349,5 +349,6 @@ class BackendFactory(Protocol):
         Raises ModelIncompatible or ModelTooLarge if the network does not suit it,
         BackendNotFound if ``options.instance`` names none, ConfigInvalid if
         ``options.tier`` names none of several, BackendBusy if another owner holds it,
-        BackendFault if it does not answer, ValueError for a slot count below 1.
+        BackendFault if it does not answer (DeviceLost or DeviceTimeout if it is absent for now,
+        and may be there later), ValueError for a slot count below 1.
         """

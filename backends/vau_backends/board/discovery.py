@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Protocol
 
-from vau.errors import BackendError, BackendNotFound, DeviceLost, ModelError
+from vau.errors import BackendError, DeviceLost, ModelError
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.opening import driver_of, tilings_on
@@ -68,11 +68,7 @@ class Found:
 
     def _open_by_serial(self, limit_s: float) -> Port:
         """Open its port, wherever that is by now. Raises as ``Url.open`` does."""
-        try:
-            text = _of_serial(self.serial, self.url.text)
-        except BackendNotFound as cause:
-            raise DeviceLost(str(cause)) from cause
-        return Url.parse(text).open(limit_s)
+        return Url.parse(_of_serial(self.serial, self.url.text)).open(limit_s)
 
     def close(self) -> None:
         """End the board if it was started for us."""
@@ -155,7 +151,7 @@ def opened(instance: str, weights: NetworkWeights) -> Found:
 
     instance: a URL, a serial number, or nothing: the first that is configured, or else a
               virtual board as large as the network needs.
-    Raises    BackendNotFound if there is none of that name.
+    Raises    as ``found_of`` does.
     """
     return found_of(instance or next(iter(configured()), "") or _virtual_for(weights))
 
@@ -163,7 +159,8 @@ def opened(instance: str, weights: NetworkWeights) -> Found:
 def found_of(text: str) -> Found:
     """Return the board of a URL or serial number, started if it is a virtual one.
 
-    Raises BackendNotFound if there is none of that name.
+    Raises BackendNotFound if that is no name of a board, DeviceLost if no board of that serial
+    number is there.
     """
     text = text.removeprefix("board:")  # as ``vau board list`` has it
     if re.fullmatch(r"[0-9a-fA-F]{16}", text):
@@ -190,8 +187,9 @@ def _of_serial(serial: str, first: str = "") -> str:
         if each.info is not None and each.info.stable_id not in seen:
             seen.append(each.info.stable_id)
     there = ", ".join(seen)
-    raise BackendNotFound(
-        f"board: none of serial number {serial} answers; there are: {there or 'none'}",
+    raise DeviceLost(
+        f"board: none of serial number {serial} answers; is it plugged in and on? There are: "
+        f"{there or 'none'}",
         field="board",
         name=serial,
     )

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from itertools import product
 from typing import Final
 
+from vau.awaited import ABSENT, Awaited, opened_or_awaited
 from vau.backend import Backend, BackendOptions
 from vau.config import ServerConfig
-from vau.errors import ConfigInvalid
+from vau.errors import ConfigInvalid, VauError
 from vau.lane import Batching, Lane
 from vau.logs import facts
 from vau.metrics import Metrics
@@ -44,12 +45,17 @@ def with_boards(backends: Sequence[str], boards: Sequence[str]) -> list[str]:
 def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:
     """Measure every backend with every model; return how many streams the slowest carries.
 
-    What it comes to is logged. Raises ModelError or BackendError for one that cannot be had, or
-    fails while it is measured.
+    What it comes to is logged. One that is absent says nothing, unless all are. Raises
+    ModelError or BackendError for one that cannot be had, or fails while it is measured.
     """
     found = []
+    absent: list[VauError] = []
     for asked, model in product(backends, map(find_model, models)):
-        backend = open_backend(asked, model, BackendOptions(slot_count=MEASURED_STREAMS))
+        try:
+            backend = open_backend(asked, model, BackendOptions(slot_count=MEASURED_STREAMS))
+        except ABSENT as error:
+            absent.append(error)
+            continue
         try:
             reckoning = reckon(model, backend)
         finally:
@@ -66,6 +72,8 @@ def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:
             ),
         )
         found.append(reckoning.streams)
+    if not found:
+        raise absent[0]
     return min(found)
 
 
@@ -79,8 +87,8 @@ def open_lanes(
 ) -> list[Lane]:
     """Open every backend with every model; the first of each is the default.
 
-    Raises ModelError or BackendError if one cannot be had, ConfigInvalid if two of them are
-    the same; what was opened is closed then.
+    One that is absent is awaited, unless all are. Raises ModelError or BackendError if one
+    cannot be had, ConfigInvalid if two of them are the same; what was opened is closed then.
     """
     loaded = [find_model(name) for name in models]
     for at, model in enumerate(loaded):
@@ -89,12 +97,15 @@ def open_lanes(
     with ExitStack() as undo:
         opened: dict[tuple[str, str], tuple[Model, Backend]] = {}
         for asked, model in product(backends, loaded):
-            backend = open_backend(asked, model, BackendOptions(slot_count=slots))
+            backend = opened_or_awaited(asked, model, BackendOptions(slot_count=slots))
             undo.callback(backend.close)
             pair = (backend.info.id, model.name)
             if pair in opened:
                 raise _twice("backend", asked, backend.info.id)
             opened[pair] = (model, backend)
+        absent = [each for _, each in opened.values() if isinstance(each, Awaited)]
+        if len(absent) == len(opened):
+            raise absent[0].why
         undo.pop_all()
     return [
         Lane(model, backend, metrics.of(backend.info.id).on_round, batching)

@@ -52,7 +52,7 @@ class Lane:
         self._frontend = Frontend(model.frontend)
         self._on_round = on_round
         self._max_wait_s = batching.max_wait_s
-        self._size = batching.max_size or backend.info.max_batch
+        self._max_size = batching.max_size
         self._sessions: set[Session] = set()
         self._jobs: SimpleQueue[PushJob | CallJob | Sign] = SimpleQueue()
         self._has_ended = False
@@ -244,6 +244,11 @@ class Lane:
                     self._refuse_the_rest()
                     return
                 run(job)
+
+    @property
+    def _size(self) -> int:
+        """The most works of a round; a backend that was awaited says so once it is there."""
+        return self._max_size or self.backend.info.max_batch
 
     def _next(self, line: list[PushJob]) -> PushJob | CallJob | Sign:
         """Return the next job, or NOBODY if those in line should not wait for more."""

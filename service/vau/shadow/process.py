@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from time import perf_counter
 from typing import Final
 
+from vau.awaited import ABSENT, unknown
 from vau.backend import BackendInfo, Health, State
 from vau.errors import BackendFault, VauError
 from vau.logs import facts
@@ -59,12 +60,14 @@ class Shadow:
         self.asked = order.backend
         self.model = model
         self.opened: Future[BackendInfo] = Future()
-        """Done once it listens for the first time; fails if it cannot be had at all."""
+        """Done once it listens for the first time, or is known to be absent and is tried again;
+        fails if it cannot be had at all."""
 
         self.opened.set_running_or_notify_cancel()  # whoever gives up waiting cancels nothing
         self._order = order
         self._metrics = metrics
         self._limits = limits
+        self._info: BackendInfo | None = None
         self._meters: ShadowMeters | None = None
         self._backlog: Backlog | None = None
         self._process: BaseProcess | None = None
@@ -81,13 +84,15 @@ class Shadow:
 
     @property
     def info(self) -> BackendInfo:
-        """What it said of itself. It has to have opened."""
-        return self.opened.result(0.0)
+        """What it said of itself, little if it was absent so far. It has to have opened."""
+        if self._info is None:
+            raise ValueError(f"{self.asked} has not opened yet")
+        return self._info
 
     @property
     def name(self) -> str:
         """Its id, or until that is known, what was asked for."""
-        return self.info.id if self.opened.done() else self.asked
+        return self.asked if self._info is None else self._info.id
 
     @property
     def pid(self) -> int:
@@ -143,9 +148,11 @@ class Shadow:
             started_s = perf_counter()
             error = self._outcome()
             self._why_down = str(error)
-            if not self.opened.done():
+            if self._info is None and not isinstance(error, ABSENT):
                 self.opened.set_exception(_of_a_shadow(error))
                 return
+            if self._info is None:
+                self._show(unknown(self.asked, self._order.slots))
             if self._is_last.is_set():
                 return
             if perf_counter() - started_s > self._limits.longest_pause_s:
@@ -211,17 +218,23 @@ class Shadow:
 
     def _begin(self, info: BackendInfo, backlog: Backlog) -> ShadowMeters:
         """Show that a process listens."""
-        if self._meters is None:
-            self._meters = ShadowMeters(
-                self._metrics, info, model=self.model, primaries=self._order.primaries
-            )
-        self._meters.up(lambda: backlog.frames)
+        is_first = self._info is None
+        meters = self._show(info)
+        meters.up(lambda: backlog.frames)
         self._backlog, self._why_down = backlog, ""
-        if self.opened.done():
-            what = facts(shadow=info.id, model=self.model, pid=self.pid)
+        if not is_first:
+            what = facts(shadow=self.name, model=self.model, pid=self.pid)
             logger.info("shadow up again", extra=what)
-        else:
-            self.opened.set_result(info)
+        return meters
+
+    def _show(self, info: BackendInfo) -> ShadowMeters:
+        """Show what it is. The id by which it is known stays; the rest may be news."""
+        self._info = replace(info, id=info.id if self._info is None else self._info.id)
+        self._meters = ShadowMeters(
+            self._metrics, self._info, model=self.model, primaries=self._order.primaries
+        )
+        if not self.opened.done():
+            self.opened.set_result(self._info)
         return self._meters
 
     def _count(

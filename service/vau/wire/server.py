@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from vau import search
+from vau.awaited import Awaited
 from vau.checkpoint.seal import Sealer, read_key
 from vau.config import OFF, ServerConfig, is_loopback, join_address, split_address, version
 from vau.errors import BackendFault, ConfigInvalid
@@ -271,6 +272,8 @@ class Server:
 
 async def _check(lane: Lane) -> None:
     """Raise BackendFault unless the backend of ``lane`` passes its check in time."""
+    if isinstance(lane.backend, Awaited):
+        return  # it is checked once it is there
     try:
         await asyncio.wait_for(lane.ask(partial(self_check, model=lane.model)), CHECK_S)
     except TimeoutError as cause:

@@ -49,9 +49,9 @@ def open_pty(where: str) -> Port:
 def open_serial(where: str, baud: int) -> Port:
     """Open a serial port by its path, 8 bits, no parity, 1 stop bit.
 
-    Raises BackendNotFound if there is none, it has no such speed, or pyserial is not
-    installed, DevicePermission if it may not be opened, BackendBusy if somebody else has it,
-    DeviceLost if it cannot be used.
+    Raises BackendNotFound if that is none, it has no such speed, or pyserial is not installed,
+    DevicePermission if it may not be opened, BackendBusy if somebody else has it, DeviceLost
+    if it is not there or cannot be used.
     """
     name = f"serial:{where}"
     try:
@@ -123,7 +123,9 @@ def _of_the_system(cause: OSError) -> OSError:
 
 def _unopened(name: str, cause: OSError) -> Exception:
     if cause.errno in _NOT_THERE:
-        return _no_board(name, "is not there; is it plugged in?")
+        return DeviceLost(
+            f"board: {name} is not there; is it plugged in?", field="board", name=name
+        )
     if cause.errno in _NO_TERMINAL:
         return _no_board(name, "is no serial port or terminal")
     if isinstance(cause, PermissionError):
