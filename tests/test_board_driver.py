@@ -5,7 +5,6 @@ Each of these tests runs on a board of software and, with ``./run e2e-board``, o
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from time import monotonic
 
 import numpy as np
@@ -35,9 +34,11 @@ from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.faults.mangle import busy
 from vau_backends.board.link import cobs
+from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
 from vau_backends.board.link.words import REPLY, Capability, Operation, Status, address
+from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.weights import NetworkWeights, from_model
 
@@ -65,13 +66,47 @@ def test_a_loaded_board_holds_what_it_should_and_was_asked_what_is_known(
     assert steps_of(server) == layers * 8
 
 
-def test_weights_go_in_windows(server: BoardServer, driver: Driver) -> None:
-    writes = [each for each in server.heard if each.op == Operation.WRITE]
-    numbers = [each.seq for each in writes]
-    assert any(after - before == 1 for before, after in pairwise(numbers))
+def writes(chunks: Chunks, data: bytes) -> set[int]:
+    """Return the numbers of the WRITEs, or of the answers to them, that data ends."""
+    found = (frame for frame in chunks.push(data) if frame is not None)
+    return {frame.seq for frame in found if frame.op & ~REPLY == Operation.WRITE}
+
+
+@pytest.mark.parametrize("window", [1, 2, 4])
+def test_weights_go_in_windows(server: BoardServer, window: int) -> None:
+    server.claim(window=window)
+    weights = weights_for(server.board.info.arrays, hidden=16, inputs=30)
+    url = Url.parse(server.url)
+    unanswered, at_a_time = set[int](), set[int]()
+    sent, heard = Chunks(), Chunks()
+
+    class Watched(Port):
+        """Notes how many WRITEs were sent and have no answer yet, whenever one is sent."""
+
+        def send(self, data: bytes, limit_s: float) -> None:
+            super().send(data, limit_s)
+            unanswered.update(writes(sent, data))
+            at_a_time.add(len(unanswered))
+
+        def receive(self, limit_s: float) -> bytes:
+            data = super().receive(limit_s)
+            unanswered.difference_update(writes(heard, data))
+            return data
+
+    def opened(limit_s: float) -> Port:
+        port = url.open(limit_s)
+        return Watched(port.name, port.fileno(), port.close)
+
+    driver = driver_of(url, weights, opened)
+    driver.start()
     info = driver.board.info
-    rows = {len(each.payload) // info.units for each in writes}
-    assert max(rows) == info.most_payload // info.units
+    driver.close()
+    sizes = {len(each.payload) for each in server.heard if each.op == Operation.WRITE}
+    assert max(sizes) == info.most_payload // info.units * info.units
+    memories = (memory for layer in driver.board.layers for memory in layer.memories)
+    requests = max(-(-memory.rows.size // max(sizes)) for memory in memories)
+    assert max(at_a_time) == min(window, requests)
+    assert requests > 2
 
 
 @pytest.mark.parametrize(
