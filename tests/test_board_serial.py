@@ -1,5 +1,7 @@
 """Boards on serial ports and pseudo terminals: opened for real, by pyserial and without it."""
 
+import errno
+import fcntl
 import json
 import os
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from serial import serialposix
 
 from tests.board_terminal import Terminal, behind_a_terminal
 from tests.boards import AnyBoard, Right, on_software
@@ -180,6 +183,26 @@ def test_the_speed_of_a_url_is_that_of_the_line(
     with closing(Url.parse(terminal.url("serial") + setting).open(1.0)) as port:
         assert termios.tcgetattr(port.fileno())[4:6] == [speed, speed]
         assert port.bits_per_s == baud
+
+
+@on_software
+def test_a_speed_that_the_port_does_not_do_is_refused_in_words(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ioctl = fcntl.ioctl
+
+    def of_a_slow_chip(descriptor: int, request: int, *rest: object) -> object:
+        if request == serialposix.TCSETS2:  # which alone sets a speed that has no name
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return ioctl(descriptor, request, *rest)  # type: ignore[call-overload]  # as it came
+
+    monkeypatch.setattr(fcntl, "ioctl", of_a_slow_chip)
+    with pytest.raises(
+        BackendNotFound, match=r"serial:\S+ does not do 1234567 baud; take another \+baud="
+    ) as caught:
+        Url.parse(terminal.url("serial") + "+baud=1234567").open(1.0)
+    assert caught.value.field == "board"
+    Url.parse(terminal.url("serial")).open(1.0).close()  # nobody holds it
 
 
 @on_software
