@@ -24,3 +24,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{steps:,} LSTM steps compared with the reference, on the tiers "
             f"{'; '.join(sorted(tiers))}: {mismatches} mismatches"
         )
+    rtl_steps = sum(int(str(value)) for name, value in counted if name == "rtl steps")
+    if rtl_steps:
+        terminalreporter.write_line(
+            f"{rtl_steps:,} steps of the RTL compared with the reference, bits and cycles"
+        )
