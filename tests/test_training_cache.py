@@ -13,10 +13,9 @@ from training import cache
 from training.cache import Playback, Statistics
 from training.corpus import BadCorpus, Utterance
 from training.log import forget_after, note
-from training.whole import write_text_whole
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.frontend import MFCC
-from vau.wholefile import write_whole
+from vau.wholefile import write_text_whole, write_whole
 
 HOPS = 20
 STATISTICS = Statistics(

@@ -21,12 +21,11 @@ from scipy.signal import resample_poly
 
 from training.corpus import INVENTORY, LABELS, MANIFEST, BadCorpus, Utterance, read_audio
 from training.distortion import Distortion
-from training.whole import write_text_whole
 from vau.audio import FRAME_SAMPLES, HOP_SAMPLES, SAMPLE_RATE_HZ, to_int16
 from vau.evaluation.frames import LABEL_SLACK_FRAMES
 from vau.frontend import Frontend, FrontendConfig, Piece
 from vau.frontend import Utterance as FrontendUtterance
-from vau.wholefile import write_whole
+from vau.wholefile import write_text_whole, write_whole
 
 SPEEDS: Final = (0.9, 1.0, 1.1)
 

@@ -18,9 +18,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from training.whole import write_text_whole
 from vau.audio import SAMPLE_RATE_HZ
 from vau.evaluation.manifest import Stretch
+from vau.wholefile import write_text_whole
 
 MANIFEST: Final = "manifest.tsv"
 COLUMNS: Final = ("utt", "path", "split", "phones")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from training.whole import write_text_whole
+from vau.wholefile import write_text_whole
 
 
 def note(log: Path, figures: Mapping[str, float]) -> None:

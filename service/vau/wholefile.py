@@ -27,6 +27,11 @@ def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> None:
             temporary.unlink()
 
 
+def write_text_whole(target: Path, text: str) -> None:
+    """Write a text in UTF-8, as ``write_whole`` writes. Raises ConfigInvalid if it cannot."""
+    write_whole(target, lambda file: file.write(text.encode()))
+
+
 def unwritable(path: Path, cause: OSError) -> ConfigInvalid:
     """Return the error that says why, and what to do."""
     return ConfigInvalid(

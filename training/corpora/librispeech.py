@@ -29,9 +29,9 @@ from training.corpus import (
     write_corpus,
     write_stretches,
 )
-from training.whole import write_text_whole
 from vau.audio import to_int16
 from vau.evaluation.manifest import Stretch
+from vau.wholefile import write_text_whole
 
 TRANSCRIPTS: Final = "*/*/*/*.trans.txt"
 LEXICON: Final = "librispeech-lexicon.txt"

@@ -17,7 +17,7 @@ from vau.errors import ConfigInvalid
 from vau.estimate import Ask, Estimate, Estimator, KernelAsk, Value, find_estimator
 from vau.model import Network, find_model
 from vau.pictures import check_png
-from vau.wholefile import write_whole
+from vau.wholefile import write_text_whole
 
 INPUTS: Final = 123  # of the published network, and of the command line if it names none
 MOST_FRAMES: Final = 100  # of a timeline; it takes a second and 30 MB where there are 48 dies
@@ -197,7 +197,7 @@ def write_timeline(estimator: Estimator, ask: Ask, frames: int, file: Path) -> N
             timeline.draw(found, file)
         case ".json":
             text = json.dumps(timeline.trace(found))
-            write_whole(file, lambda opened: opened.write(text.encode()))
+            write_text_whole(file, text)
         case _:
             text = timeline.text(found)
-            write_whole(file, lambda opened: opened.write(text.encode()))
+            write_text_whole(file, text)
