@@ -13,6 +13,7 @@ from vau.commands.transcribe import (
     Item,
     TranscribePlan,
     check_names,
+    check_utterances,
     duration_s,
     find_items,
     in_order,
@@ -21,7 +22,7 @@ from vau.commands.transcribe import (
     transcribe_all,
 )
 from vau.errors import ConfigInvalid, VauError
-from vau.transcripts import Output, Transcription
+from vau.transcripts import Output, OutputFormat, Transcription
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,19 @@ def test_names_kept_apart_do_not_depend_on_the_order_and_meet_no_other() -> None
         named_apart([Item(Path(f"{at}/a.wav"), Path("a")) for at in "xy"])
 
 
+def test_utterances_that_kaldi_would_confuse_are_refused_before_anything_is_heard(
+    folder: Path, tmp_path: Path
+) -> None:
+    items = [Item(Path("in/a b.wav"), Path("x/a b")), Item(Path("in/a_b.wav"), Path("a_b"))]
+    chosen = plan(folder, tmp_path / "out", formats=("kaldi",))
+    with pytest.raises(ConfigInvalid, match=r"in/a b\.wav and in/a_b\.wav would both be a_b"):
+        transcribe_all(items, chosen, ignore, print, unread, warn=print)
+    assert not (tmp_path / "out").exists()
+    check_utterances([items[0]], tmp_path)
+    with pytest.raises(ConfigInvalid, match="line break in its name; rename it"):
+        check_utterances([Item(Path("a\n.wav"), Path("a\n"))], tmp_path)
+
+
 def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
     items = [Item(Path(name), Path(name)) for name in "abcd"]
     drawn: list[str] = []
@@ -124,14 +138,21 @@ def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
     ]
 
 
-def plan(folder: Path, out: Path, server: str = "", *, jobs: int = 1) -> TranscribePlan:
+def plan(
+    folder: Path,
+    out: Path,
+    server: str = "",
+    *,
+    jobs: int = 1,
+    formats: tuple[OutputFormat, ...] = ("jsonl", "npz"),
+) -> TranscribePlan:
     return TranscribePlan(
         model="" if server else str(folder / "model"),
         backend="" if server else "muntaniala",
         server=server,
         jobs=jobs,
         decoder="greedy",
-        output=Output(out, ("jsonl", "npz")),
+        output=Output(out, formats),
     )
 
 
@@ -140,6 +161,9 @@ def written(out: Path) -> dict[str, object]:
     contents: dict[str, object] = {}
     for path in sorted(out.rglob("*.*")):
         name = path.relative_to(out).as_posix()
+        if path.suffix in (".ctm", ".ark", ".scp"):
+            contents[name] = path.read_bytes().replace(bytes(out), b"out")
+            continue
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as stored:
                 contents[name] = {key: stored[key].tolist() for key in stored.files}
@@ -154,11 +178,12 @@ def written(out: Path) -> dict[str, object]:
 def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path) -> None:
     items = find_items([folder / "audio"])
     told: list[tuple[float, float]] = []
+    formats: tuple[OutputFormat, ...] = ("jsonl", "ctm", "npz", "kaldi")
     with serving((LIVELY, muntaniala(LIVELY))) as served:
         plans = (
-            plan(folder, tmp_path / "one"),
-            plan(folder, tmp_path / "two", jobs=2),
-            plan(folder, tmp_path / "server", served.address, jobs=2),
+            plan(folder, tmp_path / "one", formats=formats),
+            plan(folder, tmp_path / "two", jobs=2, formats=formats),
+            plan(folder, tmp_path / "server", served.address, jobs=2, formats=formats),
         )
         for each in plans:
             outcomes = dict(transcribe(items, each, lambda *seconds: told.append(seconds)))
@@ -167,7 +192,7 @@ def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path
                 assert isinstance(done, Transcription)
                 assert done.posteriors is None  # they are in the files, and not in memory
     expected = written(tmp_path / "one")
-    assert len(expected) == 6
+    assert len(expected) == 15
     assert "b/two.npz" in expected
     for name, lines in expected.items():
         if name.endswith(".jsonl"):

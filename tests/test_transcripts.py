@@ -98,7 +98,7 @@ def test_posteriors_come_back_from_npz(done: Transcription, tmp_path: Path) -> N
 
 def test_logits_come_back_from_npz_with_their_scale(tmp_path: Path) -> None:
     done = transcribed(tmp_path / "x.flac", logits=True)
-    write_npz(done, tmp_path / "x.npz")
+    write_npz(done, tmp_path / "x")
     with np.load(tmp_path / "x.npz", allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["logits"], done.posteriors)
         assert stored["logits"].dtype == np.int32
@@ -116,7 +116,7 @@ def test_posteriors_that_were_not_kept_cannot_be_written(
     done: Transcription, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="not kept"):
-        write_npz(replace(done, posteriors=None), tmp_path / "x.npz")
+        write_npz(replace(done, posteriors=None), tmp_path / "x")
 
 
 def test_a_transcript_without_integers_has_empty_digests(tmp_path: Path) -> None:

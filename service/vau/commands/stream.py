@@ -118,7 +118,7 @@ def stream(
         monitor.on_start = lambda started: warn(_standing_in(started))
     if options.endpointing is not None:
         monitor.on_turn = lambda turn: tell(_turn_line(turn, options))
-    keep = output is not None and "npz" in output.formats
+    keep = output is not None and output.holds_posteriors
     try:
         with (
             _ending_on_interrupt(stop, lambda: monitor.started is not None) as interrupted,

@@ -19,7 +19,7 @@ from vau.client.recognition import transcribe as transcribe_remotely
 from vau.decode import DecoderName
 from vau.errors import ConfigInvalid, VauError
 from vau.processes import spread
-from vau.transcripts import Output, Transcription, write
+from vau.transcripts import Output, Transcription, utterance_id, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
 
@@ -104,6 +104,26 @@ def check_names(items: Iterable[Item]) -> None:
         taken[item.name] = item.file
 
 
+def check_utterances(items: Iterable[Item], folder: Path) -> None:
+    """Raise ConfigInvalid if Kaldi could not tell two files apart, or not read their index."""
+    taken: dict[str, Path] = {}
+    for item in items:
+        utterance = utterance_id(item.name)
+        if utterance in taken:
+            raise ConfigInvalid(
+                f"format: to Kaldi {taken[utterance]} and {item.file} would both be "
+                f"{utterance}; rename one, or transcribe them apart",
+                field="formats",
+            )
+        taken[utterance] = item.file
+        if not {"\r", "\n"}.isdisjoint(str(folder / item.name)):
+            raise ConfigInvalid(
+                f"format: an index of Kaldi has a line a file, and {str(item.file)!r} has a "
+                "line break in its name; rename it, or leave out kaldi",
+                field="formats",
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscribePlan:
     """By what means files are transcribed, and where the transcripts go."""
@@ -142,6 +162,8 @@ def transcribe_all(
     """
     if plan.output is not None:
         items = named_apart(items)
+        if "kaldi" in plan.output.formats:
+            check_utterances(items, plan.output.folder)
         plan.output.prepare()
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
@@ -233,7 +255,7 @@ def _on_server(
 ) -> Iterator[Outcome]:
     """Transcribe on a server."""
     wanted: Wanted = "none"
-    if plan.output is not None and "npz" in plan.output.formats:
+    if plan.output is not None and plan.output.holds_posteriors:
         wanted = "logits" if plan.logits else "log"
     request = Request(
         model=plan.model, backend=plan.backend, posteriors=wanted, decoder=plan.decoder

@@ -9,6 +9,7 @@ from vau.transcripts.jsonl import (
     summary,
     to_json,
 )
+from vau.transcripts.kaldi import utterance_id
 from vau.transcripts.output import Output, OutputFormat, write
 from vau.transcripts.transcription import Engine, Transcription
 
@@ -24,5 +25,6 @@ __all__ = [
     "segment_line",
     "summary",
     "to_json",
+    "utterance_id",
     "write",
 ]

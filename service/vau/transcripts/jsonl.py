@@ -15,7 +15,7 @@ from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
 from vau.backend import Energy
 from vau.segments import Phone, Segment
 from vau.transcripts.transcription import Transcription
-from vau.wholefile import write_whole
+from vau.wholefile import write_text_whole
 
 SCHEMA: Final = "vau.transcript/1"
 
@@ -91,10 +91,10 @@ def to_json(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False, allow_nan=False)
 
 
-def write_jsonl(done: Transcription, target: Path) -> None:
+def write_jsonl(done: Transcription, stem: Path) -> None:
     """Write the transcript of one file."""
     lines = [header(done), *map(segment_line, done.segments)]
     if done.has_ended:
         lines.append(summary(done))
     text = "".join(to_json(line) + "\n" for line in lines)
-    write_whole(target, lambda file: file.write(text.encode()))
+    write_text_whole(stem.with_name(f"{stem.name}.jsonl"), text)

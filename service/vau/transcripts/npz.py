@@ -12,7 +12,7 @@ from vau.transcripts.transcription import Transcription
 from vau.wholefile import write_whole
 
 
-def write_npz(done: Transcription, target: Path) -> None:
+def write_npz(done: Transcription, stem: Path) -> None:
     """Write the posteriors of one file.
 
     Arrays: ``log_posterior`` float32 (frames, classes), or ``logits`` int32 with
@@ -30,4 +30,5 @@ def write_npz(done: Transcription, target: Path) -> None:
         "classes": np.array(done.engine.phonemes),
         "meta": np.array(to_json(header(done))),
     }
+    target = stem.with_name(f"{stem.name}.npz")
     write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))

@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from vau.transcripts.audacity import write_labels
+from vau.transcripts.ctm import write_ctm
 from vau.transcripts.jsonl import write_jsonl
+from vau.transcripts.kaldi import write_kaldi
 from vau.transcripts.npz import write_npz
+from vau.transcripts.rttm import write_rttm
+from vau.transcripts.srt import write_srt
+from vau.transcripts.textgrid import write_textgrid
 from vau.transcripts.transcription import Transcription
 from vau.wholefile import unwritable
 
-OutputFormat = Literal["jsonl", "npz"]
+OutputFormat = Literal["jsonl", "ctm", "textgrid", "audacity", "srt", "rttm", "npz", "kaldi"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +26,11 @@ class Output:
 
     folder: Path
     formats: tuple[OutputFormat, ...]
+
+    @property
+    def holds_posteriors(self) -> bool:
+        """Whether the posteriors must be kept until it is written."""
+        return not HOLD_POSTERIORS.isdisjoint(self.formats)
 
     def prepare(self) -> None:
         """Make the folder. Raises ConfigInvalid if no file can be written there."""
@@ -33,11 +44,20 @@ class Output:
 
 WRITERS: Final[dict[OutputFormat, Callable[[Transcription, Path], None]]] = {
     "jsonl": write_jsonl,
+    "ctm": write_ctm,
+    "textgrid": write_textgrid,
+    "audacity": write_labels,
+    "srt": write_srt,
+    "rttm": write_rttm,
     "npz": write_npz,
+    "kaldi": write_kaldi,
 }
+"""What writes a transcription beside a path without suffix, in each format."""
+
+HOLD_POSTERIORS: Final[frozenset[OutputFormat]] = frozenset({"npz", "kaldi"})
 
 
 def write(done: Transcription, stem: Path, formats: Iterable[OutputFormat]) -> None:
-    """Write ``done`` to ``stem`` with each format's suffix, making its folder if need be."""
+    """Write ``done`` beside ``stem`` in each format, making its folder if need be."""
     for name in formats:
-        WRITERS[name](done, stem.with_name(f"{stem.name}.{name}"))
+        WRITERS[name](done, stem)

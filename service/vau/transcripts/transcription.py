@@ -81,12 +81,12 @@ class Transcription:
 
     def phones(self) -> list[Phone]:
         """Return the phonemes of all segments, silence left out."""
-        return [
-            phone
-            for segment in self.segments
-            for phone in segment.phones
-            if phone.class_id not in self.engine.silence_ids
-        ]
+        return [phone for segment in self.segments for phone in self.said_in(segment)]
+
+    def said_in(self, segment: Segment) -> list[Phone]:
+        """Return those of one of them."""
+        silences = self.engine.silence_ids
+        return [phone for phone in segment.phones if phone.class_id not in silences]
 
     def symbols(self) -> list[str]:
         """Return these phonemes by name."""

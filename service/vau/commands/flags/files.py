@@ -1,11 +1,23 @@
 """Flags and arguments that name files, and what is in them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from vau.commands.flags import flag, is_typed
+
+FORMATS: Final = {
+    "jsonl": "phonemes with times",
+    "ctm": "for sclite",
+    "textgrid": "for Praat",
+    "audacity": "labels",
+    "srt": "subtitles",
+    "rttm": "speech",
+    "npz": "posteriors",
+    "kaldi": "posteriors as ark and scp",
+}
+"""What a transcript can be written in, and what of it."""
 
 
 def _channel(given: str | int) -> int | str:
@@ -21,8 +33,8 @@ def _formats(given: str | list[str]) -> tuple[str, ...]:
     text = given if isinstance(given, str) else ",".join(map(str, given))  # of a TOML file
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in ("jsonl", "npz"):
-            raise typer.BadParameter(f"{name!r} is neither 'jsonl' nor 'npz'")
+        if name not in FORMATS:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(FORMATS)}")
     return names
 
 
@@ -41,7 +53,13 @@ def check_output(
             )
     if logits and "npz" not in formats and is_typed(context, "logits"):
         raise typer.BadParameter(
-            "--logits: go into npz, and --format is jsonl; add --format jsonl,npz"
+            f"--logits: go into npz, and --format is {','.join(formats)}; "
+            f"add --format {','.join(formats)},npz"
+        )
+    if out is not None and logits and "kaldi" in formats:
+        raise typer.BadParameter(
+            "--logits: takes the place of the log posteriors that --format kaldi needs; leave "
+            "out one of them"
         )
 
 
@@ -61,9 +79,9 @@ Formats = Annotated[
     Any,
     flag(
         "--format",
-        "jsonl: phonemes with times. npz: posteriors.",
+        ". ".join(f"{name}: {what}" for name, what in FORMATS.items()) + ".",
         parser=_formats,
-        metavar="jsonl,npz",
+        metavar="FORMAT,...",
     ),
 ]
 Logits = Annotated[

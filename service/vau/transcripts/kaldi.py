@@ -1,0 +1,33 @@
+"""Log posteriors as a matrix of Kaldi: an archive (ark), and the index (scp) into it."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from vau.transcripts.spoken import word
+from vau.transcripts.transcription import Transcription
+from vau.wholefile import write_text_whole, write_whole
+
+
+def write_kaldi(done: Transcription, stem: Path) -> None:
+    """Write the log posteriors of one file, shape (frames, classes), as float32.
+
+    The index names the archive as ``stem`` does: relative to where Vau was started, if that is.
+    Raises ValueError if the posteriors are logits, or were not kept.
+    """
+    if done.posteriors is None or done.posteriors.dtype != np.float32:
+        raise ValueError(f"{done.file}: its log posteriors were not kept")
+    rows = done.posteriors.astype("<f4")
+    utterance = utterance_id(stem)
+    begin = f"{utterance} ".encode()
+    head = b"\0BFM " + struct.pack("<bibi", 4, rows.shape[0], 4, rows.shape[1])
+    ark = stem.with_name(f"{stem.name}.ark")
+    write_whole(ark, lambda file: file.write(b"".join((begin, head, rows.tobytes()))))
+    index = f"{utterance} {ark}:{len(begin)}\n"
+    write_text_whole(stem.with_name(f"{stem.name}.scp"), index)
+
+
+def utterance_id(stem: Path) -> str:
+    """Return by what Kaldi knows the utterance that is written there."""
+    return word(stem.name)
