@@ -437,7 +437,7 @@ def test_what_was_mended_may_be_read_while_more_is(board: AnyBoard, driver: Driv
     forget_the_session(board, driver)
     driver.readings()
     kinds = iter(driver.mended)
-    driver._note("memory", "as the watch notes it")  # noqa: SLF001 - on a thread of its own
+    driver._keeper.note("memory", "as the watch notes it")  # noqa: SLF001 - on a thread of its own
     assert list(kinds) == ["Rebooted"]
 
 

@@ -1,7 +1,7 @@
 """One board: opened, configured, loaded and proven before it takes a step.
 
 Nothing is mended here. What a board reports and its driver can put right leaves as an
-``Upset``; ``streams.py`` does that, and knows what every stream was doing.
+``Upset``; ``keeper.py`` does that, and ``streams.py`` knows what every stream was doing.
 """
 
 import logging

@@ -8,7 +8,8 @@ from math import isqrt
 from vau.errors import ModelTooLarge
 from vau.model import find_model, shipped_models
 from vau_backends.board.device.image import LayerImage
-from vau_backends.board.device.streams import Driver, Lay
+from vau_backends.board.device.keeper import Lay
+from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.trust import trust_of
 from vau_backends.board.link.info import PAYLOADS, Info
 from vau_backends.board.link.payloads import STEP_HEAD
