@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.audio import RATE_HZ, encoded, noise, tone
+from tests.timit import sphere
 from vau.audiofile import Converter, Pcm, read_pcm, read_recording, to_mono_16k
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
-LOSSLESS: Final = [("WAV", "wav"), ("FLAC", "flac")]
+LOSSLESS: Final = [("WAV", "wav"), ("FLAC", "flac"), ("NIST", "sphere")]
 LOSSY: Final = [
     ("OGG", "VORBIS", "ogg"),
     ("OGG", "OPUS", "ogg"),
@@ -24,6 +25,7 @@ QUIET: Final = (tone(8_000, RATE_HZ) // 4).astype(np.int16)
 CUTTABLE: Final = {
     "wav": encoded(QUIET),
     "flac": encoded(QUIET, "FLAC"),
+    "sphere": encoded(QUIET, "NIST"),
     "vorbis": encoded(QUIET, "OGG", "VORBIS"),
     "opus": encoded(QUIET, "OGG", "OPUS"),
 }
@@ -131,6 +133,41 @@ def test_a_wav_that_ends_inside_a_sample_is_refused() -> None:
         read(with_sizes(wav, 235, 199))
 
 
+@pytest.mark.parametrize("coding", ["ULAW", "ALAW"])
+def test_a_sphere_of_a_telephone_is_read(coding: str) -> None:
+    samples = tone(2_000, 8_000)
+    pcm = read(encoded(samples, "NIST", coding, rate_hz=8_000))
+    assert (pcm.rate_hz, pcm.format) == (8_000, "sphere")
+    assert np.abs(pcm.samples - samples.astype(int)).max() <= 512  # half a step, when loud
+
+
+@pytest.mark.parametrize(
+    ("field", "other", "why"),
+    [
+        (b"sample_count -i 100", b"sample_count -i 101", "states 202 bytes of audio, 200 are"),
+        (b"sample_count -i 100", b"sample_count -i 099", "states 198 bytes of audio, 200 are"),
+        (b"sample_count -i 100", b"sample_count -i -10", "does not state sample_count"),
+        (b"sample_count -i", b"sample_sount -i", "does not state sample_count"),
+        (b"   1024", b"   none", "does not state sample_count"),
+    ],
+    ids=["too few", "too many", "minus", "none", "no header"],
+)
+def test_a_sphere_that_is_not_as_long_as_it_states_is_refused(
+    field: bytes, other: bytes, why: str
+) -> None:
+    content = encoded(noise(100), "NIST")
+    assert content.count(field) == 1
+    with pytest.raises(AudioCorrupt, match=why):
+        read(content.replace(field, other))
+
+
+def test_a_packed_sphere_is_refused_with_the_tool_that_unpacks_it() -> None:
+    packed = sphere(noise(100)[:, 0], coding="pcm,embedded-shorten-v2.00")
+    with pytest.raises(AudioUnsupported, match=r"shorten-v2\.00\); unpack it with sph2pipe"):
+        read(packed)
+    assert len(read(sphere(noise(100)[:, 0])).samples) == 100
+
+
 def test_a_file_without_a_sample_is_refused() -> None:
     with pytest.raises(AudioCorrupt, match="holds no sample"):
         read(encoded(noise(0)))
@@ -153,7 +190,7 @@ def test_a_number_that_is_none_is_named_with_its_place(bad: float) -> None:
 def test_other_formats_are_refused_by_their_content(tmp_path: Path) -> None:
     file = tmp_path / "letter.wav"
     file.write_text("Dear Sir or Madam,")
-    with pytest.raises(AudioUnsupported, match=r"letter\.wav: is not WAV, FLAC, OGG"):
+    with pytest.raises(AudioUnsupported, match=r"letter\.wav: is not WAV, FLAC,.*with ffmpeg"):
         read_pcm(file)
 
 

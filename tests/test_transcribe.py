@@ -42,6 +42,25 @@ def test_folders_are_searched_and_files_taken_as_they_are(folder: Path) -> None:
     assert items[0].file == audio / "a.x.flac"
 
 
+def test_a_folder_may_hold_every_format_that_is_read(folder: Path, tmp_path: Path) -> None:
+    kinds = {
+        "wav": ("WAV", "PCM_16"),
+        "flac": ("FLAC", "PCM_24"),
+        "ogg": ("OGG", "VORBIS"),
+        "opus": ("OGG", "OPUS"),
+        "mp3": ("MP3", "MPEG_LAYER_III"),
+        "sph": ("NIST", "PCM_16"),
+    }
+    for suffix, kind in kinds.items():
+        (tmp_path / f"{suffix}.{suffix}").write_bytes(encoded(noise(4_800), *kind))
+    items = find_items([tmp_path])
+    assert {item.name.name for item in items} == set(kinds)
+    chosen = TranscribePlan(model=str(folder / "model"), backend="muntaniala")
+    for _, outcome in transcribe(items, chosen, ignore):
+        assert isinstance(outcome, Transcription)
+        assert outcome.samples == pytest.approx(4_800, abs=1_200)  # an mp3 has whole frames
+
+
 def test_a_path_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(ConfigInvalid, match="absent: no such file or folder"):
         find_items([folder / "absent"])

@@ -1,6 +1,6 @@
 """A TIMIT tree becomes a labelled corpus: its segmentation by hand, on our frame grid.
 
-Its audio is copied into FLAC, bit for bit, because the service does not read SPHERE.
+Its audio is copied into FLAC, bit for bit: half of it, and the same for every corpus.
 
 The tree: {TRAIN,TEST}/DR*/SPEAKER/SENTENCE.{WAV,PHN}, in capitals or not; the audio is NIST
 SPHERE or RIFF, and each line of a .PHN is ``first_sample last_sample phone``.

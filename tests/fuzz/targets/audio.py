@@ -22,6 +22,7 @@ _KINDS: Final = (
     *(("WAV", subtype) for subtype in ("PCM_16", "PCM_24", "PCM_U8", "FLOAT", "DOUBLE")),
     *(("WAV", subtype) for subtype in ("ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610")),
     *(("RF64", "PCM_16"), ("WAVEX", "PCM_16"), ("WAVEX", "FLOAT")),
+    *(("NIST", "PCM_16"), ("NIST", "PCM_24"), ("NIST", "ULAW")),
     *(("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("FLAC", "PCM_S8")),
     *(("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")),
 )

@@ -1,0 +1,27 @@
+"""Audio files of any format, rate and channel count to 16 kHz mono."""
+
+from vau.audiofile.containers import SUFFIXES, Format
+from vau.audiofile.converting import Channel, Converter, Pcm, to_mono_16k
+from vau.audiofile.reading import (
+    Header,
+    Recording,
+    format_of,
+    header,
+    read_pcm,
+    read_recording,
+)
+
+__all__ = [
+    "SUFFIXES",
+    "Channel",
+    "Converter",
+    "Format",
+    "Header",
+    "Pcm",
+    "Recording",
+    "format_of",
+    "header",
+    "read_pcm",
+    "read_recording",
+    "to_mono_16k",
+]
