@@ -157,6 +157,7 @@ def test_chaos_counts_by_kind_what_came_of_the_faults(server: BoardServer) -> No
     ("flag", "value", "says"),
     [
         ("--listen", "foo", "neither HOST:PORT nor pty"),
+        ("--listen", "127.0.0.1:65536", "neither HOST:PORT nor pty"),
         ("--array", "99x99", "is outside 1..15"),
         ("--array", "2", "is not like 2x2"),
         ("--serial", 2**64, "--serial"),

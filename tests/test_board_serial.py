@@ -105,6 +105,19 @@ def test_what_an_owner_left_behind_reaches_nobody_else(
         right.holds(driver.run(driver.begin(), SPEECH)[0], SPEECH)
 
 
+@both_ways
+@on_software
+def test_a_terminal_is_opened_a_second_time_by_who_has_no_rights(
+    terminal: Terminal, scheme: str
+) -> None:
+    terminal.path.resolve().chmod(0o666)
+    terminal.path.parent.chmod(0o711)
+    where = f"{scheme}:{terminal.path.resolve()}"
+    with without_rights():
+        for _ in range(2):
+            Url.parse(where).open(1.0).close()
+
+
 # --- what is no board -----------------------------------------------------------------------
 
 

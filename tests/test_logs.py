@@ -37,6 +37,12 @@ def test_an_event_is_one_line_with_its_facts(lines: Lines) -> None:
     assert line["time"].endswith("+00:00")
 
 
+def test_what_is_no_number_in_json_is_null(lines: Lines) -> None:
+    logger.info("slow", extra=facts(p99_ms=float("inf"), pace=float("nan"), lag_s=0.5))
+    (line,) = lines.read()
+    assert (line["p99_ms"], line["pace"], line["lag_s"]) == (None, None, 0.5)
+
+
 def test_a_warning_of_a_library_is_a_line_like_any_other() -> None:
     code = """
 import sys, warnings

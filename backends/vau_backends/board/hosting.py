@@ -24,6 +24,7 @@ from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.build import BUILDING
 from vau_backends.board.virtual.parameters import Parameters
+from vau_backends.board.virtual.server import MOST_PORT
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _WHERE: Final = re.compile(
     re.ASCII,
 )
 
-_PLACE: Final = re.compile(r"[^:\s]+:[0-9]{1,5}", re.ASCII)
+_PLACE: Final = re.compile(r"[^:\s]+:(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class Hosted:
@@ -175,7 +176,8 @@ def serve(array: str, listen: str, serial: int) -> NoReturn:
     if match is None:
         raise ConfigInvalid(f"array={array!r} is not like 2x2", field="array")
     Parameters.of_grid(match["array"])
-    if listen != "pty" and not _PLACE.fullmatch(listen):
+    place = _PLACE.fullmatch(listen)
+    if listen != "pty" and (place is None or int(place["port"]) > MOST_PORT):
         raise ConfigInvalid(f"listen={listen!r} is neither HOST:PORT nor pty", field="listen")
     port = ("--pty",) if listen == "pty" else ("--tcp", listen)
     os.execv(COMMAND[0], [*COMMAND, *_words(array), *port, "--serial", f"{serial:x}"])  # noqa: S606 - it is to be this process

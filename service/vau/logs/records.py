@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 Facts = Mapping[str, int | float | str]
@@ -49,4 +50,12 @@ class JsonFormatter(logging.Formatter):
         line["level"], line["logger"] = record.levelname.lower(), record.name
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(_finite(line), ensure_ascii=False, default=str)
+
+
+def _finite(line: dict[str, Any]) -> dict[str, Any]:
+    """Leave null where JSON has no number: no reader takes Infinity."""
+    return {
+        name: None if isinstance(value, float) and not isfinite(value) else value
+        for name, value in line.items()
+    }

@@ -27,6 +27,7 @@ USB_SERIAL: Final = Path("/sys/bus/usb-serial/devices")
 _NO_TERMINAL: Final = (errno.ENOTTY, errno.EINVAL, errno.EISDIR)
 _NOT_THERE: Final = (errno.ENOENT, errno.ENXIO, errno.ENODEV)
 _HELD: Final = (errno.EBUSY, errno.EAGAIN)
+_PSEUDO: Final = range(136, 144)  # major numbers: Linux, admin-guide/devices.txt
 
 
 def open_pty(where: str) -> Port:
@@ -103,10 +104,15 @@ def latency_warning(where: str, devices: Path = USB_SERIAL) -> str:
 
 
 def _hold(name: str, descriptor: int) -> None:
-    """Keep others out. Raises BackendBusy if somebody is in."""
+    """Keep others out. Raises BackendBusy if somebody is in.
+
+    The kernel forgets that it was asked to when nobody has the port open any more. Of a pseudo
+    terminal the board behind it has: there the lock alone keeps others out, and goes with us.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        fcntl.ioctl(descriptor, termios.TIOCEXCL)
+        if os.major(os.fstat(descriptor).st_rdev) not in _PSEUDO:
+            fcntl.ioctl(descriptor, termios.TIOCEXCL)
     except OSError as cause:
         raise _unopened(name, cause) from cause
 
