@@ -73,6 +73,7 @@ FLOORS: Final = (
         "vau.metrics.histogram",  # shared by all who have meters
         "vau.pictures",
         "vau.search",
+        "vau.manifest",
         "vau.wholefile",
         "vau.wire.status",
     },

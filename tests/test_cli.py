@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 import os
@@ -481,6 +482,17 @@ def test_an_output_that_is_full_is_told_in_a_line(
 
 
 # --- the verbs ---------------------------------------------------------------------------
+
+
+def test_a_list_on_stdin_is_transcribed_and_a_manifest_of_the_environment_left_alone(
+    folder: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = io.TextIOWrapper(io.BytesIO(f"{folder}/audio/a.flac\n".encode()))
+    monkeypatch.setattr("sys.stdin", listed)
+    done = here("transcribe", "-", VAU_MODEL=f"{folder}/model", VAU_MANIFEST="absent.tsv")
+    assert (done.returncode, done.stdout.partition("\t")[0]) == (0, f"{folder}/audio/a.flac")
+    done = here("transcribe", VAU_MANIFEST="absent.tsv")
+    assert_one_line(done.stderr, "absent.tsv: cannot be read")
 
 
 def test_a_file_streamed_transcribed_and_served_is_the_same(

@@ -1,5 +1,7 @@
+import io
 import json
 import multiprocessing
+import os
 from itertools import permutations
 from pathlib import Path
 
@@ -8,16 +10,20 @@ import pytest
 
 from tests.audio import encoded, noise, recording
 from tests.lively import LIVELY, write_lively_bundle
+from tests.manifests import manifest
 from tests.serving import muntaniala, serving
-from vau.commands.transcribe import (
+from vau.commands.transcribe.items import (
     Item,
-    TranscribePlan,
     check_names,
     check_utterances,
-    duration_s,
     find_items,
-    in_order,
     named_apart,
+    paths_of,
+)
+from vau.commands.transcribe.plan import (
+    TranscribePlan,
+    duration_s,
+    in_order,
     transcribe,
     transcribe_all,
 )
@@ -33,6 +39,44 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recording(folder / "audio" / name, 0.3)
     (folder / "audio/notes.txt").write_text("not audio")
     return folder
+
+
+def test_a_manifest_says_where_files_are_and_what_they_are_called(tmp_path: Path) -> None:
+    recording(tmp_path / "audio/0.flac", 0.1)
+    row = {"utterance": "s1/first", "path": "audio/0.flac"}
+    table = manifest(tmp_path, "audio/0.flac|s1/first", columns="path utt")
+    lines = tmp_path / "manifest.JSONL"
+    lines.write_text(f"{json.dumps(row)}\n\n")
+    expected = [Item(tmp_path / "audio/0.flac", Path("s1/first"))]
+    assert find_items([], table) == find_items([], lines) == expected
+    assert find_items([tmp_path / "audio"], table)[1:] == expected
+
+
+@pytest.mark.parametrize(
+    ("utt", "why"),
+    [
+        ("../x", "line 2: utterance '../x' names no file below the output folder"),
+        ("/x", "line 2: utterance '/x' names no file below"),
+        ("", "line 2: utterance '' names no file below"),
+        ("x|a.flac\nx", "line 3: utterance x is there already, in line 2"),
+    ],
+)
+def test_a_name_that_no_transcript_may_have_is_refused(
+    tmp_path: Path, utt: str, why: str
+) -> None:
+    with pytest.raises(ConfigInvalid, match=why):
+        find_items([], manifest(tmp_path, f"{utt}|a.flac", columns="utt path"))
+
+
+@pytest.mark.parametrize("listed", [b"a b.wav\n\n\xff.wav\n", b"a b.wav\0\xff.wav\0"])
+def test_a_list_stands_in_the_place_of_a_dash(listed: bytes) -> None:
+    found = paths_of([Path("x.wav"), Path("-"), Path("y")], io.BytesIO(listed))
+    assert [os.fsencode(path) for path in found] == [b"x.wav", b"a b.wav", b"\xff.wav", b"y"]
+
+
+def test_a_list_of_nothing_is_an_error() -> None:
+    with pytest.raises(ConfigInvalid, match="the list on stdin is empty"):
+        find_items(paths_of([Path("-")], io.BytesIO(b"\n")))
 
 
 def test_folders_are_searched_and_files_taken_as_they_are(folder: Path) -> None:

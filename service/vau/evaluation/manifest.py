@@ -1,25 +1,22 @@
 """What is to be heard: a manifest of utterances and, beside it, where each phone lies.
 
-A manifest is a TSV file with a header. It needs the columns ``utt`` (or ``utterance``),
-``path`` (relative to the manifest) and ``phones`` (separated by spaces); ``split``,
-``speaker`` and ``gender`` are optional. If ``phones_10ms.tsv`` stands beside it, it has no
+A manifest needs the columns ``utt`` (or ``utterance``), ``path`` (relative to the manifest)
+and ``phones`` (separated by spaces); ``split``, ``speaker`` and ``gender`` are optional. If
+``phones_10ms.tsv`` stands beside it, it has no
 header and a line ``utt TAB PHONE:frames PHONE:frames ...`` for each utterance, 100 frames a
 second from the first sample on, silence included.
 """
 
-import csv
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from vau.errors import ConfigInvalid
+from vau.manifest import check_apart, invalid, listed, rows_of
 
 COLUMNS: Final = ("utt", "path", "phones")
-NAME_ALIAS: Final = "utterance"
 LABELS: Final = "phones_10ms.tsv"
 MOST_DIGITS: Final = 9  # of a count of frames: 115 days
-LISTED: Final = 12  # values that a message names before it says "..."
 
 Stretch: TypeAlias = tuple[str, int]
 """A phone, or silence, and for how many frames of 10 ms it lasts."""
@@ -73,13 +70,13 @@ def read_manifest(
             utterance's labels are missing or unknown; the message lists what is there. So too
             if an utterance has no phones, or the name of an earlier one.
     """
-    rows = _rows(manifest)
+    rows = rows_of(manifest, COLUMNS)
     if split and "split" not in rows[0][1]:
         warn(f"{manifest}: no column split, so all its utterances are taken for {split!r}")
     elif split:
         splits = sorted({row["split"] for _, row in rows if row["split"]})
         if split not in splits:
-            raise _invalid(manifest, f"no split {split!r}; it has {_listed(splits)}")
+            raise invalid(manifest, f"no split {split!r}; it has {listed(splits)}")
         rows = [(line, row) for line, row in rows if row["split"] == split]
     rows = rows[:limit]
     _check_rows(manifest, rows)
@@ -87,9 +84,9 @@ def read_manifest(
     utterances = [_utterance(manifest, row, inventory, labels) for _, row in rows]
     missing = [str(utterance.path) for utterance in utterances if not _is_file(utterance.path)]
     if missing:
-        raise _invalid(
+        raise invalid(
             manifest,
-            f"{len(missing)} of {len(utterances)} audio files missing: {_listed(missing)}",
+            f"{len(missing)} of {len(utterances)} audio files missing: {listed(missing)}",
         )
     return utterances
 
@@ -120,23 +117,15 @@ def _utterance(
     )
 
 
-def _check_rows(manifest: Path, rows: Iterable[tuple[int, dict[str, str]]]) -> None:
-    lines: dict[str, int] = {}
+def _check_rows(manifest: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> None:
+    check_apart(manifest, rows)
     for line, row in rows:
-        name = row["utt"]
         if not row["phones"].split():
-            raise _invalid(
+            raise invalid(
                 manifest,
-                f"line {line}: utterance {name} has no phones; write what is said in it, "
+                f"line {line}: utterance {row['utt']} has no phones; write what is said in it, "
                 "or leave the line out",
             )
-        if name in lines:
-            raise _invalid(
-                manifest,
-                f"line {line}: utterance {name} is there already, in line {lines[name]}; "
-                "give each a name of its own",
-            )
-        lines[name] = line
 
 
 def _check_phones(
@@ -144,39 +133,11 @@ def _check_phones(
 ) -> None:
     unknown = sorted(set(phones) - set(inventory.phonemes))
     if unknown:
-        raise _invalid(
+        raise invalid(
             file,
             f"utterance {utterance} has phones that the model does not know: "
-            f"{_listed(unknown)}; it knows {' '.join(inventory.phonemes)}",
+            f"{listed(unknown)}; it knows {' '.join(inventory.phonemes)}",
         )
-
-
-def _rows(manifest: Path) -> list[tuple[int, dict[str, str]]]:
-    """Return each row below the header with the number of its line."""
-    try:
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restval="")
-            found = list(table.fieldnames or [])
-            table.fieldnames = _without_alias(found)
-            rows = [(table.line_num, row) for row in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        raise _invalid(manifest, f"cannot be read: {reason}") from cause
-    lacking = [name for name in COLUMNS if name not in _without_alias(found)]
-    if lacking:
-        raise _invalid(
-            manifest,
-            f"no column {', '.join(lacking)}; separated by tabs it has {_listed(found)}",
-        )
-    if not rows:
-        raise _invalid(manifest, "has no utterance below its header")
-    return rows
-
-
-def _without_alias(columns: Sequence[str]) -> list[str]:
-    if "utt" in columns:
-        return list(columns)
-    return ["utt" if name == NAME_ALIAS else name for name in columns]
 
 
 def read_labels(
@@ -189,7 +150,7 @@ def read_labels(
         return None
     except (OSError, UnicodeDecodeError) as cause:
         reason = getattr(cause, "strerror", None) or cause
-        raise _invalid(file, f"cannot be read: {reason}") from cause
+        raise invalid(file, f"cannot be read: {reason}") from cause
     labels = {}
     for number, line in enumerate(lines, start=1):
         name, _, cells = line.partition("\t")
@@ -197,7 +158,7 @@ def read_labels(
             labels[name] = tuple(_stretch(file, number, cell) for cell in cells.split())
     for name in sorted(wanted):
         if not labels.get(name):
-            raise _invalid(
+            raise invalid(
                 file,
                 f"utterance {name} has no labels; add its line, or move the file away to "
                 "measure without frame labels",
@@ -215,15 +176,5 @@ def _stretch(file: Path, line: int, cell: str) -> Stretch:
     phone, _, frames = cell.rpartition(":")
     is_count = frames.isascii() and frames.isdecimal() and len(frames) <= MOST_DIGITS
     if not phone or not is_count or not int(frames):
-        raise _invalid(file, f"line {line}: {cell!r} is not a phone, a colon and its frames")
+        raise invalid(file, f"line {line}: {cell!r} is not a phone, a colon and its frames")
     return phone, int(frames)
-
-
-def _invalid(file: Path, what: str) -> ConfigInvalid:
-    return ConfigInvalid(f"{file}: {what}", field="manifest")
-
-
-def _listed(values: Sequence[str]) -> str:
-    if not values:
-        return "none"
-    return ", ".join(values[:LISTED]) + (", ..." if len(values) > LISTED else "")

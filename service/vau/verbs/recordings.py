@@ -1,6 +1,7 @@
 """Verbs that take files: ``transcribe``, ``verify``, ``compare`` and ``features``."""
 
 import json
+import sys
 from functools import partial
 
 import typer
@@ -15,7 +16,8 @@ from vau.verbs.reach import access_of, remark_passed_over
 def transcribe(
     context: typer.Context,
     *,
-    paths: files.Paths,
+    paths: files.Paths = [],  # noqa: B006
+    manifest: files.Listed = None,
     server: asking.Server = "",
     _tls: door.Tls = False,
     _tls_ca: door.TlsCa = None,
@@ -32,17 +34,24 @@ def transcribe(
     jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
-    """Turn files and folders into phonemes or posteriors.
+    """Turn recordings into phonemes or posteriors: files, folders, a list or a manifest.
 
     Without --out, prints each path and its phonemes with a tab between. A file that cannot be
     read is reported, and the others go on.
     """
-    from vau.commands import transcribe as verb
     from vau.commands.display import progress
+    from vau.commands.transcribe import items as which
+    from vau.commands.transcribe import plan as verb
     from vau.processes import core_count
     from vau.transcripts import Output
 
     files.check_output(context, out, formats, logits=logits)
+    if paths and not flags.is_typed(context, "manifest"):
+        manifest = None  # of an environment that speaks of other commands
+    if not paths and manifest is None:
+        raise typer.BadParameter(
+            "PATHS: name files or folders, - for a list of them on stdin, or a --manifest"
+        )
     plan = verb.TranscribePlan(
         **engines.engine(context, model, backend),
         server=server,
@@ -56,7 +65,7 @@ def transcribe(
     remark_passed_over(context)
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
-        items = verb.find_items(paths)
+        items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
         object_to = partial(complain, context=context)
         statuses = verb.transcribe_all(items, plan, show, tell, object_to, warn=warn)
     if DONE in statuses:

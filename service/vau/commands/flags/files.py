@@ -91,8 +91,17 @@ Manifest = Annotated[
     Path,
     flag(
         "--manifest",
-        "TSV with the columns utt, path and phones; split, speaker, gender if it has them.",
-        metavar="TSV",
+        "TSV or JSONL with the columns utt, path and phones; split, speaker, gender if it has "
+        "them.",
+        metavar="TSV|JSONL",
+    ),
+]
+Listed = Annotated[
+    Path | None,
+    flag(
+        "--manifest",
+        "TSV or JSONL with the columns utt and path: utterances, each called as it says.",
+        metavar="TSV|JSONL",
     ),
 ]
 FeatureKind = Annotated[
@@ -118,5 +127,9 @@ FileOrPipe = Annotated[
 ]
 Paths = Annotated[
     list[Path],
-    typer.Argument(metavar="PATHS", help="Audio files, and folders at any depth."),
+    typer.Argument(
+        metavar="[PATHS|-]...",
+        help="Audio files, and folders at any depth; - for a list of them on stdin.",
+        show_default=False,
+    ),
 ]

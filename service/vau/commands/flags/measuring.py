@@ -35,7 +35,9 @@ ComparedBackends = Annotated[
 KnownLabels = Annotated[
     Path | None,
     flag(
-        "--manifest", "What is said in the files, as for evaluate: gives a PER.", metavar="TSV"
+        "--manifest",
+        "What is said in the files, as for evaluate: gives a PER.",
+        metavar="TSV|JSONL",
     ),
 ]
 Tolerance = Annotated[

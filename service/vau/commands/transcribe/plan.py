@@ -1,6 +1,5 @@
-"""Files and folders to transcripts, in this process, in several, or through a server."""
+"""Recordings to transcripts, in this process, in several, or through a server."""
 
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,27 +10,18 @@ from typing import Final
 import soundfile
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import SUFFIXES, Channel
+from vau.audiofile import Channel
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request, Wanted
 from vau.client.recognition import transcribe as transcribe_remotely
+from vau.commands.transcribe.items import Item, check_utterances, named_apart
 from vau.decode import DecoderName
-from vau.errors import ConfigInvalid, VauError
+from vau.errors import VauError
 from vau.processes import spread
-from vau.transcripts import Output, Transcription, utterance_id, write
+from vau.transcripts import Output, Transcription, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A file to transcribe, and what its transcript is called."""
-
-    file: Path
-    name: Path
-    """Relative to the output folder: as the file stood in its folder, without suffix unless
-    another file has the same name without it."""
 
 
 Outcome = tuple[int, Transcription | Failed]
@@ -40,88 +30,6 @@ which are in the npz if anywhere."""
 
 Numbered = Sequence[tuple[int, Item]]
 """Items with their places: the same file may be wanted twice."""
-
-
-def find_items(paths: Iterable[Path]) -> list[Item]:
-    """Return the files of ``paths``, and of folders all audio files below them, by name.
-
-    A file that is named twice is there twice. What does not exist, or is a folder without an
-    audio file, stands among them, so that it is complained of in its turn.
-    Raises ConfigInvalid if there is nothing else.
-    """
-    items: list[Item] = []
-    wrong: list[ConfigInvalid] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-            if not found:
-                why = f"{path}: holds no audio file ({', '.join(SUFFIXES)})"
-                wrong.append(ConfigInvalid(why, field="paths"))
-                items.append(Item(path, Path(path.name)))
-            items += [Item(file, file.relative_to(path).with_suffix("")) for file in found]
-        elif path.exists():
-            items.append(Item(path, Path(path.stem)))
-        else:
-            why = f"{path}: no such file or folder"
-            wrong.append(ConfigInvalid(why, field="paths"))
-            items.append(Item(path, Path(path.name)))
-    if len(wrong) == len(items):
-        raise wrong[0]
-    return items
-
-
-def named_apart(items: Sequence[Item]) -> list[Item]:
-    """Return the items, with the suffix of its file where a name alone is not the only one.
-
-    Which names get it does not depend on the order of ``items``.
-    Raises ConfigInvalid if two files have the same name even so.
-    """
-    named = list(items)
-    while True:  # a.flac, so named because of a.wav, may meet what a.flac.wav is called
-        count = Counter(item.name for item in named)
-        apart = [
-            replace(item, name=item.name.with_name(item.file.name))
-            if count[item.name] > 1
-            else item
-            for item in named
-        ]
-        if apart == named:
-            check_names(named)
-            return named
-        named = apart
-
-
-def check_names(items: Iterable[Item]) -> None:
-    """Raise ConfigInvalid if two files would be written under one name."""
-    taken: dict[Path, Path] = {}
-    for item in items:
-        if item.name in taken:
-            raise ConfigInvalid(
-                f"out: {taken[item.name]} and {item.file} would both be written to "
-                f"{item.name}; transcribe them into different folders",
-                field="out",
-            )
-        taken[item.name] = item.file
-
-
-def check_utterances(items: Iterable[Item], folder: Path) -> None:
-    """Raise ConfigInvalid if Kaldi could not tell two files apart, or not read their index."""
-    taken: dict[str, Path] = {}
-    for item in items:
-        utterance = utterance_id(item.name)
-        if utterance in taken:
-            raise ConfigInvalid(
-                f"format: to Kaldi {taken[utterance]} and {item.file} would both be "
-                f"{utterance}; rename one, or transcribe them apart",
-                field="formats",
-            )
-        taken[utterance] = item.file
-        if not {"\r", "\n"}.isdisjoint(str(folder / item.name)):
-            raise ConfigInvalid(
-                f"format: an index of Kaldi has a line a file, and {str(item.file)!r} has a "
-                "line break in its name; rename it, or leave out kaldi",
-                field="formats",
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Many recordings: ``items`` says which, ``plan`` takes them through."""

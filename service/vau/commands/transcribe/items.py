@@ -1,0 +1,149 @@
+"""Which files are transcribed, and what their transcripts are called."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from vau.audiofile import SUFFIXES
+from vau.errors import ConfigInvalid
+from vau.manifest import check_apart, invalid, rows_of
+from vau.transcripts import utterance_id
+
+STDIN: Final = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to transcribe, and what its transcript is called."""
+
+    file: Path
+    name: Path
+    """Relative to the output folder: as the file stood in its folder, without suffix unless
+    another file has the same name without it."""
+
+
+def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item]:
+    """Return the files of ``paths``, and of folders all audio files below them, by name.
+
+    The utterances of a manifest stand behind them.
+
+    A file that is named twice is there twice. What does not exist, or is a folder without an
+    audio file, stands among them, so that it is complained of in its turn.
+    Raises ConfigInvalid if there is nothing else, or the manifest is not to be used.
+    """
+    items: list[Item] = []
+    wrong: list[ConfigInvalid] = []
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            if not found:
+                why = f"{path}: holds no audio file ({', '.join(SUFFIXES)})"
+                wrong.append(ConfigInvalid(why, field="paths"))
+                items.append(Item(path, Path(path.name)))
+            items += [Item(file, file.relative_to(path).with_suffix("")) for file in found]
+        elif path.exists():
+            items.append(Item(path, Path(path.stem)))
+        else:
+            why = f"{path}: no such file or folder"
+            wrong.append(ConfigInvalid(why, field="paths"))
+            items.append(Item(path, Path(path.name)))
+    if manifest is not None:
+        items += _utterances_of(manifest)
+    if not items:
+        raise ConfigInvalid("paths: the list on stdin is empty; name a file", field="paths")
+    if len(wrong) == len(items):
+        raise wrong[0]
+    return items
+
+
+def paths_of(paths: Iterable[Path], stdin: BinaryIO) -> list[Path]:
+    """Return the paths, in the place of each ``-`` those that ``stdin`` lists.
+
+    There is one a line, or they are as ``find -print0`` writes them.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path == STDIN:
+            listed = stdin.read()
+            parts = listed.split(b"\0") if b"\0" in listed else listed.split(b"\n")
+            found += [Path(os.fsdecode(part)) for part in parts if part.strip()]
+        else:
+            found.append(path)
+    return found
+
+
+def _utterances_of(manifest: Path) -> list[Item]:
+    """Return the utterances of a manifest, each called as it says.
+
+    Raises ConfigInvalid if it cannot be read, or two have one name, or a name leads elsewhere.
+    """
+    items = []
+    rows = rows_of(manifest, ("utt", "path"))
+    check_apart(manifest, rows)
+    for line, row in rows:
+        name = Path(row["utt"])
+        if name.is_absolute() or not name.name or ".." in name.parts:
+            raise invalid(
+                manifest,
+                f"line {line}: utterance {row['utt']!r} names no file below the output folder; "
+                "leave out what leads away from it",
+            )
+        items.append(Item(manifest.parent / row["path"], name))
+    return items
+
+
+def named_apart(items: Sequence[Item]) -> list[Item]:
+    """Return the items, with the suffix of its file where a name alone is not the only one.
+
+    Which names get it does not depend on the order of ``items``.
+    Raises ConfigInvalid if two files have the same name even so.
+    """
+    named = list(items)
+    while True:  # a.flac, so named because of a.wav, may meet what a.flac.wav is called
+        count = Counter(item.name for item in named)
+        apart = [
+            replace(item, name=item.name.with_name(item.file.name))
+            if count[item.name] > 1
+            else item
+            for item in named
+        ]
+        if apart == named:
+            check_names(named)
+            return named
+        named = apart
+
+
+def check_names(items: Iterable[Item]) -> None:
+    """Raise ConfigInvalid if two files would be written under one name."""
+    taken: dict[Path, Path] = {}
+    for item in items:
+        if item.name in taken:
+            raise ConfigInvalid(
+                f"out: {taken[item.name]} and {item.file} would both be written to "
+                f"{item.name}; transcribe them into different folders",
+                field="out",
+            )
+        taken[item.name] = item.file
+
+
+def check_utterances(items: Iterable[Item], folder: Path) -> None:
+    """Raise ConfigInvalid if Kaldi could not tell two files apart, or not read their index."""
+    taken: dict[str, Path] = {}
+    for item in items:
+        utterance = utterance_id(item.name)
+        if utterance in taken:
+            raise ConfigInvalid(
+                f"format: to Kaldi {taken[utterance]} and {item.file} would both be "
+                f"{utterance}; rename one, or transcribe them apart",
+                field="formats",
+            )
+        taken[utterance] = item.file
+        if not {"\r", "\n"}.isdisjoint(str(folder / item.name)):
+            raise ConfigInvalid(
+                f"format: an index of Kaldi has a line a file, and {str(item.file)!r} has a "
+                "line break in its name; rename it, or leave out kaldi",
+                field="formats",
+            )
