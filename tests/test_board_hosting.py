@@ -1,5 +1,6 @@
 """Virtual boards whose processes end by themselves: started again, not too often, and named."""
 
+import json
 import shlex
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from tests import guest_board
 from tests.boards import INPUTS, Right, weights_for
 from tests.commands import environment
 from tests.serving import eventually
-from vau.errors import DeviceLost
+from vau.errors import BackendFault, DeviceLost
 from vau_backends.board import hosting
 from vau_backends.board.device.board import Board
 from vau_backends.board.discovery import Found, found_of
@@ -77,30 +78,104 @@ def test_a_board_that_has_to_be_built_first_is_said_to_be(
         eventually(lambda: f"board virtual:2x2/left: {BUILDING}" in caplog.messages)
 
 
-def test_it_is_said_only_when_it_is_built(tmp_path: Path) -> None:
-    (tmp_path / "include").mkdir()
-    (tmp_path / "include/verilated.cpp").touch()
-    tool = tmp_path / "tool"  # which says where it is, and writes nothing into what -o names
+def fake_tools(folder: Path, does: str) -> dict[str, str]:
+    """Return the variables that put a script in place of Verilator and of the compiler."""
+    (folder / "include").mkdir()
+    (folder / "include/verilated.cpp").touch()
+    tool = folder / "tool"
     tool.write_text(
         f"""#!/bin/sh
-case "$1" in --getenv) echo {tmp_path} ;; esac
-while [ $# -gt 1 ]; do
-    [ "$1" = -o ] && : >"$2"
-    shift
-done
+case "$1" in --getenv) echo {folder}; exit ;; --version) echo 0; exit ;; esac
+{does}
 """
     )
     tool.chmod(0o755)
-    tools = {"VERILATOR": str(tool), "CXX": str(tool), "VAU_CACHE": str(tmp_path)}
+    return environment(VERILATOR=str(tool), CXX=str(tool), VAU_CACHE=str(folder / "cache"))
+
+
+VIRTUAL_BOARD = [sys.executable, "-m", "vau_backends.board.virtual"]
+TOUCHES = """while [ $# -gt 1 ]; do
+    [ "$1" = -o ] && : >"$2"
+    shift
+done"""
+
+
+def test_it_is_said_only_when_it_is_built(tmp_path: Path) -> None:
+    variables = fake_tools(tmp_path, TOUCHES)
     for is_said in (True, False):
         done = subprocess.run(
-            [sys.executable, "-m", "vau_backends.board.virtual"],
-            env=environment(**tools),
-            capture_output=True,
-            text=True,
-            check=False,
+            VIRTUAL_BOARD, env=variables, capture_output=True, text=True, check=False
         )
         assert (BUILDING in done.stderr.splitlines()) == is_said
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()  # a file where a folder is wanted
+    done = subprocess.run(
+        VIRTUAL_BOARD,
+        env=fake_tools(tmp_path, TOUCHES),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3
+    (said,) = [line for line in done.stderr.splitlines() if line != BUILDING]
+    assert f"{tmp_path}/cache/boards cannot be written: " in said
+    assert said.endswith("; name another folder with VAU_CACHE")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_ended_leaves_neither_a_process_nor_a_file(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    pid = tmp_path / "pid"
+    never_done = f'sleep 1000 & echo $! >"{pid}.new"; mv "{pid}.new" "{pid}"; wait'
+    with subprocess.Popen(
+        VIRTUAL_BOARD, env=fake_tools(tmp_path, never_done), stderr=subprocess.PIPE, text=True
+    ) as process:
+        eventually(pid.exists)
+        process.send_signal(number)
+        _, said = process.communicate()
+    assert process.returncode == 128 + number
+    assert said.splitlines() == [BUILDING]
+    assert not list((tmp_path / "cache/boards").iterdir())
+    eventually(lambda: not is_running(int(pid.read_text())))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"  # dead, and nobody has asked for it
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"), [(KeyboardInterrupt, KeyboardInterrupt), (ValueError, BackendFault)]
+)
+def test_a_start_that_fails_leaves_neither_a_process_nor_a_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+    becomes: type[BaseException],
+) -> None:
+    begun = list[subprocess.Popen[str]]()
+
+    begin = subprocess.Popen[str].__init__
+
+    def kept(process: "subprocess.Popen[str]", *words: object, **how: object) -> None:
+        begin(process, *words, **how)  # type: ignore[call-overload]  # whatever it is
+        begun.append(process)
+
+    def fail(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", kept)
+    monkeypatch.setattr(json, "loads", fail)
+    with pytest.raises(becomes):
+        Hosted("2x2")
+    (process,) = begun
+    assert process.returncode is not None
+    assert all(pipe is not None and pipe.closed for pipe in (process.stdout, process.stderr))
 
 
 def test_a_board_is_at_fault_until_it_was_started_again_and_proven(

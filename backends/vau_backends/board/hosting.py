@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
@@ -124,16 +125,21 @@ class _Simulation:
 
     def close(self) -> None:
         """End it. A second call does nothing."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
+        _end(self.process)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    """End a process, and close what it said. A second call does nothing."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _started(where: str) -> _Simulation:
@@ -142,29 +148,31 @@ def _started(where: str) -> _Simulation:
     Raises  BackendNotFound if ``where`` names none, BackendFault, with what it said last, if it
             does not come up.
     """
-    process = subprocess.Popen(
-        [*COMMAND, *_words(where), "--parent", str(os.getpid())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    said: deque[str] = deque(maxlen=KEPT_LINES)
-    if process.stdout is None or process.stderr is None:
-        raise ValueError("a process with pipes has none")
-    keeper = Thread(target=_keep, args=(process.stderr, said, where), daemon=True)
-    keeper.start()
-    try:
-        text = str(json.loads(process.stdout.readline())["url"])
-    except (ValueError, KeyError, TypeError) as cause:
-        process.kill()
-        process.wait()
-        keeper.join(STOP_S)
-        words = " ".join(said).removeprefix("vau: error: ") or "nothing"
-        raise BackendFault(
-            f"board virtual:{where}: the simulation does not start; it said: {words}"
-        ) from cause
-    return _Simulation(process, Url.parse(text))
+    with ExitStack() as if_it_fails:
+        process = subprocess.Popen(
+            [*COMMAND, *_words(where), "--parent", str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if_it_fails.callback(_end, process)
+        said: deque[str] = deque(maxlen=KEPT_LINES)
+        if process.stdout is None or process.stderr is None:
+            raise ValueError("a process with pipes has none")
+        keeper = Thread(target=_keep, args=(process.stderr, said, where), daemon=True)
+        keeper.start()
+        try:
+            url = Url.parse(str(json.loads(process.stdout.readline())["url"]))
+        except (ValueError, KeyError, TypeError) as cause:
+            process.kill()
+            keeper.join(STOP_S)
+            words = " ".join(said).removeprefix("vau: error: ") or "nothing"
+            raise BackendFault(
+                f"board virtual:{where}: the simulation does not start; it said: {words}"
+            ) from cause
+        if_it_fails.pop_all()
+    return _Simulation(process, url)
 
 
 def serve(array: str, listen: str, serial: int) -> NoReturn:

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,10 +95,16 @@ def build(parameters: Parameters, how: Build = PLAIN) -> Path:
     if wanted.is_file():
         return wanted
     logger.warning(BUILDING)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as made:
-        library = _make(parameters, how, tools, Path(made))
-        library.replace(wanted)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as made:
+            library = _make(parameters, how, tools, Path(made))
+            library.replace(wanted)
+    except OSError as cause:
+        raise BackendFault(
+            f"building the virtual board: {folder} cannot be written: "
+            f"{cause.strerror or cause}; name another folder with VAU_CACHE"
+        ) from cause
     return wanted
 
 
@@ -206,22 +213,26 @@ def _compile(
 
 
 def _run(command: Sequence[str]) -> None:
-    """Run a tool, and say what it said if it fails."""
+    """Run a tool, and say what it said if it fails. All that it starts ends with us."""
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
-            timeout=_LIMIT_S,
-            stdin=subprocess.DEVNULL,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=_LIMIT_S)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
     except (OSError, subprocess.SubprocessError) as cause:
         raise BackendFault(f"building the virtual board: {cause}") from cause
-    if done.returncode:
+    if process.returncode:
         raise BackendFault(
             f"building the virtual board: {shlex.join(command[:2])} ... ended with "
-            f"{done.returncode}; it said:\n{done.stdout[-_TAIL:]}"
+            f"{process.returncode}; it said:\n{said[-_TAIL:]}"
         )

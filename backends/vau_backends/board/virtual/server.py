@@ -15,11 +15,11 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from vau.errors import BackendFault, ConfigInvalid
 from vau_backends.board.link.frame import Frame
@@ -37,8 +37,12 @@ SLICE_CYCLES: Final = 20_000
 """Clock edges between two looks at the port: about 20 ms of a board of four full dies."""
 
 RATE_STEPS: Final = 5
+USAGE: Final = 2
+UNUSABLE: Final = 3
+SIGNALLED: Final = 128
 MOST_PORT: Final = 65535
 _FULL: Final = Parameters()
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,8 @@ def serve(wanted: Served, announce: Callable[[dict[str, str | int]], None]) -> N
     announce: called once, with url, serial and rtl_hash, when clients may come.
     Raises BackendFault if it cannot be built, ConfigInvalid if its port cannot be had.
     """
-    library = build(wanted.parameters, wanted.how)
+    with _ended_at_once():
+        library = build(wanted.parameters, wanted.how)
     with ExitStack() as until_the_end:
         stop = until_the_end.enter_context(_Stop())
         port = _open(wanted)
@@ -92,7 +97,8 @@ def _open(wanted: Served) -> Port:
         return TcpPort(*wanted.tcp)
     except OSError as cause:
         raise ConfigInvalid(
-            f"{wanted.tcp[0]}:{wanted.tcp[1]} cannot be listened on: {cause}", field="tcp"
+            f"{wanted.tcp[0]}:{wanted.tcp[1]} cannot be listened on: {cause.strerror}",
+            field="tcp",
         ) from cause
 
 
@@ -134,6 +140,22 @@ def _rate_hz(wanted: Served, library: Path) -> int:
         return max(1, int(board.cycles / max(time.process_time() - begin, 1e-6)))
 
 
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """Let a signal end it as an error would: what was begun is cleared away."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(SIGNALLED + number)
+
+    for number in _ENDING:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class _Stop:
     """Signals that end it, as a descriptor that becomes readable."""
 
@@ -143,13 +165,13 @@ class _Stop:
 
     def __enter__(self) -> "_Stop":
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
         os.close(self.reader)
         os.close(self._writer)
@@ -251,10 +273,10 @@ def _fault(text: str) -> tuple[int, int, int, int]:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Serve what the command line says; 2 if that cannot be."""
+    """Serve what the command line says. Returns USAGE or UNUSABLE if that cannot be."""
     try:
         serve(_arguments(sys.argv[1:] if words is None else words), _say)
     except (BackendFault, ConfigInvalid) as error:
         sys.stderr.write(f"vau: error: {error}\n")
-        return 2
+        return USAGE if isinstance(error, ConfigInvalid) else UNUSABLE
     return 0
