@@ -11,11 +11,12 @@ from tests.board_server import BoardServer, served
 from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
 from vau.backend import Backend, BackendOptions, State, Telemetry, Work, promise_equal_bits
-from vau.errors import DeviceLost, ModelIncompatible
+from vau.errors import DeviceLost, DeviceTimeout, ModelIncompatible
 from vau.model import Model
 from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
 from vau.testing.models import random_model
+from vau_backends.board import backend as backend_module
 from vau_backends.board.backend import FACTORY, BoardBackend
 from vau_backends.board.device.watch import CHECK_S
 from vau_backends.board.discovery import VARIABLE, Found
@@ -145,6 +146,17 @@ def test_a_lost_board_is_a_fault_until_it_is_back(
     np.testing.assert_array_equal(
         np.concatenate([before.logits, after.logits]), expected.logits
     )
+
+
+def test_nobody_waits_for_ever_for_a_board_that_is_being_opened_anew(
+    backend: BoardBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend_module, "DEFAULT_LIMIT_S", 0.01)
+    with (
+        backend._lock,  # noqa: SLF001 - as the watch holds it meanwhile
+        pytest.raises(DeviceTimeout, match=r"opened anew .* within 0\.01 s"),
+    ):
+        backend.open()
 
 
 def test_a_board_is_found_by_its_serial_number(

@@ -3,9 +3,9 @@
 Each of these tests runs on a board of software and, with ``./run e2e-board``, on our RTL.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from time import monotonic
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ from vau.errors import (
 from vau.model import find_model
 from vau_backends.board.device import image
 from vau_backends.board.device.board import Stage
+from vau_backends.board.device.exchange import FIND_TRIES, RETRIES
 from vau_backends.board.device.known_answer import known_answer
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
@@ -555,11 +556,48 @@ def test_a_board_that_falls_silent_is_given_up_in_bounded_time(
     stream = driver.begin()
     driver.run(stream, SPEECH[:5])
     server.is_silent = True
-    started_s = monotonic()
+    asked = len(server.heard)
     with pytest.raises(DeviceTimeout) as caught:
         driver.run(stream, SPEECH[5:])
     assert caught.value.facts["stage"] == "link"
-    assert monotonic() - started_s < 30  # of retries, probes and a reset: not for ever
+    tries = Counter(request.op for request in server.heard[asked:])
+    assert tries == {
+        STEPS[-1]: 1 + RETRIES,
+        Operation.INFO: FIND_TRIES,
+        Operation.RESET: FIND_TRIES,
+    }
+
+
+@pytest.mark.parametrize("op", [Operation.INFO, Operation.OPEN, Operation.SUM, Operation.WRITE])
+def test_what_is_mended_for_a_call_is_mended_within_its_deadline(
+    board: AnyBoard, server: BoardServer, driver: Driver, right: Right, op: Operation
+) -> None:
+    stream = driver.begin()
+    before, _ = driver.run(stream, SPEECH[:5])
+    board.reboot()
+    asked = len(server.heard)
+    server.meddle = silent_from(server, op)
+    with pytest.raises(DeviceTimeout):
+        driver.run(stream, SPEECH[5:], limit_s=1.0)  # which is less than all tries to find it
+    asked_last = [request.op for request in server.heard[asked:]]
+    unanswered = asked_last[asked_last.index(op) :]
+    assert sum(each in (Operation.INFO, Operation.OPEN) for each in unanswered) < FIND_TRIES
+    assert driver.is_lost  # half of it may be mended
+    with pytest.raises(DeviceTimeout, match="before open"):
+        driver.run(stream, SPEECH[5:], limit_s=0.0)
+    server.is_silent, server.meddle = False, None
+    after, _ = driver.run(stream, SPEECH[5:])
+    right.holds(np.concatenate([before, after]), SPEECH)
+
+
+def silent_from(server: BoardServer, op: Operation) -> Callable[[Frame], Frame]:
+    """Return what lets a board fall silent at the first request of a kind."""
+
+    def meddle(request: Frame) -> Frame:
+        server.is_silent |= request.op == op
+        return request
+
+    return meddle
 
 
 def busy_for(requests: float, retry_ms: int) -> Callable[[Frame], Frame]:
@@ -598,6 +636,7 @@ def test_a_deadline_shorter_than_the_work_is_told_and_the_stream_goes_on(
     before, _ = driver.run(stream, SPEECH[:5])
     with pytest.raises(DeviceTimeout):
         driver.run(stream, SPEECH[5:], limit_s=0.0)
+    assert not driver.is_lost
     after, _ = driver.run(stream, SPEECH[5:])
     right.holds(np.concatenate([before, after]), SPEECH)
 

@@ -30,8 +30,9 @@ from vau.backend import (
     Telemetry,
     Work,
 )
-from vau.errors import BackendBusy, ModelIncompatible
+from vau.errors import BackendBusy, DeviceTimeout, ModelIncompatible
 from vau.model import Model
+from vau_backends.board.device.deadline import DEFAULT_LIMIT_S
 from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
@@ -272,12 +273,18 @@ class BoardBackend:
 
     @contextmanager
     def _owned(self) -> Iterator[None]:
-        """Hold the board."""
-        with self._lock:
-            try:
-                yield
-            finally:
-                self._watch.used()
+        """Hold the board. Raises DeviceTimeout if it is being opened anew for too long."""
+        if not self._lock.acquire(timeout=DEFAULT_LIMIT_S):
+            raise DeviceTimeout(
+                f"{self._info.id}: it is being opened anew, and was not ready within "
+                f"{DEFAULT_LIMIT_S:g} s; {self._driver.last_error}",
+                stage="open",
+            )
+        try:
+            yield
+        finally:
+            self._watch.used()
+            self._lock.release()
 
 
 def _measured(cost: Cost, joules: float) -> Cost:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from vau.errors import BackendError, DeviceCorrupt, FirmwareMismatch
 from vau_backends.board.device import replies
 from vau_backends.board.device.acceptance import Trusts, accept
-from vau_backends.board.device.exchange import DEFAULT_LIMIT_S, Exchange
+from vau_backends.board.device.deadline import Deadline
+from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, Memory
 from vau_backends.board.device.known_answer import KnownAnswer
 from vau_backends.board.device.state import LayerState
@@ -62,13 +63,16 @@ class Stage(Enum):
 class Board:
     """The driver's view of one board. One thread calls it."""
 
-    def __init__(self, port: Port, trusts: Trusts, known: Info | None = None) -> None:
+    def __init__(
+        self, port: Port, trusts: Trusts, known: Info | None, deadline: Deadline
+    ) -> None:
         """Talk to the board behind ``port``.
 
-        trusts: says whether its RTL is known.
-        known:  what the board said of itself that it has to be; None: any will do.
+        trusts:   says whether its RTL is known.
+        known:    what the board said of itself that it has to be; None: any will do.
+        deadline: until when whatever is asked of it has to be done.
         """
-        self.exchange = Exchange(port)
+        self.exchange = Exchange(port, deadline)
         self.stage = Stage.CLOSED
         self._trusts, self._known = trusts, known
         self._layers: tuple[LayerImage, ...] = ()
@@ -214,12 +218,7 @@ class Board:
         )
 
     def step(
-        self,
-        array: int,
-        context: int,
-        step: int,
-        x: NDArray[np.int8],
-        limit_s: float = DEFAULT_LIMIT_S,
+        self, array: int, context: int, step: int, x: NDArray[np.int8]
     ) -> tuple[NDArray[np.int8], int]:
         """Take a context through frames of one layer; return h of each, and saturations.
 
@@ -235,9 +234,7 @@ class Board:
             payload=x.tobytes(),
         )
         size = frames * tiling.hidden
-        reply = self._done(
-            request, answer_bytes=STEP_HEAD.size + size, cycles=cycles, limit_s=limit_s
-        )
+        reply = self._done(request, answer_bytes=STEP_HEAD.size + size, cycles=cycles)
         stepped = self._read(Stepped.decode, reply.payload, size)
         if stepped.cycles != cycles:
             raise self._corrupt(
@@ -313,8 +310,8 @@ class Board:
     def _name(self) -> str:
         return self.exchange.port.name
 
-    def _done(self, request: Frame, **expected: int | float) -> Frame:
-        reply = self.exchange.call(request, **expected)  # type: ignore[arg-type]  # by name
+    def _done(self, request: Frame, **expected: int) -> Frame:
+        reply = self.exchange.call(request, **expected)
         replies.check(self._name, request, reply)
         return reply
 

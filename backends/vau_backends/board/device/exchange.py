@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final
 
 from vau.errors import BackendBusy, DeviceTimeout, FirmwareMismatch
+from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
 from vau_backends.board.device.upsets import Rebooted, Silent
 from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import DELIMITER, MOST_PAYLOAD, Frame, wire_bytes
@@ -38,10 +39,6 @@ BUSY_LIMIT_S: Final = 2.0
 LEAST_PAUSE_S: Final = 0.005
 FIND_LIMIT_S: Final = 0.5
 FIND_TRIES: Final = 3
-DEFAULT_LIMIT_S: Final = 10.0
-"""Of one exchange, all retries included; a probe that nobody answers, the last thing that is
-tried, may take ``FIND_TRIES`` times ``FIND_LIMIT_S`` more."""
-
 BURST_S: Final = 0.005
 """Of several answers to junk within it one alone makes us send again: one burst of noise
 becomes many chunks."""
@@ -61,9 +58,13 @@ class LinkErrors:
 class Exchange:
     """One session with a board."""
 
-    def __init__(self, port: Port) -> None:
-        """Talk over ``port``; nothing is sent yet."""
+    def __init__(self, port: Port, deadline: Deadline | None = None) -> None:
+        """Talk over ``port``; nothing is sent yet.
+
+        deadline: until when all of it has to end; None: whatever is asked has its own limit.
+        """
         self.port = port
+        self._deadline = deadline or Deadline()
         self.errors = LinkErrors()
         self.chunks = Chunks(MOST_PAYLOAD)
         self._trip = RoundTrip()
@@ -117,6 +118,8 @@ class Exchange:
 
         answer_bytes: of payload that is expected back.
         cycles:       that the board will need.
+        limit_s:      retries included; a probe that nobody answers, the last thing that is
+                      tried, may take ``FIND_TRIES`` times ``FIND_LIMIT_S`` more.
         """
         return self._run([request], answer_bytes, cycles, limit_s)[0]
 
@@ -137,6 +140,8 @@ class Exchange:
         info = self._info
         if info is None or not self._session:
             raise Rebooted
+        stage = Operation(requests[0].op).name.lower()
+        limit_s = self._deadline.left_s(limit_s, self.port.name, stage)
         numbers = [self._seq]
         for _ in requests[1:]:
             numbers.append(after(numbers[-1]))
@@ -251,8 +256,8 @@ class Exchange:
         for _ in range(tries):
             self._tag = after(self._tag)
             tagged = numbered([request], 0, [self._tag])[0]
-            self._send(DELIMITER + tagged.encode(), monotonic() + limit_s)
-            end_s = monotonic() + limit_s
+            end_s = monotonic() + self._deadline.left_s(limit_s, self.port.name, "link")
+            self._send(DELIMITER + tagged.encode(), end_s)
             while (left_s := end_s - monotonic()) > 0 or self._heard:
                 frame = self._next(max(0.0, left_s))
                 if frame is None:

@@ -11,6 +11,7 @@ from typing import Final
 from vau.errors import BackendError, BackendFault
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board, Stage
+from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
 from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.image import LayerImage
 from vau_backends.board.device.upsets import (
@@ -55,6 +56,9 @@ class Keeper:
         """
         self._open_port, self._lay, self._trusts = open_port, lay, trusts
         self._forget_contexts = forget_contexts
+        self.deadline = Deadline()
+        """Of the call at hand, for all that is done to answer it."""
+
         self._board: Board | None = None
         self._known: Info | None = None  # of the board that was started first
         self._layers: tuple[LayerImage, ...] = ()  # as they were laid out on it
@@ -105,7 +109,9 @@ class Keeper:
 
     def _started(self) -> Info:
         try:
-            self._board = Board(self._open_port(OPEN_LIMIT_S), self._trusts, self._known)
+            limit_s = self.deadline.left_s(OPEN_LIMIT_S, self.name, "open")
+            port = self._open_port(limit_s)
+            self._board = Board(port, self._trusts, self._known, self.deadline)
             info = self._board.open()
             self._layers = self._layers or self._lay(info)
             self._board.configure(self._layers)
@@ -125,21 +131,22 @@ class Keeper:
 
     # --- mending ----------------------------------------------------------------------------
 
-    def guarded(self, call: Callable[[], None]) -> None:
-        """Call, and call again after what went wrong was put right."""
+    def guarded(self, call: Callable[[], None], limit_s: float = DEFAULT_LIMIT_S) -> None:
+        """Call, and call again after what went wrong was put right, all within the limit."""
         upsets: list[Upset] = []
-        self.revive()
-        while True:
-            try:
-                call()
-            except Upset as upset:
-                upsets.append(upset)
-                self.mend(upset, upsets)
-            except BackendError as error:
-                self.failed(error)
-                raise
-            else:
-                return
+        with self.deadline.within(limit_s):
+            self.revive()
+            while True:
+                try:
+                    call()
+                except Upset as upset:
+                    upsets.append(upset)
+                    self.mend(upset, upsets)
+                except BackendError as error:
+                    self.failed(error)
+                    raise
+                else:
+                    return
 
     def revive(self) -> None:
         """Open a board anew that was lost. Raises as ``start`` does."""

@@ -7,17 +7,17 @@ those of a stream to which nothing happened.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from time import monotonic
+from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.errors import BackendError, DeviceTimeout
+from vau.errors import BackendError
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board
-from vau_backends.board.device.exchange import DEFAULT_LIMIT_S
+from vau_backends.board.device.deadline import DEFAULT_LIMIT_S
 from vau_backends.board.device.keeper import Keeper, Lay
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
@@ -93,19 +93,31 @@ class Driver:
         Raises DeviceLost, DeviceTimeout, DeviceCorrupt or another BackendError. The stream is
                then where it was before the frames that have no answer.
         """
-        hidden, saturations, done = list[NDArray[np.int8]](), Counter[int](), 0
-        end_s = monotonic() + limit_s
+        hidden, saturations = list[NDArray[np.int8]](), Counter[int]()
+        with self._keeper.deadline.within(limit_s):
+            for part, events in self._pieces(stream, x):
+                hidden.append(part)
+                saturations.update(dict(enumerate(events)))
+        layers = len(self.board.layers)
+        shape = (0, self.board.layers[-1].tiling.hidden)
+        joined = np.concatenate(hidden) if hidden else np.zeros(shape, np.int8)
+        return joined, tuple(saturations[layer] for layer in range(layers))
+
+    def _pieces(
+        self, stream: Stream, x: NDArray[np.int8]
+    ) -> Iterator[tuple[NDArray[np.int8], list[int]]]:
+        """Take a stream through frames, as many at a time as fit; mend what goes wrong."""
+        done = 0
         upsets: list[Upset] = []
         self._keeper.revive()
         while done < len(x):
             try:
                 piece = x[done : done + self.board.frames_each]
-                self._settle(stream, end_s)
-                part, events = self._advance(stream.context or 0, stream.step, piece, end_s)
+                self._settle(stream)
+                answer = self._advance(stream.context or 0, stream.step, piece)
                 stream.since.append(piece.copy())
-                hidden.append(part)
-                saturations.update(dict(enumerate(events)))
                 done += len(piece)
+                yield answer
                 if stream.frames_since >= CHECKPOINT_FRAMES:
                     self._save(stream)
             except Upset as upset:
@@ -114,13 +126,9 @@ class Driver:
                 self._keeper.mend(upset, upsets)
             except BackendError as error:
                 self._leave(stream)
-                if monotonic() < end_s:  # or it is the caller's deadline, and no fault of it
+                if not self._keeper.deadline.has_passed:  # or it is too short, and no fault
                     self._keeper.failed(error)
                 raise
-        layers = len(self.board.layers)
-        shape = (0, self.board.layers[-1].tiling.hidden)
-        joined = np.concatenate(hidden) if hidden else np.zeros(shape, np.int8)
-        return joined, tuple(saturations[layer] for layer in range(layers))
 
     def states(self, stream: Stream) -> list[LayerState]:
         """Return the state of each layer; empty for a stream that has not begun.
@@ -138,27 +146,20 @@ class Driver:
 
     def _brought_up_to_date(self, stream: Stream) -> None:
         if stream.since:
-            self._settle(stream, monotonic() + DEFAULT_LIMIT_S)
+            self._settle(stream)
             self._save(stream)
 
     def _advance(
-        self, context: int, step: int, x: NDArray[np.int8], end_s: float
+        self, context: int, step: int, x: NDArray[np.int8]
     ) -> tuple[NDArray[np.int8], list[int]]:
         """Take a context that has had ``step`` steps through every layer."""
         saturations = list[int]()
         for layer, _ in enumerate(self.board.layers):
-            limit_s = end_s - monotonic()
-            if limit_s <= 0:
-                raise DeviceTimeout(
-                    f"{self._keeper.name}: the deadline passed before all frames were stepped "
-                    "through",
-                    stage="step",
-                )
-            x, events = self.board.step(layer, context, step, x, limit_s)
+            x, events = self.board.step(layer, context, step, x)
             saturations.append(events)
         return x, saturations
 
-    def _settle(self, stream: Stream, end_s: float) -> None:
+    def _settle(self, stream: Stream) -> None:
         """Give the stream a context and its state, if it has lost them."""
         self._clock += 1
         stream.used = self._clock
@@ -172,7 +173,7 @@ class Driver:
                 self.board.reset_state(array, context)
         step = stream.state[0].step if stream.state else 0
         for piece in stream.since:
-            self._advance(context, step, piece, end_s)
+            self._advance(context, step, piece)
             step += len(piece)
         self._contexts[context], stream.context = stream, context  # not if half of it is there
 
@@ -228,9 +229,10 @@ class Driver:
     def check_next(self) -> None:
         """Check one memory by its checksum, each time the next; mend it if it is wrong.
 
-        Raises as ``run`` does, DeviceCorrupt if it cannot be mended.
+        Nobody waits for it: it takes as long as it takes. Raises as ``run`` does, DeviceCorrupt
+        if it cannot be mended.
         """
-        self._keeper.guarded(self._check_next)
+        self._keeper.guarded(self._check_next, inf)
 
     def check_all(self) -> None:
         """Check every memory; mend what is wrong. Raises as ``check_next`` does."""

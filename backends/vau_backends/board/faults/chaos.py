@@ -29,7 +29,10 @@ from vau_backends.muntaniala.states import States
 from vau_backends.muntaniala.weights import NetworkWeights
 
 HANG_S: Final = 60.0
-"""No call may take longer, whatever happens. The limits of the driver add up to much less."""
+"""No call may take longer, whatever happens."""
+
+LIMIT_S: Final = 30.0
+"""Of a call. More than usual: a board on a slow line is loaded anew in it."""
 
 FRAMES: Final = 160
 """Of the stream, which then begins anew."""
@@ -188,7 +191,7 @@ class Chaos:
             case Slow.FOREIGN:
                 self._proxy.make_foreign()
                 self._proxy.unplug()
-                self._outcome(1, None)  # that the old one is gone; then the new one is met
+                self._outcome(1)  # that the old one is gone; then the new one is met
                 self._round(before, kind)
             case Slow.DEADLINE:
                 self._proxy.struck[kind] += 1
@@ -216,7 +219,7 @@ class Chaos:
         return pool.shutdown  # which waits
 
     def _round(
-        self, before: Counter[Kind], slow: Slow | None = None, limit_s: float | None = None
+        self, before: Counter[Kind], slow: Slow | None = None, limit_s: float = LIMIT_S
     ) -> None:
         """Step on and weigh what comes, for the faults that struck since ``before``."""
         frames = min(self._rng.randint(1, 4), FRAMES - self._at)
@@ -244,10 +247,9 @@ class Chaos:
         tally.wrong += outcome == "wrong"
         tally.hangs += outcome == "hang"
 
-    def _outcome(self, frames: int, limit_s: float | None) -> str:
+    def _outcome(self, frames: int, limit_s: float = LIMIT_S) -> str:
         x = self._x[self._at : self._at + frames]
-        limits = {} if limit_s is None else {"limit_s": limit_s}
-        call = self._caller.submit(self._driver.run, self._stream, x, **limits)
+        call = self._caller.submit(self._driver.run, self._stream, x, limit_s)
         try:
             hidden, _ = call.result(HANG_S)
         except Hung:
@@ -278,7 +280,7 @@ class Chaos:
         until_s = monotonic() + REVIVAL_S
         if self._at == FRAMES:
             self._begin_anew()
-        while (outcome := self._outcome(1, None)) not in ("equal", "wrong", "hang"):
+        while (outcome := self._outcome(1)) not in ("equal", "wrong", "hang"):
             if monotonic() > until_s:
                 outcome = "hang"
                 break
