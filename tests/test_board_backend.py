@@ -137,7 +137,8 @@ def test_a_lost_board_is_a_fault_until_it_is_back(
     assert backend.health().state is State.FAULT
     assert "lost" in backend.health().text
     server.plug()
-    backend._look(0.0)  # noqa: SLF001 - what the watch does each second
+    with backend._lock:  # noqa: SLF001 - as the watch does each second
+        backend._look(0.0)  # noqa: SLF001
     assert backend.health().state is State.DEGRADED
     after = backend.run([Work(slot, FRAMES[9:])])[0]
     expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
@@ -239,7 +240,7 @@ def test_a_board_that_was_started_ends_whatever_its_driver_says(
 
 def test_memories_are_checked_while_nobody_asks(board: AnyBoard, backend: BoardBackend) -> None:
     board.flip(2, bits=2)
-    backend._look(CHECK_S - 1)  # noqa: SLF001 - what the watch does each second
+    backend._look(CHECK_S - 1)  # noqa: SLF001 - as the watch does each second
     assert backend.health().state is State.READY
     for _ in range(board.info.arrays * 4 * 2):  # memories of four dies
         backend._look(CHECK_S + 1)  # noqa: SLF001

@@ -40,6 +40,7 @@ from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
 from vau_backends.board.link.words import REPLY, Capability, Operation, Status, address
 from vau_backends.board.transport.port import Port
+from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.weights import NetworkWeights, from_model
 
@@ -754,3 +755,9 @@ def test_settings_follow_a_name() -> None:
 def test_nobody_listens_is_a_lost_device() -> None:
     with pytest.raises(DeviceLost, match="does a board serve it"):
         Url.parse("tcp:127.0.0.1:1").open(1.0)
+
+
+@pytest.mark.parametrize("where", ["a..b:1", "x" * 70 + ":1", "host:70000"])
+def test_what_names_no_host_is_said_to(where: str) -> None:
+    with pytest.raises(BackendNotFound, match="names no host and port, for example"):
+        open_tcp(where, 1.0)

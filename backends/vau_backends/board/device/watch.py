@@ -11,6 +11,7 @@ from vau.errors import VauError
 logger = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
+TELL_AGAIN_S: Final = 600.0
 CHECK_S: Final = 60.0
 """After so long without work the memories are checked, one at a time."""
 
@@ -25,7 +26,8 @@ class Watch:
         """Start; ``look`` hears how long the device has been idle, in seconds."""
         self._lock, self._look = lock, look
         self._ended = threading.Event()
-        self._used_s = monotonic()
+        self._used_s = self._told_s = monotonic()
+        self._told: type[VauError] | None = None
         self._thread = threading.Thread(target=self._watch, name=f"{name} watch", daemon=True)
         self._thread.start()
 
@@ -45,6 +47,14 @@ class Watch:
             try:
                 self._look(monotonic() - self._used_s)
             except VauError as error:
-                logger.warning("%s: %s", self._thread.name, error)
+                self._tell(error)
+            else:
+                self._told = None
             finally:
                 self._lock.release()
+
+    def _tell(self, error: VauError) -> None:
+        """Log what is wrong; while that lasts, which may be for days, not at every look."""
+        if type(error) is not self._told or monotonic() - self._told_s > TELL_AGAIN_S:
+            logger.warning("%s: %s", self._thread.name, error)
+            self._told, self._told_s = type(error), monotonic()

@@ -27,13 +27,11 @@ def open_tcp(
     name = name or f"tcp:{where}"
     host, _, number = where.rpartition(":")
     if not host or not number.isascii() or not number.isdigit() or int(number) > 0xFFFF:
-        raise BackendNotFound(
-            f"board: {name} names no host and port, for example tcp:localhost:4000",
-            field="board",
-            name=name,
-        )
+        raise _nowhere(name)
     try:
         connection = socket.create_connection((host.strip("[]"), int(number)), limit_s)
+    except UnicodeError as cause:  # of a host with an empty or an endless label
+        raise _nowhere(name) from cause
     except TimeoutError as cause:
         raise DeviceTimeout(f"{name}: no answer within {limit_s:g} s", stage="open") from cause
     except OSError as cause:
@@ -47,3 +45,11 @@ def open_tcp(
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
     connection.setblocking(False)
     return Port(name, connection.fileno(), connection.close, why_lost=why_lost)
+
+
+def _nowhere(name: str) -> BackendNotFound:
+    return BackendNotFound(
+        f"board: {name} names no host and port, for example tcp:localhost:4000",
+        field="board",
+        name=name,
+    )
