@@ -155,7 +155,7 @@ def test_nobody_waits_for_ever_for_a_board_that_is_being_opened_anew(
     monkeypatch.setattr(backend_module, "DEFAULT_LIMIT_S", 0.01)
     with (
         backend._lock,  # noqa: SLF001 - as the watch holds it meanwhile
-        pytest.raises(DeviceTimeout, match=r"opened anew .* within 0\.01 s"),
+        pytest.raises(DeviceTimeout, match=r"opened anew, .* within 0\.01 s"),
     ):
         backend.open()
 
