@@ -79,6 +79,25 @@ def test_late_frames_of_long_messages_come_with_the_advice_to_send_shorter_ones(
     assert "the server's host was busy, or is too slow" in line
 
 
+@pytest.mark.parametrize(
+    ("backend", "remedy"),
+    [
+        ("toy", "take a faster backend, or a smaller model"),
+        ("board:serial:/dev/ttyUSB0", "take one on a faster port (+baud=), "),
+    ],
+)
+def test_a_stream_that_falls_behind_is_told_by_whom_and_what_helps(
+    backend: str, remedy: str
+) -> None:
+    monitor = Monitor()
+    monitor.take(replace(STARTED, engine=replace(ENGINE, backend=backend)))
+    monitor.take(update(frames=10, latency_s=0.4))
+    monitor.take(replace(FINISHED, compute_s=1.5))
+    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
+    told = f"late     10 of 10 frames late: {backend} takes 1.50 s for each second of audio: "
+    assert line.startswith(told + remedy)
+
+
 def test_frames_that_waited_for_each_other_have_no_latency_worth_showing() -> None:
     monitor = watched()
     monitor.take(FINISHED)

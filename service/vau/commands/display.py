@@ -30,6 +30,14 @@ SILENCE: Final = "·"
 SHORT_CHUNK_FRAMES: Final = 2  # of a message that a late stream may be advised to send
 CELL: Final = 7  # columns of a phoneme with its time below
 
+FASTER: Final = {
+    "board": (
+        "take one on a faster port (+baud=), hardware in place of a simulation, or a smaller "
+        "model; muntaniala has the same bits"
+    ),
+}
+"""What to do if a backend of a kind does not keep up with the audio."""
+
 BOUNDARIES: Final[dict[Boundary, str]] = {
     "core": "the chip alone",
     "accelerator": "the chips and the links between them",
@@ -207,7 +215,9 @@ def _late(monitor: Monitor) -> str:
     if not late:
         return f"0 of {frames} frames late"
     at_once, reason = monitor.frames_at_once, "the server's host was busy, or is too slow"
-    if at_once > SHORT_CHUNK_FRAMES:
+    if behind := _behind(monitor):
+        reason = behind
+    elif at_once > SHORT_CHUNK_FRAMES:
         message_ms, short_ms = (
             round(each * HOP_S * 1e3) for each in (at_once, SHORT_CHUNK_FRAMES)
         )
@@ -216,6 +226,20 @@ def _late(monitor: Monitor) -> str:
             f"all; --chunk-ms {short_ms} would shorten it, unless {reason}"
         )
     return f"{late} of {frames} frames late: {reason}"
+
+
+def _behind(monitor: Monitor) -> str:
+    """Say why a stream cannot be live, and what would make it so; nothing if it can be."""
+    finished, started = monitor.finished, monitor.started
+    if finished is None or started is None:
+        return ""
+    pace = finished.compute_s * SAMPLE_RATE_HZ / finished.samples
+    if pace <= 1.0:
+        return ""
+    backend = (monitor.taken_over_by or [started.engine.backend])[-1]
+    kind = backend.partition(":")[0]
+    remedy = FASTER.get(kind, "take a faster backend, or a smaller model")
+    return f"{backend} takes {pace:.2f} s for each second of audio: {remedy}"
 
 
 def _joules(joules: float) -> str:
