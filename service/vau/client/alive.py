@@ -28,19 +28,14 @@ def alive(items: Iterable[T], interval_s: float) -> Iterator[T | pb.Control]:
     Raises  what ``items`` raise.
     """
     answers: queue.SimpleQueue[Answer[T]] = queue.SimpleQueue()
-    asker = Asker(items, answers.put)
-    try:
+    with Asker(items, answers.put) as asker:
         while True:
             asker.want()
             while (answer := _next(answers, interval_s)) is None:
                 yield KEEP_ALIVE
-            if answer.error is not None:
-                raise answer.error
-            if not answer.items:
+            if not (taken := answer.taken()):
                 return
-            yield answer.items[0]
-    finally:
-        asker.leave()
+            yield taken[0]
 
 
 async def alive_async(

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -20,9 +20,15 @@ class Answer(Generic[T]):
     items: tuple[T, ...] = ()
     error: BaseException | None = None
 
+    def taken(self) -> tuple[T, ...]:
+        """Return the item alone, or nothing at the end. Raises what the source raised."""
+        if self.error is not None:
+            raise self.error
+        return self.items
+
 
 class Asker(Generic[T]):
-    """Asks a source on a thread, whenever the next item is wanted."""
+    """Asks a source on a thread, whenever the next item is wanted, until its block ends."""
 
     def __init__(self, items: Iterable[T], tell: Callable[[Answer[T]], None]) -> None:
         """Begin with nothing wanted.
@@ -40,7 +46,11 @@ class Asker(Generic[T]):
         """Have the source asked for its next item."""
         self._wanted.release()
 
-    def leave(self) -> None:
+    def __enter__(self) -> Self:
+        """Ask until the block ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Let the thread end, with the next item if it waits for one."""
         self._is_left = True
         self._wanted.release()

@@ -70,18 +70,12 @@ async def _asked(items: Iterable[T]) -> AsyncIterator[T]:
         with suppress(RuntimeError):  # the loop is closed: nobody waits for it any more
             loop.call_soon_threadsafe(answers.put_nowait, answer)
 
-    asker = Asker(items, tell)
-    try:
+    with Asker(items, tell) as asker:
         while True:
             asker.want()
-            answer = await answers.get()
-            if answer.error is not None:
-                raise answer.error
-            if not answer.items:
+            if not (taken := (await answers.get()).taken()):
                 return
-            yield answer.items[0]
-    finally:
-        asker.leave()
+            yield taken[0]
 
 
 def item_of(item: Said, encoding: pb.AudioFormat.Encoding) -> Item:
