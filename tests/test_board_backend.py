@@ -10,7 +10,15 @@ import pytest
 from tests.board_server import BoardServer, served
 from tests.boards import AnyBoard, on_software
 from tests.software_board import SoftwareBoard, board_info
-from vau.backend import Backend, BackendOptions, State, Telemetry, Work, promise_equal_bits
+from vau.backend import (
+    Backend,
+    BackendOptions,
+    Result,
+    State,
+    Telemetry,
+    Work,
+    promise_equal_bits,
+)
 from vau.errors import DeviceLost, DeviceTimeout, ModelIncompatible
 from vau.model import Model
 from vau.testing.contract import BackendContract
@@ -65,6 +73,13 @@ def backend(server: BoardServer, model: Model) -> Iterator[Backend]:
 @pytest.fixture
 def model_of_it(model: Model) -> Backend:
     return MUNTANIALA.open(model, BackendOptions(instance="2x2", slot_count=4))
+
+
+def holds(model_of_it: Backend, *results: Result) -> None:
+    """Assert that these have, one after the other, the bits of the model for ``FRAMES``."""
+    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
+    logits = [each.logits for each in results if each.logits is not None]
+    np.testing.assert_array_equal(np.concatenate(logits), expected.logits)
 
 
 def test_it_owes_the_bits_of_its_model_and_pays_them(
@@ -141,12 +156,7 @@ def test_a_lost_board_is_a_fault_until_it_is_back(
         backend._look(0.0)  # noqa: SLF001
     assert backend.health().state is State.DEGRADED
     after = backend.run([Work(slot, FRAMES[9:])])[0]
-    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
-    assert before.logits is not None
-    assert after.logits is not None
-    np.testing.assert_array_equal(
-        np.concatenate([before.logits, after.logits]), expected.logits
-    )
+    holds(model_of_it, before, after)
 
 
 def test_nobody_waits_for_ever_for_a_board_that_is_being_opened_anew(
@@ -194,12 +204,7 @@ def test_a_board_that_is_plugged_in_elsewhere_is_found_by_its_serial_number(
             each.plug()
         after = backend.run([Work(slot, FRAMES[9:])])[0]
         backend.close()
-    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
-    assert before.logits is not None
-    assert after.logits is not None
-    np.testing.assert_array_equal(
-        np.concatenate([before.logits, after.logits]), expected.logits
-    )
+    holds(model_of_it, before, after)
 
 
 def test_a_board_that_is_not_named_is_the_first_that_is_configured(
@@ -288,6 +293,5 @@ def test_a_board_without_parity_is_checked_at_every_utterance(
     board.flip(0, bits=2)
     ours = backend.run([Work(backend.open(), FRAMES)])[0]
     backend.close()
-    expected = model_of_it.run([Work(model_of_it.open(), FRAMES)])[0]
-    np.testing.assert_array_equal(ours.logits, expected.logits)
+    holds(model_of_it, ours)
     assert "per_utterance" in backend.info.firmware
