@@ -2,10 +2,11 @@
 //
 // The host and the dies are Verilator's; with WHOLE it is rtl/board.sv in one piece instead, as the
 // check of the wiring in array.h. Parameters come as macros: VAU_ROWS, VAU_COLUMNS, VAU_KAPPA.
-#include <algorithm>
 #include <deque>
+#include <memory>
+#include <vector>
 
-#include "verilated.h"
+#include "clocked.h"
 #ifdef WHOLE
 #include "Vboard.h"
 #include "Vboard___024root.h"
@@ -16,8 +17,6 @@
 #include "Vdie___024root.h"
 #endif
 #endif
-
-double sc_time_stamp() { return 0; }
 
 namespace {
 
@@ -33,17 +32,10 @@ struct Fault {
     bool waits_for_beat = false;
 };
 
-class Board {
+class Board final : public Clocked {
   public:
-    explicit Board(uint64_t serial, uint32_t rate_hz, int seed)
+    explicit Board(uint64_t serial, uint32_t rate_hz, int seed) : Clocked(seed) {
 #ifdef WHOLE
-        : context_(std::make_unique<VerilatedContext>())
-#else
-        : context_(std::make_unique<VerilatedContext>()), array_(started(seed), VAU_ROWS, VAU_COLUMNS)
-#endif
-    {
-#ifdef WHOLE
-        started(seed);
         top_ = std::make_unique<Vboard>(context_.get(), "");
 #else
         top_ = std::make_unique<Vhost>(context_.get(), "");
@@ -52,28 +44,13 @@ class Board {
         top_->serial = serial;
         top_->rate_hz = rate_hz;
         top_->rx_overrun = 0;
-        for (int at = 0; at < 4; at++) cycle(true);
+        for (int at = 0; at < 4; at++) clock(true);
     }
 
-    void put(const uint8_t *data, size_t count) { in_.insert(in_.end(), data, data + count); }
+    void put(const uint8_t *data, size_t count) override { in_.insert(in_.end(), data, data + count); }
 
-    size_t get(uint8_t *data, size_t most) {
-        const size_t count = std::min(most, out_.size());
-        std::copy_n(out_.begin(), count, data);
-        out_.erase(out_.begin(), out_.begin() + count);
-        return count;
-    }
-
-    // Clock until there is nothing to do, `most` cycles have passed, or `full` bytes wait to be taken.
-    uint64_t run(uint64_t most, size_t full) {
-        const uint64_t begin = cycles_;
-        while (cycles_ - begin < most && out_.size() < full && (top_->working || !in_.empty())) cycle(false);
-        return cycles_ - begin;
-    }
-
-    bool idle() const { return !top_->working && in_.empty(); }
+    bool idle() const override { return !top_->working && in_.empty(); }
     void set_rate(uint32_t rate_hz) { top_->rate_hz = rate_hz; }
-    uint64_t cycles() const { return cycles_; }
     void overrun() { top_->rx_overrun = 1; }
 
     void trace(bool on) { tracing_ = on; traced_.clear(); }
@@ -84,15 +61,9 @@ class Board {
 #endif
 
   private:
-    VerilatedContext *started(int seed) {
-        if (seed) {
-            context_->randSeed(seed);
-            context_->randReset(2);
-        }
-        return context_.get();
-    }
+    void cycle() override { clock(false); }
 
-    void cycle(bool reset) {
+    void clock(bool reset) {
         top_->reset = reset;
         top_->rx_valid = !in_.empty();
         top_->rx_data = in_.empty() ? 0 : in_.front();
@@ -222,36 +193,31 @@ class Board {
     std::vector<Fault> faults_;
 #endif
 
-    std::unique_ptr<VerilatedContext> context_;
 #ifdef WHOLE
     std::unique_ptr<Vboard> top_;
 #else
-    Array array_;
+    Array array_{context_.get(), VAU_ROWS, VAU_COLUMNS};
     std::unique_ptr<Vhost> top_;
 #endif
-    std::deque<uint8_t> in_, out_;
-    uint64_t cycles_ = 0;
+    std::deque<uint8_t> in_;
     bool tracing_ = false;
     std::vector<uint8_t> traced_;
 };
+
+Board &of(void *board) { return *static_cast<Board *>(static_cast<Clocked *>(board)); }
 
 } // namespace
 
 extern "C" {
 
-// seed: of what memories and registers hold before they are written; 0: zeros.
-void *vau_board_open(uint64_t serial, uint32_t rate_hz, int seed) { return new Board(serial, rate_hz, seed); }
-void vau_board_close(void *board) { delete static_cast<Board *>(board); }
-void vau_board_put(void *board, const uint8_t *data, size_t count) { static_cast<Board *>(board)->put(data, count); }
-size_t vau_board_get(void *board, uint8_t *data, size_t most) { return static_cast<Board *>(board)->get(data, most); }
-uint64_t vau_board_run(void *board, uint64_t most, size_t full) { return static_cast<Board *>(board)->run(most, full); }
-int vau_board_idle(void *board) { return static_cast<Board *>(board)->idle(); }
-uint64_t vau_board_cycles(void *board) { return static_cast<Board *>(board)->cycles(); }
-void vau_board_set_rate(void *board, uint32_t rate_hz) { static_cast<Board *>(board)->set_rate(rate_hz); }
-void vau_board_overrun(void *board) { static_cast<Board *>(board)->overrun(); }
-void vau_board_trace(void *board, int on) { static_cast<Board *>(board)->trace(on != 0); }
+void *vau_board_open(uint64_t serial, uint32_t rate_hz, int seed) {
+    return static_cast<Clocked *>(new Board(serial, rate_hz, seed));
+}
+void vau_board_set_rate(void *board, uint32_t rate_hz) { of(board).set_rate(rate_hz); }
+void vau_board_overrun(void *board) { of(board).overrun(); }
+void vau_board_trace(void *board, int on) { of(board).trace(on != 0); }
 size_t vau_board_traced(void *board, const uint8_t **data) {
-    const auto &traced = static_cast<Board *>(board)->traced();
+    const auto &traced = of(board).traced();
     *data = traced.data();
     return traced.size();
 }
@@ -266,7 +232,7 @@ void vau_board_inject(void *board, int die, int kind, int where, int bit) {
     fault.waits_for_beat = kind == 5 || kind == 6;
     fault.cycles_left = fault.waits_for_beat || kind == 9 ? VAU_KAPPA : kind == 7 ? -1 : 1;
     fault.cycles_before = where * VAU_KAPPA;
-    static_cast<Board *>(board)->inject(fault);
+    of(board).inject(fault);
 }
 #endif
 }

@@ -3,15 +3,11 @@
 //
 // What stands at the receiving pin is a queue of levels and how long each lasts, in cycles of the
 // board and parts of them. So the far end may have a rate of its own, and be disturbed.
-#include <algorithm>
-#include <cmath>
 #include <deque>
 #include <memory>
 
 #include "Vboard_uart.h"
-#include "verilated.h"
-
-double sc_time_stamp() { return 0; }
+#include "clocked.h"
 
 namespace {
 
@@ -50,13 +46,9 @@ class Receiver {
     double next_ = 0;
 };
 
-class Board {
+class Board final : public Clocked {
   public:
-    explicit Board(int seed) : context_(std::make_unique<VerilatedContext>()) {
-        if (seed) {
-            context_->randSeed(seed);
-            context_->randReset(2);
-        }
+    explicit Board(int seed) : Clocked(seed) {
         top_ = std::make_unique<Vboard_uart>(context_.get(), "");
         top_->clk = 0;
         top_->rxd = 1;
@@ -66,7 +58,7 @@ class Board {
     void set_bit_cycles(double cycles) { bit_cycles_ = cycles; }
     void hold(bool high, double cycles) { levels_.push_back({high, cycles}); }
 
-    void put(const uint8_t *data, size_t count) {
+    void put(const uint8_t *data, size_t count) override {
         for (size_t at = 0; at < count; at++) {
             hold(false, bit_cycles_);
             for (int bit = 0; bit < 8; bit++) hold(data[at] >> bit & 1, bit_cycles_);
@@ -74,25 +66,12 @@ class Board {
         }
     }
 
-    size_t get(uint8_t *data, size_t most) {
-        const size_t count = std::min(most, out_.size());
-        std::copy_n(out_.begin(), count, data);
-        out_.erase(out_.begin(), out_.begin() + count);
-        return count;
-    }
-
     // The lines, too, have to be at rest: `quiet_` cycles are as long as it takes the port to hear a
     // byte out, or to say one.
-    uint64_t run(uint64_t most, size_t full) {
-        const uint64_t begin = cycles_;
-        while (cycles_ - begin < most && out_.size() < full && !idle()) cycle();
-        return cycles_ - begin;
-    }
-    bool idle() const { return levels_.empty() && quiet_ > 12 * bit_cycles_; }
-    uint64_t cycles() const { return cycles_; }
+    bool idle() const override { return levels_.empty() && quiet_ > 12 * bit_cycles_; }
 
   private:
-    void cycle() {
+    void cycle() override {
         while (!levels_.empty() && levels_.front().cycles + owed_ <= 0) {
             owed_ += levels_.front().cycles;
             levels_.pop_front();
@@ -110,28 +89,22 @@ class Board {
         cycles_++;
     }
 
-    std::unique_ptr<VerilatedContext> context_;
     std::unique_ptr<Vboard_uart> top_;
     Receiver receiver_;
     std::deque<Level> levels_;
-    std::deque<uint8_t> out_;
     double bit_cycles_ = 8;
     double owed_ = 0; // how far into the first level the line is, below 0
-    uint64_t cycles_ = 0, quiet_ = 0;
+    uint64_t quiet_ = 0;
 };
+
+Board &of(void *board) { return *static_cast<Board *>(static_cast<Clocked *>(board)); }
 
 } // namespace
 
 extern "C" {
 
 // What INFO says of it is in its parameters: the first two are board.cpp's alone.
-void *vau_board_open(uint64_t, uint32_t, int seed) { return new Board(seed); }
-void vau_board_close(void *board) { delete static_cast<Board *>(board); }
-void vau_board_put(void *board, const uint8_t *data, size_t count) { static_cast<Board *>(board)->put(data, count); }
-size_t vau_board_get(void *board, uint8_t *data, size_t most) { return static_cast<Board *>(board)->get(data, most); }
-uint64_t vau_board_run(void *board, uint64_t most, size_t full) { return static_cast<Board *>(board)->run(most, full); }
-int vau_board_idle(void *board) { return static_cast<Board *>(board)->idle(); }
-uint64_t vau_board_cycles(void *board) { return static_cast<Board *>(board)->cycles(); }
-void vau_board_set_bit_cycles(void *board, double cycles) { static_cast<Board *>(board)->set_bit_cycles(cycles); }
-void vau_board_hold(void *board, int high, double cycles) { static_cast<Board *>(board)->hold(high != 0, cycles); }
+void *vau_board_open(uint64_t, uint32_t, int seed) { return static_cast<Clocked *>(new Board(seed)); }
+void vau_board_set_bit_cycles(void *board, double cycles) { of(board).set_bit_cycles(cycles); }
+void vau_board_hold(void *board, int high, double cycles) { of(board).hold(high != 0, cycles); }
 }
