@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau_backends.board.link.chunks import Chunks
-from vau_backends.board.link.frame import Frame
+from vau_backends.board.link.frame import OVERHEAD, Frame
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.junk import Junk
 from vau_backends.board.link.payloads import (
@@ -42,14 +42,15 @@ from vau_backends.board.link.words import (
     Status,
     after,
 )
-from vau_backends.muntaniala.array import GATES, Knobs, Tiling
-from vau_backends.muntaniala.cell import Accumulator, cell, pre_activations
+from vau_backends.muntaniala.array import GATES, Tiling
+from vau_backends.muntaniala.cell import cell
 from vau_backends.muntaniala.cycles import LayerCycles
-from vau_backends.muntaniala.fixedpoint import Sat16
+from vau_backends.muntaniala.fixedpoint import BIAS_SHIFT, Sat16
 from vau_backends.muntaniala.tables import SIGMOID, TANH
 from vau_backends.muntaniala.weights import LayerWeights
 
 TABLES = b"".join(table.astype("<i2").tobytes() for table in (TANH, SIGMOID))
+MOST_JUNK = 65_535  # bytes of a chunk that are counted
 UPSET_ROW = 2  # of the weights, in which bits are flipped
 ALL_CAPABILITIES = (
     Capability.STEP_N
@@ -80,6 +81,10 @@ def board_info(**changes: object) -> Info:
     return replace(info, **changes)  # type: ignore[arg-type]  # by name
 
 
+Transfer = tuple[int, int, int, int]
+"""Of a state: its operation, array, context, and where its next part begins."""
+
+
 class Refused(Exception):
     """A request that is answered by a status."""
 
@@ -96,7 +101,7 @@ class Context:
     c: NDArray[np.int64]
     step: int = 0
     is_valid: bool = False
-    parts: bytes | None = None
+    parts: bytes = b""
     """What a STATE_SET has brought so far."""
 
 
@@ -109,6 +114,42 @@ class Array:
     contexts: list[Context] = field(default_factory=list)
     weights: LayerWeights | None = None
     """As they were last put together from the memories."""
+
+
+@dataclass
+class Clamps:
+    """Registers of a request for steps, by what they hold."""
+
+    mac: Sat16 = field(default_factory=Sat16)
+    row: Sat16 = field(default_factory=Sat16)
+    cell: Sat16 = field(default_factory=Sat16)
+
+    @property
+    def total(self) -> int:
+        """How often any of them clamped."""
+        return int(self.mac.events + self.row.events + self.cell.events)
+
+
+def _sums(
+    weights: LayerWeights,
+    tiling: Tiling,
+    x: NDArray[np.int64],
+    h: NDArray[np.int64],
+    clamps: Clamps,
+) -> NDArray[np.int64]:
+    """Add up in each column of dies, x before h, then along the row: munt-spec-0, section 3."""
+    w_x, w_h = weights.w_x.astype(np.int64), weights.w_h.astype(np.int64)
+    row = sums = weights.bias.astype(np.int64) << BIAS_SHIFT
+    for column in range(tiling.columns):
+        for w, of_column, values in (
+            (w_x, tiling.x_slice(column), x),
+            (w_h, tiling.h_slice(column), h),
+        ):
+            for j in range(of_column.start, of_column.stop):
+                sums = clamps.mac(sums + w[:, j] * values[j])
+        row = clamps.row(row + sums) if column else sums
+        sums = np.zeros_like(sums)
+    return row
 
 
 class SoftwareBoard:
@@ -149,8 +190,9 @@ class SoftwareBoard:
         self.session, self.expected, self.last = 0, 1, 0
         self.stored: dict[int, Frame] = {}
         self.link, self.core = LinkCounters(), CoreCounters()
+        self.chunks.frames = self.chunks.junk_chunks = self.chunks.junk_bytes = 0
         self.energy_j = 0.0
-        self.transfer: tuple[int, int, int, int] | None = None
+        self.transfer: Transfer | None = None
         for array in self.arrays:
             array.config, array.contexts = None, []
 
@@ -181,6 +223,9 @@ class SoftwareBoard:
     def _answers(self, data: bytes) -> Iterator[Frame]:
         for frame in self.chunks.push(data):
             if frame is None:
+                junk_bytes = self.link.junk_bytes + min(self.chunks.junk_bytes, MOST_JUNK)
+                self.link = replace(self.link, junk_bytes=junk_bytes)
+                self.chunks.junk_bytes = 0
                 yield Frame(
                     op=JUNK_ANSWER,
                     session=self.session,
@@ -189,6 +234,8 @@ class SoftwareBoard:
                     credits=self.info.window,
                 )
             else:
+                longest = max(self.link.longest_frame, OVERHEAD + len(frame.payload))
+                self.link = replace(self.link, longest_frame=longest)
                 yield self._answer(frame)
 
     def _answer(self, request: Frame) -> Frame:
@@ -268,16 +315,17 @@ class SoftwareBoard:
 
     def _end_session(self) -> None:
         self.session, self.expected, self.last = 0, 1, 0
-        self.stored = {}
+        self.stored, self.transfer = {}, None
         self.info = replace(self.info, nonce=0)
         for array in self.arrays:
             for context in array.contexts:
-                context.is_valid, context.parts = False, None
+                context.is_valid = False
 
     # --- operations -------------------------------------------------------------------------
 
     def _execute(self, request: Frame) -> bytes:
-        if request.op not in {*PIPELINED, Operation.STATE_GET, Operation.STATE_SET}:
+        under_way = self.transfer
+        if request.op not in PIPELINED:
             self.transfer = None
         match request.op:
             case Operation.CLOSE:
@@ -293,9 +341,9 @@ class SoftwareBoard:
             case Operation.WRITE | Operation.READ | Operation.SUM:
                 return self._memory(request)
             case Operation.STEP | Operation.STEP_N:
-                return self._step(request)
+                return self._step(request, under_way)
             case Operation.STATE_RESET | Operation.STATE_GET | Operation.STATE_SET:
-                return self._state(request)
+                return self._state(request, under_way)
         raise Refused(Status.UNSUPPORTED)
 
     def _array(self, request: Frame) -> Array:
@@ -316,16 +364,15 @@ class SoftwareBoard:
                 self.link,
                 frames=self.chunks.frames,
                 junk_chunks=self.chunks.junk_chunks,
-                junk_bytes=self.chunks.junk_bytes,
             ),
             core=self.core,
         )
 
     def _configure(self, request: Frame) -> bytes:
-        array, config = self._array(request), Config.decode(request.payload)
+        config = Config.decode(request.payload)
         if config.options:
             raise Refused(Status.UNSUPPORTED)
-        info = self.info
+        array, info = self._array(request), self.info
         fits = (
             1 <= config.rows <= info.rows
             and 1 <= config.columns <= info.columns
@@ -404,12 +451,17 @@ class SoftwareBoard:
             raise Refused(Status.STATE, StateRefusal(False, 0, 0).encode())
         return array, array.config, array.contexts[number]
 
-    def _out_of_step(self, context: Context) -> Refused:
-        kind = 1 if context.is_valid else 2 if context.parts is not None else 0
-        step = context.step if kind else 0
+    @staticmethod
+    def _out_of_step(
+        request: Frame, context: Context, under_way: Transfer | None = None
+    ) -> Refused:
+        where = (Operation.STATE_SET, request.array, request.address >> 24)
+        is_within = under_way is not None and under_way[:3] == where
+        kind = 1 if context.is_valid else 2 if is_within else 0
+        step = context.step if context.is_valid else 0
         return Refused(Status.STATE, StateRefusal(True, kind, step).encode())
 
-    def _step(self, request: Frame) -> bytes:
+    def _step(self, request: Frame, under_way: Transfer | None) -> bytes:
         array, config, context = self._context(request)
         frames, rest = divmod(len(request.payload), config.inputs)
         if rest or not frames or (request.op == Operation.STEP and frames != 1):
@@ -417,7 +469,7 @@ class SoftwareBoard:
         if 8 + frames * config.hidden > self.info.most_payload:
             raise Refused(Status.RANGE)
         if not context.is_valid or request.address & 0xFF_FFFF != context.step:
-            raise self._out_of_step(context)
+            raise self._out_of_step(request, context, under_way)
         dies = [
             row * self.info.columns + column
             for row in range(config.rows)
@@ -435,19 +487,24 @@ class SoftwareBoard:
         if array.weights is None:
             array.weights = self._weights(array, tiling)
         x = np.frombuffer(request.payload, np.int8).reshape(frames, -1).astype(np.int64)
-        sat16, hidden = Sat16(), []
-        accumulator = Accumulator.of(Knobs(), sat16)
+        clamps, hidden = Clamps(), []
         for each in x:
-            a = pre_activations(array.weights, tiling, each, context.h, accumulator)
-            context.h, context.c = cell(array.weights, a, context.c, sat16)
+            a = _sums(array.weights, tiling, each, context.h, clamps)
+            context.h, context.c = cell(array.weights, a, context.c, clamps.cell)
             hidden.append(context.h.astype(np.int8).tobytes())
         context.step = (context.step + frames) % STEP_MODULUS
         cycles = frames * LayerCycles.of(tiling).total + self.extra_cycles
+        core = self.core
         self.core = replace(
-            self.core, steps=self.core.steps + frames, cycles=self.core.cycles + cycles
+            core,
+            steps=core.steps + frames,
+            cycles=core.cycles + cycles,
+            mac_saturations=core.mac_saturations + int(clamps.mac.events),
+            row_saturations=core.row_saturations + int(clamps.row.events),
+            cell_saturations=core.cell_saturations + int(clamps.cell.events),
         )
         self.energy_j += (self.power_w or 0.0) * cycles / self.info.clock_hz
-        return Stepped(cycles, int(sat16.events), b"".join(hidden)).encode()
+        return Stepped(cycles, clamps.total, b"".join(hidden)).encode()
 
     def _weights(self, array: Array, tiling: Tiling) -> LayerWeights:
         """Put the weights together from what the memories hold, padding and all."""
@@ -471,17 +528,17 @@ class SoftwareBoard:
             bias[:, unit] = first[:, byte]
         return LayerWeights(w_x.reshape(-1, inputs), w_h.reshape(-1, hidden), bias.reshape(-1))
 
-    def _state(self, request: Frame) -> bytes:
+    def _state(self, request: Frame, under_way: Transfer | None) -> bytes:
         _, config, context = self._context(request)
         offset = request.address & 0xFF_FFFF
         place = (request.op, request.array, request.address >> 24, offset)
-        continues, self.transfer = place == self.transfer or not offset, None
+        continues = place == under_way or not offset
         match request.op:
             case Operation.STATE_RESET:
                 self._exactly(request, 0)
                 zeros = np.zeros(config.hidden, np.int64)
                 context.h, context.c, context.step = zeros, zeros, 0
-                context.is_valid, context.parts = True, None
+                context.is_valid = True
                 return b""
             case Operation.STATE_GET:
                 self._exactly(request, COUNT.size)
@@ -490,7 +547,7 @@ class SoftwareBoard:
                 if end > config.state_bytes or count + 8 > self.info.most_payload:
                     raise Refused(Status.RANGE)
                 if not context.is_valid or not continues:
-                    raise self._out_of_step(context)
+                    raise self._out_of_step(request, context, under_way)
                 whole = context.h.astype(np.int8).tobytes() + context.c.astype("<i2").tobytes()
                 self.transfer = (*place[:3], end)
                 crc = state_crc(context.step, whole[:end])
@@ -502,14 +559,12 @@ class SoftwareBoard:
         if offset == 0:
             context.parts, context.step = b"", part.step
         context.is_valid = False
-        parts = context.parts if continues else None
-        if parts is None or state_crc(context.step, parts + part.content) != part.crc:
-            context.parts = None
-            raise self._out_of_step(context)
-        context.parts = parts + part.content
-        self.transfer = (*place[:3], end)
+        whole = context.parts + part.content
+        if not continues or state_crc(context.step, whole) != part.crc:
+            raise self._out_of_step(request, context)
+        context.parts, self.transfer = whole, (*place[:3], end)
         if end == config.state_bytes:
-            whole, context.parts = context.parts, None
+            self.transfer = None
             context.h = np.frombuffer(whole[: config.hidden], np.int8).astype(np.int64)
             context.c = np.frombuffer(whole[config.hidden :], "<i2").astype(np.int64)
             context.is_valid = True

@@ -59,12 +59,18 @@ def empty(_payload: bytes) -> bytes:
 
 UNOFFERED = {"an unknown", "a refusal takes", "CONFIG with", "WRITE of the tables"}
 OWNED = {"a new OPEN", "CLOSE ends", "a request of another", "TELEM counts", "RESET"}
-REFUSED = {"STEP with", "a part of a state with", "a part of a state out", "RESET"}
+REFUSED = {
+    "STEP with",
+    "a part of a state with",
+    "a part of a state out",
+    "STATE tells",
+    "RESET",
+}
 KNOWN = {"STEP gives", "STEP with", "STEP of"}
 STATES = {"STATE_RESET", "STATE_GET", "the count", "STEP_N"}
 RANGES = {
     *("INFO, OPEN", "TELEM and CLOSE", "CONFIG of", "dies and rows", "an array or context"),
-    *("STEP of", "states past"),
+    *("STEP of", "STATE tells", "states past"),
 }
 
 

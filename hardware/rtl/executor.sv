@@ -166,6 +166,9 @@ module executor #(
     assign telemetry_address = reply_at[6:0];
 
     assign step_cycles = count;
+    // What a refusal says of the context; a STATE_SET that is refused leaves it invalid.
+    wire stands = valid && op != words::STATE_SET;
+    wire ends_set = setting && op != words::STATE_SET;
     wire [31:0] told_events = 32'(told[63:40]) + 32'(told[79:64]) + 32'(told[95:80]);
 
     assign done = state == FINISH;
@@ -214,7 +217,7 @@ module executor #(
                     frames_left <= whole;
                     seeded <= 2'd0;
                     if (verdict == words::STATE) begin
-                        fill <= {8'd0, valid ? steps : 24'd0, 16'd0, setting && op != words::STATE_SET ? 8'd2 : 8'(valid), 8'(configured)};
+                        fill <= {8'd0, stands ? steps : 24'd0, 16'd0, ends_set ? 8'd2 : 8'(stands), 8'(configured)};
                         answer_bytes <= 16'd8;
                         left <= 16'd8;
                         state <= FILL;

@@ -132,6 +132,24 @@ def _parts_have_their_place(probe: Probe) -> None:
     laid.refused(laid.get_request(0, 2, 2), 1, 5)
 
 
+@promise(
+    "4.4", "STATE tells a context within a STATE_SET, which ends with it, from an invalid one"
+)
+def _a_transfer_that_ends_is_told(probe: Probe) -> None:
+    laid = lay(probe)
+    state, x = laid.some_state(5), laid.answer.x[:1]
+    for other in (laid.step_request(0, 5, x), laid.get_request(0, 0, 2)):
+        probe.call(laid.put_request(0, state, 0, 2))
+        laid.refused(replace(other, seq=probe.seq), 2, 0)
+        laid.refused(replace(other, seq=probe.seq), 0, 0)
+    probe.call(laid.put_request(0, state, 0, 2))
+    probe.call(laid.get_request(0, laid.state_bytes, 1), Status.RANGE)
+    laid.refused(laid.step_request(0, 5, x), 0, 0)
+    laid.put(0, state)
+    laid.refused(laid.put_request(0, state, 3, 2), 0, 0)
+    laid.refused(laid.step_request(0, 5, x), 0, 0)
+
+
 @promise("4.4", "states past their end, and of a wrong length, are RANGE")
 def _the_end_of_a_state_is_held(probe: Probe) -> None:
     laid = lay(probe)
@@ -162,5 +180,6 @@ CONTEXTS: Final = (
     _states_are_kept,
     _a_wrong_state_is_refused,
     _parts_have_their_place,
+    _a_transfer_that_ends_is_told,
     _the_end_of_a_state_is_held,
 )
