@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 
 from tests.models import tiny_model
-from vau.backend import Backend, BackendOptions, Health, Result, State, Work
+from vau.backend import Backend, BackendOptions, Health, Result, State, Telemetry, Work
 from vau.client import Access, Client, posteriors_array
 from vau.client.access import PLAIN
 from vau.commands.serve import shadows_of
@@ -77,6 +77,7 @@ class Failing:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.present = Health(State.READY)
+        self.mended: dict[str, int] = {}
         self.defect: Exception | None = None
 
     def __getattr__(self, name: str) -> object:
@@ -84,6 +85,9 @@ class Failing:
 
     def health(self) -> Health:
         return self.present
+
+    def telemetry(self) -> Telemetry:
+        return Telemetry(mended=self.mended)
 
     def run(self, work: object) -> list[Result]:
         if self.defect is not None:

@@ -391,7 +391,7 @@ def test_a_state_is_not_kept_that_was_put_back_by_half(
     driver.put(second, driver.states(first))
     hidden, _ = driver.run(second, SPEECH[21:])
     np.testing.assert_array_equal(right.logits(hidden), right.of(SPEECH)[0][21:])
-    assert driver.mended["OutOfStep"] == 1
+    assert driver.mended["out_of_step"] == 1
 
 
 @pytest.mark.parametrize("fault", [lose_a_context, step_unnoticed])
@@ -440,7 +440,7 @@ def test_what_was_mended_may_be_read_while_more_is(board: AnyBoard, driver: Driv
     driver.readings()
     kinds = iter(driver.mended)
     driver._keeper.note("memory", "as the watch notes it")  # noqa: SLF001 - on a thread of its own
-    assert list(kinds) == ["Rebooted"]
+    assert list(kinds) == ["rebooted"]
 
 
 def test_what_was_tried_in_vain_is_said_as_it_was(

@@ -51,6 +51,11 @@ class Pair:
         ]
         return found
 
+    def mended(self, board: int, kind: str) -> float:
+        """Return what /metrics says was put right on it."""
+        labels = {"backend": self.names[board], "kind": kind}
+        return self.served.value("vau_backend_mended_total", **labels)
+
 
 @pytest.fixture
 def pair(board: AnyBoard, server: BoardServer) -> Iterator[Pair]:
@@ -91,6 +96,14 @@ def test_who_named_no_other_hears_that_the_board_is_lost(pair: Pair) -> None:
         hear(pair.served.client, PIECES, streaming())
 
 
+def test_an_operator_sees_how_a_link_fares_though_all_is_mended(pair: Pair) -> None:
+    lost = iter([True, False] * 1000)
+    pair.first.edit = lambda said: b"" if next(lost) else said
+    hear(pair.served.client, PIECES[:1], streaming())
+    eventually(lambda: pair.mended(0, "retries") > 0)
+    assert pair.mended(1, "retries") == 0
+
+
 def test_an_operator_sees_which_board_was_pulled_out_and_that_it_is_back(pair: Pair) -> None:
     service = f"vau.backend.{pair.names[0]}"
     eventually(lambda: pair.state(0) == "ready")
@@ -104,6 +117,8 @@ def test_an_operator_sees_which_board_was_pulled_out_and_that_it_is_back(pair: P
     assert "lost" in listed[0].state_text
     pair.first.plug()
     eventually(lambda: pair.state(0) == "degraded")  # it says for a minute what was mended
+    eventually(lambda: pair.mended(0, "reopened") == 1)
+    assert pair.mended(1, "reopened") == 0
     eventually(lambda: health_of(pair.served.address, service) == SERVING)
 
 

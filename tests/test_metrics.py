@@ -60,6 +60,7 @@ TABLE = {  # of each meter the type, the labels and the buckets
     "vau_resumes": ("counter", "outcome", ""),
     "vau_checkpoints": ("counter", "backend", ""),
     "vau_backend_changes": ("counter", "backend to reason", ""),
+    "vau_backend_mended": ("counter", "backend kind", ""),
     "vau_streams_active": ("gauge", "backend", ""),
     "vau_stream_slots": ("gauge", "backend", ""),
     "vau_server_streams_active": ("gauge", "", ""),

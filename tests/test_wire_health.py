@@ -73,6 +73,23 @@ def test_of_a_backend_with_two_models_the_worse_state_counts() -> None:
         eventually(lambda: health_of(served.address, name) == NOT_SERVING)
 
 
+def test_what_a_backend_has_mended_is_counted_once_and_of_all_its_models() -> None:
+    one, other = Failing(muntaniala()), Failing(muntaniala())
+    one.mended = {"retries": 2, "probes": 0}
+    lanes = ((MODEL, one), (replace(MODEL, name="other"), other))
+    with serving(*lanes) as served:  # type: ignore[arg-type]
+        value = partial(
+            served.value, "vau_backend_mended_total", backend="muntaniala:1x1", kind="retries"
+        )
+        eventually(lambda: value() == 2)
+        one.mended = {"retries": 5, "probes": 0}
+        eventually(lambda: value() == 5)
+        other.mended = {"retries": 1}
+        eventually(lambda: value() == 6)
+        probes = {"backend": "muntaniala:1x1", "kind": "probes"}
+        assert served.registry.get_sample_value("vau_backend_mended_total", probes) == 0
+
+
 def test_a_backend_that_is_stuck_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vau.wire.health.STUCK_S", 0.05)
     held = Held(muntaniala())

@@ -6,7 +6,7 @@ in them, a driver waits in them. They all come from the thread of one lane, so a
 neither locks nor knows asyncio.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import zip_longest
@@ -252,11 +252,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:
-    """Present readings of a board's instruments; None where it has none."""
+    """Present readings of a board's instruments, None where it has none, and its mishaps."""
 
     temperature_c: float | None = None
     supply_v: float | None = None
     power_w: float | None = None
+    mended: Mapping[str, int] = field(default_factory=dict)
+    """By kind, like ``retries``: how often something went wrong with the device, or on the way
+    to it, and was put right, since it was opened. None of them ever falls."""
 
 
 class Backend(Protocol):

@@ -9,7 +9,7 @@ against them before it serves. See docs/boards.md.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from time import monotonic
 from typing import Final
 
@@ -240,6 +240,7 @@ class BoardBackend:
             temperature_c=self._readings.temperature_c,
             supply_v=self._readings.core_v,
             power_w=self._readings.power_w,
+            mended={**asdict(self._driver.link_errors), **self._driver.mended},
         )
 
     @property

@@ -38,6 +38,11 @@ class Metrics:
         self.backend_state = make.gauge(
             "vau_backend_state", "1 for the state a backend is in, 0 for the others.", "state"
         )
+        self.mended = make.counter(
+            "vau_backend_mended",
+            "What went wrong with a device, or on the way to it, and was put right.",
+            "kind",
+        )
         self.model_info = make.gauge(
             "vau_model_info", "Always 1: a model that is served.", "model", "digest"
         )
@@ -159,6 +164,10 @@ class BackendMeters:
         for state in State:
             gauge = self._metrics.backend_state.labels(self._id, state.value)
             gauge.set(1 if state is present else 0)
+
+    def mended(self, kind: str, times: int) -> None:
+        """Count what was put right on the device."""
+        self._metrics.mended.labels(self._id, kind).inc(times)
 
     def model(self, name: str, digest: str) -> None:
         """Show a model that is loaded."""

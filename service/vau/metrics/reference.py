@@ -59,6 +59,9 @@ VALUES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("outcome", "vau_door_reloads_total"): ("renewed", "kept"),
     ("file", ""): ("tokens", "tls"),
     ("kind", "vau_audio_suspicious_total"): tuple(kind.name.lower() for kind in Kind),
+    ("kind", "vau_backend_mended_total"): (
+        "whatever the backend counts; see [boards.md](boards.md)",
+    ),
     ("reason", "vau_auth_failures_total"): REASONS,
     ("reason", "vau_log_lines_lost_total"): get_args(Reason),
     ("reason", "vau_streams_total"): ("like IDLE_TIMEOUT; empty for OK",),

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 
-from vau.backend import Health, State
+from vau.backend import Health, State, Telemetry
 from vau.lane import Lane
 from vau.logs import facts
 from vau.v1 import speech_pb2 as pb
@@ -63,6 +63,7 @@ class Watch:
         self.servicer = Servicer()
         self._host = host
         self._said: dict[Lane, Health] = {}
+        self._mended: dict[Lane, Mapping[str, int]] = {}  # as counted already
         self._showing = asyncio.Lock()
 
     async def look(self) -> None:
@@ -89,7 +90,12 @@ class Watch:
                 logger.exception("defect")
 
     async def _ask(self, lane: Lane) -> None:
-        self._said[lane] = await _health(lane)
+        self._said[lane], telemetry = await _state_of(lane)
+        before = self._mended.get(lane, {})
+        for kind, times in telemetry.mended.items():
+            meters = self._host.metrics.of(lane.backend.info.id)
+            meters.mended(kind, times - before.get(kind, 0))
+        self._mended[lane] = telemetry.mended or before
 
     async def shut_down(self) -> None:
         """Say NOT_SERVING from now on."""
@@ -122,9 +128,10 @@ class Watch:
         await self.servicer.set(service, _SERVING if is_serving else _NOT_SERVING)
 
 
-async def _health(lane: Lane) -> Health:
+async def _state_of(lane: Lane) -> tuple[Health, Telemetry]:
     """Ask the backend of ``lane``, which may be stuck in a round."""
+    asked = lane.ask(lambda backend: (backend.health(), backend.telemetry()))
     try:
-        return await asyncio.wait_for(lane.ask(lambda backend: backend.health()), STUCK_S)
+        return await asyncio.wait_for(asked, STUCK_S)
     except TimeoutError:
-        return Health(State.FAULT, f"it has not answered for {STUCK_S:g} s")
+        return Health(State.FAULT, f"it has not answered for {STUCK_S:g} s"), Telemetry()

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from vau.errors import BackendError, DeviceCorrupt, FirmwareMismatch
 from vau_backends.board.device import replies
 from vau_backends.board.device.acceptance import Trusts, accept
-from vau_backends.board.device.deadline import Deadline
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, Memory
 from vau_backends.board.device.known_answer import KnownAnswer
@@ -42,7 +41,6 @@ from vau_backends.board.link.words import (
     Region,
     address,
 )
-from vau_backends.board.transport.port import Port
 
 logger = logging.getLogger(__name__)
 
@@ -63,16 +61,13 @@ class Stage(Enum):
 class Board:
     """The driver's view of one board. One thread calls it."""
 
-    def __init__(
-        self, port: Port, trusts: Trusts, known: Info | None, deadline: Deadline
-    ) -> None:
-        """Talk to the board behind ``port``.
+    def __init__(self, exchange: Exchange, trusts: Trusts, known: Info | None) -> None:
+        """Talk to the board at the other end of ``exchange``.
 
-        trusts:   says whether its RTL is known.
-        known:    what the board said of itself that it has to be; None: any will do.
-        deadline: until when whatever is asked of it has to be done.
+        trusts: says whether its RTL is known.
+        known:  what the board said of itself that it has to be; None: any will do.
         """
-        self.exchange = Exchange(port, deadline)
+        self.exchange = exchange
         self.stage = Stage.CLOSED
         self._trusts, self._known = trusts, known
         self._layers: tuple[LayerImage, ...] = ()

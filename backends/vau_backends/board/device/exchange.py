@@ -58,14 +58,17 @@ class LinkErrors:
 class Exchange:
     """One session with a board."""
 
-    def __init__(self, port: Port, deadline: Deadline | None = None) -> None:
+    def __init__(
+        self, port: Port, deadline: Deadline | None = None, errors: LinkErrors | None = None
+    ) -> None:
         """Talk over ``port``; nothing is sent yet.
 
         deadline: until when all of it has to end; None: whatever is asked has its own limit.
+        errors:   where to count what goes wrong; None: from zero.
         """
         self.port = port
         self._deadline = deadline or Deadline()
-        self.errors = LinkErrors()
+        self.errors = errors or LinkErrors()
         self.chunks = Chunks(MOST_PAYLOAD)
         self._trip = RoundTrip()
         self._session = 0

@@ -12,6 +12,7 @@ from vau.errors import BackendError, BackendFault
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board, Stage
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
+from vau_backends.board.device.exchange import Exchange, LinkErrors
 from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.image import LayerImage
 from vau_backends.board.device.upsets import (
@@ -67,6 +68,9 @@ class Keeper:
         """How many it has; 0 before it was opened."""
 
         self.last_error = ""
+        self.link_errors = LinkErrors()
+        """Of the link, from the first start on."""
+
         self.mended: Counter[str] = Counter()
         """What was put right, by its kind; never changed, but replaced: others read it."""
 
@@ -111,7 +115,8 @@ class Keeper:
         try:
             limit_s = self.deadline.left_s(OPEN_LIMIT_S, self.name, "open")
             port = self._open_port(limit_s)
-            self._board = Board(port, self._trusts, self._known, self.deadline)
+            exchange = Exchange(port, self.deadline, self.link_errors)
+            self._board = Board(exchange, self._trusts, self._known)
             info = self._board.open()
             self._layers = self._layers or self._lay(info)
             self._board.configure(self._layers)
@@ -158,7 +163,7 @@ class Keeper:
         """Put right what can be. Raises a BackendFault if it is hopeless."""
         if len(so_far) > MOST_UPSETS or sum(isinstance(each, DieFault) for each in so_far) > 1:
             raise self._given_up(upset, so_far[-2].remedy) from upset
-        self.note(type(upset).__name__, str(upset))
+        self.note(upset.kind, str(upset))
         try:
             match upset:
                 case OutOfStep():

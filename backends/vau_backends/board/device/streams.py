@@ -18,6 +18,7 @@ from vau.errors import BackendError
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S
+from vau_backends.board.device.exchange import LinkErrors
 from vau_backends.board.device.keeper import Keeper, Lay
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
@@ -61,6 +62,11 @@ class Driver:
     def mended(self) -> Counter[str]:
         """What was put right, by its kind; it does not change, but is replaced."""
         return self._keeper.mended
+
+    @property
+    def link_errors(self) -> LinkErrors:
+        """What went wrong on the link, from the first start on."""
+        return self._keeper.link_errors
 
     def start(self) -> Info:
         """Open the board, load it and prove it. Raises as ``Keeper.start`` does."""

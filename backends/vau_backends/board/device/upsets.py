@@ -7,6 +7,9 @@ from vau_backends.board.link.payloads import FaultReport
 class Upset(Exception):
     """Something went wrong that may be put right."""
 
+    kind = ""
+    """By which it is counted."""
+
     remedy = ""
     """What its driver does about it, in words."""
 
@@ -14,6 +17,7 @@ class Upset(Exception):
 class Rebooted(Upset):
     """The board has forgotten us: it restarted, or somebody else took it."""
 
+    kind = "rebooted"
     remedy = "it was opened anew"
 
     def __str__(self) -> str:
@@ -23,12 +27,14 @@ class Rebooted(Upset):
 class Silent(Upset):
     """The board does not answer, not even INFO."""
 
+    kind = "silent"
     remedy = "it was reset"
 
 
 class OutOfStep(Upset):
     """A context is not where the driver believes it is."""
 
+    kind = "out_of_step"
     remedy = "its state was put back"
 
     def __str__(self) -> str:
@@ -38,6 +44,7 @@ class OutOfStep(Upset):
 class MemoryUpset(Upset):
     """A parity error in a memory of a die."""
 
+    kind = "memory"
     remedy = "what was wrong in its memories was written anew"
 
     def __init__(self, die: int, region: int, row: int) -> None:
@@ -48,6 +55,7 @@ class MemoryUpset(Upset):
 class DieFault(Upset):
     """The dies could not finish a step."""
 
+    kind = "die_fault"
     remedy = "it was reset"
 
     def __init__(self, die: int, report: FaultReport) -> None:
