@@ -56,16 +56,15 @@ def _give_up(tables: Tables, standing: Standing, gain: Floats) -> list[Told]:
     """
     frame, settled = standing.frame, []
     decided = frame - tables.decided_frames
+    of_best = _best_path(tables, standing, gain)
     if decided > standing.root_start:
-        places, nodes = living(tables, frame, standing.root_start)
-        then, of_best = nodes.copy(), np.array(_best_path(tables, standing, gain)[-1:])
+        places, then = living(tables, frame, standing.root_start)
         go_back(tables, then, decided, standing.root_start)
-        go_back(tables, of_best, decided, standing.root_start)
-        _drop(tables, places[then != of_best])
-        path = path_to(tables, int(of_best[0]), standing.root_start)
+        path = _begun(tables, of_best, decided)
+        _drop(tables, places[then != path[-1]])
         settled += _settle(tables, standing, path)
-    ended = (frame - tables.look_back_frames + 1) * len(tables.follow) ** 2
-    path = [node for node in _best_path(tables, standing, gain) if node < ended]
+        of_best = of_best[len(path) - 1 :]
+    path = _begun(tables, of_best, frame - tables.look_back_frames)
     if len(path) > 1:
         places, nodes = living(tables, frame, standing.root_start)
         end = path[-1] // len(tables.follow) ** 2
@@ -73,6 +72,11 @@ def _give_up(tables: Tables, standing: Standing, gain: Floats) -> list[Told]:
         _drop(tables, places[~passes])
         settled += _settle(tables, standing, path)
     return settled
+
+
+def _begun(tables: Tables, path: list[int], frame: int) -> list[int]:
+    """Return the nodes of a path that had begun at a frame."""
+    return [node for node in path if node < (frame + 1) * len(tables.follow) ** 2]
 
 
 def _best_path(tables: Tables, standing: Standing, gain: Floats) -> list[int]:

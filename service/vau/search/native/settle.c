@@ -48,34 +48,20 @@ static int settle(const struct search *search, struct standing *standing, const 
     return failed;
 }
 
-/* Give up whatever does not come from a node that began at or before a frame. */
-static int keep_those_from(const struct search *search, const struct standing *standing,
-                           int64_t of_best, int64_t frame) {
+/* Give up whatever is not in a node at a frame or, if `has_ended`, did not leave it there. */
+static int keep_those_in(const struct search *search, const struct standing *standing,
+                         int64_t number, int64_t frame, int has_ended) {
     const size_t places = place_count(search);
     for (size_t place = 0; place < places; place++) {
         double *score = score_at(search, place);
         if (!(*score > -INFINITY)) continue;
         struct node node = node_at(search, place, standing->frame, standing->root_start);
         if (!go_back_to(search, &node, frame, standing->root_start)) return UNSOUND;
-        if (number_of(search, node) != of_best) *score = -INFINITY;
-    }
-    return 0;
-}
-
-/* Give up whatever does not pass from one node into another. */
-static int keep_those_passing(const struct search *search, const struct standing *standing,
-                              int64_t from, int64_t into) {
-    const size_t places = place_count(search);
-    const int64_t end = into / squared(search);
-    for (size_t place = 0; place < places; place++) {
-        double *score = score_at(search, place);
-        if (!(*score > -INFINITY)) continue;
-        struct node node = node_at(search, place, standing->frame, standing->root_start);
-        if (!go_back_to(search, &node, end, standing->root_start)) return UNSOUND;
-        int passes = node.start == end;
-        if (passes && !go_to_parent(search, &node, standing->root_start)) return UNSOUND;
-        passes = passes && number_of(search, node) == from;
-        if (!passes) *score = -INFINITY;
+        int stays = !has_ended || node.start == frame;
+        if (has_ended && stays && !go_to_parent(search, &node, standing->root_start))
+            return UNSOUND;
+        stays = stays && number_of(search, node) == number;
+        if (!stays) *score = -INFINITY;
     }
     return 0;
 }
@@ -89,13 +75,13 @@ static int decide(const struct search *search, struct standing *standing, int64_
     if (!go_back_to(search, &node, decided, standing->root_start)) return UNSOUND;
     const int64_t of_best = number_of(search, node);
     int64_t path[MOST_KEPT_FRAMES];
-    int count = keep_those_from(search, standing, of_best, decided);
+    int count = keep_those_in(search, standing, of_best, decided, 0);
     if (!count) count = path_back(search, of_best, standing->root_start, path);
     return count < 0 ? count : settle(search, standing, path, count, told);
 }
 
 /* What ended long enough ago in the best: all that lives has to have ended it there, too. */
-static int end(const struct search *search, struct standing *standing, int64_t best,
+static int end_runs(const struct search *search, struct standing *standing, int64_t best,
                struct told *told) {
     const int64_t ended = standing->frame - search->look_back_frames;
     int64_t nodes[MOST_KEPT_FRAMES], *path = nodes;
@@ -103,7 +89,8 @@ static int end(const struct search *search, struct standing *standing, int64_t b
     for (; count > 0 && *path / squared(search) > ended; path++) count--;
     if (count < 0) return count;
     if (count < 2) return 0;
-    const int failed = keep_those_passing(search, standing, path[1], path[0]);
+    const int64_t end = path[0] / squared(search);
+    const int failed = keep_those_in(search, standing, path[1], end, 1);
     return failed ? failed : settle(search, standing, path, count, told);
 }
 
@@ -139,7 +126,7 @@ int push_frame(const struct search *search, struct standing *standing, const dou
     const int64_t best = best_node(search, standing->frame, gain, standing->root_start);
     if (best < 0) return NOTHING;
     const int failed = decide(search, standing, best, told);
-    return failed ? failed : end(search, standing, best, told);
+    return failed ? failed : end_runs(search, standing, best, told);
 }
 
 int tell_best(const struct search *search, struct standing *standing, struct told *told) {
