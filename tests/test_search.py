@@ -340,17 +340,17 @@ def test_sizes_that_only_a_product_beyond_64_bits_makes_fit_are_refused(
     sizes: tuple[int, ...],
 ) -> None:
     native, nothing, nodes = import_module(NATIVE), np.zeros(0), np.zeros(0, np.int64)
-    past, summed, told = (nothing,) * 6, (nothing,) * 3, (nodes, nothing)
+    past, summed, told = (nothing,) * 6, (nothing,) * 3, (0, nodes, nothing)
     sizes = (*sizes, 1, 0, 1)
-    pushed = (6.0, 0, 0, 0, 0, nothing, nothing, *past, nothing, *summed)
+    pushed = (6.0, 0, 0, 0, nothing, nothing, past, nothing, summed)
     with pytest.raises(ValueError, match="out of range"):
-        native.push(*sizes, *pushed, nothing, nothing, nothing, *told)
+        native.push(sizes, *pushed, nothing, nothing, nothing, told)
     with pytest.raises(ValueError, match="out of range"):
-        native.tell(*sizes, 0, 0, 0, *past, *summed, *told)
+        native.tell(sizes, 0, 0, past, summed, told)
     with pytest.raises(ValueError, match="out of range"):
-        native.living(*sizes, 1, 0, *past, nodes, nodes)
+        native.living(sizes, 1, 0, past, nodes, nodes)
     with pytest.raises(ValueError, match="out of range"):
-        native.path_to(*sizes, 0, 0, *past, nodes)
+        native.path_to(sizes, 0, 0, past, nodes)
 
 
 @needs_c
@@ -399,11 +399,17 @@ def test_counts_that_no_array_has_are_refused(frames: int, room: int) -> None:
     summed = (tables.posterior_sums, standing.gains, standing.root_posterior_sums)
     with pytest.raises(ValueError, match=r"out of range|bytes where"):
         import_module(NATIVE).push(
-            *tables.sizes,
-            *(6.0, 0, 0, frames, room),
-            *(tables.follow, tables.prior, *remembered, tables.ends, *summed),
-            *(standing.rows, nothing, nothing, nothing, nothing),
+            *(tables.sizes, 6.0, 0, 0, frames),
+            *(tables.follow, tables.prior, remembered, tables.ends, summed),
+            *(standing.rows, nothing, nothing, (room, nothing, nothing)),
         )
+
+
+@needs_c
+@pytest.mark.parametrize("sizes", [None, [4, 2, 3, KEPT, 2, 4, 9], (4, 2, 3), ("4",) * 7])
+def test_what_is_no_tuple_of_such_things_is_refused(sizes: object) -> None:
+    with pytest.raises(TypeError):
+        import_module(NATIVE).path_to(sizes, 0, 0, (np.zeros(0),) * 6, np.zeros(0, np.int64))
 
 
 @needs_c

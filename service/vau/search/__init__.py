@@ -69,22 +69,20 @@ def push(tables: Tables, standing: Standing, rows: Floats, posteriors: Floats) -
         return numpy_search.push(tables, standing, rows, posteriors)
     runs, confidences = _room(tables, len(rows))
     standing.root_start, count = _native.push(
-        *tables.sizes,
+        tables.sizes,
         tables.beam,
         standing.frame,
         standing.root_start,
         len(rows),
-        len(runs),
         tables.follow,
         tables.prior,
-        *_remembered(tables),
+        _remembered(tables),
         tables.ends,
-        *_summed(tables, standing),
+        _summed(tables, standing),
         standing.rows,
         rows,
         posteriors,
-        runs,
-        confidences,
+        (len(runs), runs, confidences),
     )
     standing.frame += len(rows)
     return _told(runs, confidences, count) if count else []
@@ -101,14 +99,12 @@ def tell(tables: Tables, standing: Standing) -> tuple[list[Told], int]:
         return numpy_search.tell(tables, standing)
     runs, confidences = _room(tables)
     standing.root_start, count, shared = _native.tell(
-        *tables.sizes,
+        tables.sizes,
         standing.frame,
         standing.root_start,
-        len(runs),
-        *_remembered(tables),
-        *_summed(tables, standing),
-        runs,
-        confidences,
+        _remembered(tables),
+        _summed(tables, standing),
+        (len(runs), runs, confidences),
     )
     return _told(runs, confidences, count), shared
 
@@ -119,10 +115,10 @@ def living(tables: Tables, standing: Standing) -> tuple[Nodes, Nodes]:
         return numpy_search.living(tables, standing.frame, standing.root_start)
     places, nodes = np.empty((2, tables.young.size + tables.grown.size), np.int64)
     count = _native.living(
-        *tables.sizes,
+        tables.sizes,
         standing.frame,
         standing.root_start,
-        *_remembered(tables),
+        _remembered(tables),
         places,
         nodes,
     )
@@ -137,9 +133,7 @@ def path_to(tables: Tables, standing: Standing, node: int) -> list[int]:
     if not _is_for_c(tables):
         return numpy_search.path_to(tables, node, standing.root_start)
     path = np.empty(tables.kept_frames, np.int64)
-    count = _native.path_to(
-        *tables.sizes, standing.root_start, node, *_remembered(tables), path
-    )
+    count = _native.path_to(tables.sizes, standing.root_start, node, _remembered(tables), path)
     found: list[int] = path[:count][::-1].tolist()
     return found
 

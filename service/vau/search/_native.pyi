@@ -1,12 +1,46 @@
-"""The C module, see native/module.c."""
+"""The C module, see native/module.c. Each array is a contiguous buffer."""
 
-from typing import Any
-
+import numpy as np
 from numpy.typing import NDArray
 
-# ``sizes`` are seven integers, as in ``Tables.sizes``; each array is a contiguous buffer.
+from vau.search.tables import Floats, Nodes, Small
 
-def push(*sizes_and_arrays: int | float | NDArray[Any]) -> tuple[int, int]: ...
-def tell(*sizes_and_arrays: int | NDArray[Any]) -> tuple[int, int, int]: ...
-def living(*sizes_and_arrays: int | NDArray[Any]) -> int: ...
-def path_to(*sizes_and_arrays: int | NDArray[Any]) -> int: ...
+Remembered = tuple[Floats, Floats, Small, Small, Small, Small]
+Summed = tuple[Floats, Floats, Floats]
+Told = tuple[int, Nodes, Floats]
+
+def push(
+    sizes: tuple[int, ...],
+    beam: float,
+    frame: int,
+    root_start: int,
+    frames: int,
+    follow: Floats,
+    prior: Floats,
+    remembered: Remembered,
+    ends: Floats,
+    summed: Summed,
+    kept_rows: NDArray[np.float32],
+    rows: Floats,
+    posteriors: Floats,
+    told: Told,
+) -> tuple[int, int]: ...
+def tell(
+    sizes: tuple[int, ...],
+    frame: int,
+    root_start: int,
+    remembered: Remembered,
+    summed: Summed,
+    told: Told,
+) -> tuple[int, int, int]: ...
+def living(
+    sizes: tuple[int, ...],
+    frame: int,
+    root_start: int,
+    remembered: Remembered,
+    places: Nodes,
+    nodes: Nodes,
+) -> int: ...
+def path_to(
+    sizes: tuple[int, ...], root_start: int, node: int, remembered: Remembered, path: Nodes
+) -> int: ...

@@ -32,15 +32,60 @@ static int is_a_frame(long long frame) {
     return 0;
 }
 
-/* What is remembered of the hypotheses, in the order in which Python gives it. */
+/* What is remembered of the hypotheses. */
 struct remembered {
     PyObject *young, *grown, *grown_age, *endings, *parent_age, *parent_before;
 };
 
-/* And what scores and confidences are made of. */
+/* What scores and confidences are made of. */
 struct summed {
     PyObject *posterior_sums, *gains, *root_posterior_sums;
 };
+
+/* Where runs are told, and how many at the most. */
+struct telling {
+    int room;
+    PyObject *runs, *confidences;
+};
+
+/* Readers of tuples, for O& in a format: 0 with an exception set. What they find lives as long as
+ * the arguments do.
+ */
+static int is_a_tuple(PyObject *of) {
+    if (PyTuple_Check(of)) return 1;
+    PyErr_SetString(PyExc_TypeError, "an argument that is no tuple");
+    return 0;
+}
+
+static int read_sizes(PyObject *of, void *to) {
+    struct search *search = to;
+    return is_a_tuple(of)
+           && PyArg_ParseTuple(of, "iiiiiii", &search->classes, &search->min_frames,
+                               &search->followed, &search->kept_frames, &search->settling_frames,
+                               &search->look_back_frames, &search->decided_frames)
+           && fits(search);
+}
+
+static int read_remembered(PyObject *of, void *to) {
+    struct remembered *found = to;
+    return is_a_tuple(of)
+           && PyArg_ParseTuple(of, "OOOOOO", &found->young, &found->grown, &found->grown_age,
+                               &found->endings, &found->parent_age, &found->parent_before);
+}
+
+static int read_summed(PyObject *of, void *to) {
+    struct summed *found = to;
+    return is_a_tuple(of)
+           && PyArg_ParseTuple(of, "OOO", &found->posterior_sums, &found->gains,
+                               &found->root_posterior_sums);
+}
+
+static int read_telling(PyObject *of, void *to) {
+    struct telling *found = to;
+    return is_a_tuple(of)
+           && PyArg_ParseTuple(of, "iOO", &found->room, &found->runs, &found->confidences)
+           && is_a_count(found->room);
+}
 
 /* Where it stands; 0 with an exception set. */
 static int find_remembered(struct search *search, struct buffers *buffers,
@@ -77,11 +122,11 @@ static int find_summed(struct search *search, struct standing *standing, struct 
 }
 
 /* The same of the runs that are told. */
-static int find_told(struct told *told, struct buffers *buffers, PyObject *runs,
-                     PyObject *confidences) {
-    return (told->runs = content(buffers, runs, (size_t)told->room, 3 * sizeof(int64_t),
+static int find_told(struct told *told, struct buffers *buffers, const struct telling *of) {
+    told->room = of->room;
+    return (told->runs = content(buffers, of->runs, (size_t)of->room, 3 * sizeof(int64_t),
                                  PyBUF_WRITABLE))
-           && (told->confidences = content(buffers, confidences, (size_t)told->room,
+           && (told->confidences = content(buffers, of->confidences, (size_t)of->room,
                                            sizeof(double), PyBUF_WRITABLE));
 }
 
@@ -101,22 +146,16 @@ static PyObject *push(PyObject *module, PyObject *args) {
     struct told told = {.count = 0};
     struct remembered remembered;
     struct summed summed;
+    struct telling telling;
     Py_ssize_t frames;
     long long frame, root_start;
-    PyObject *follow_table, *prior, *ends, *kept_rows, *new_rows, *new_posteriors, *runs;
-    PyObject *confidences;
-    if (!PyArg_ParseTuple(
-            args, "iiiiiiidLLniOOOOOOOOOOOOOOOOO", &search.classes, &search.min_frames,
-            &search.followed, &search.kept_frames, &search.settling_frames,
-            &search.look_back_frames, &search.decided_frames, &search.beam, &frame, &root_start,
-            &frames, &told.room, &follow_table, &prior, &remembered.young, &remembered.grown,
-            &remembered.grown_age, &remembered.endings, &remembered.parent_age,
-            &remembered.parent_before, &ends, &summed.posterior_sums, &summed.gains,
-            &summed.root_posterior_sums, &kept_rows, &new_rows, &new_posteriors, &runs,
-            &confidences))
+    PyObject *follow_table, *prior, *ends, *kept_rows, *new_rows, *new_posteriors;
+    if (!PyArg_ParseTuple(args, "O&dLLnOOO&OO&OOOO&", read_sizes, &search, &search.beam, &frame,
+                          &root_start, &frames, &follow_table, &prior, read_remembered,
+                          &remembered, &ends, read_summed, &summed, &kept_rows, &new_rows,
+                          &new_posteriors, read_telling, &telling))
         return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(told.room))
-        return NULL;
+    if (!is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     if (frames < 0 || frames > MOST_FRAMES)
         return PyErr_Format(PyExc_ValueError, "%zd frames: out of range", frames);
     standing.frame = frame;
@@ -136,7 +175,7 @@ static PyObject *push(PyObject *module, PyObject *args) {
                                     PyBUF_WRITABLE))
         && (rows = content(&buffers, new_rows, (size_t)frames, row_bytes, 0))
         && (posteriors = content(&buffers, new_posteriors, (size_t)frames, row_bytes, 0))
-        && find_told(&told, &buffers, runs, confidences);
+        && find_told(&told, &buffers, &telling);
     int failed = 0;
     if (is_there) {
         Py_BEGIN_ALLOW_THREADS
@@ -158,24 +197,19 @@ static PyObject *tell(PyObject *module, PyObject *args) {
     struct told told = {.count = 0};
     struct remembered remembered;
     struct summed summed;
+    struct telling telling;
     long long frame, root_start;
-    PyObject *runs, *confidences;
-    if (!PyArg_ParseTuple(
-            args, "iiiiiiiLLiOOOOOOOOOOO", &search.classes, &search.min_frames, &search.followed,
-            &search.kept_frames, &search.settling_frames, &search.look_back_frames,
-            &search.decided_frames, &frame, &root_start, &told.room, &remembered.young,
-            &remembered.grown, &remembered.grown_age, &remembered.endings,
-            &remembered.parent_age, &remembered.parent_before, &summed.posterior_sums,
-            &summed.gains, &summed.root_posterior_sums, &runs, &confidences))
+    if (!PyArg_ParseTuple(args, "O&LLO&O&O&", read_sizes, &search, &frame, &root_start,
+                          read_remembered, &remembered, read_summed, &summed, read_telling,
+                          &telling))
         return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start) || !is_a_count(told.room))
-        return NULL;
+    if (!is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     standing.frame = frame;
     standing.root_start = root_start;
     struct buffers buffers = {.count = 0};
     const int is_there = find_remembered(&search, &buffers, &remembered, 0)
                          && find_summed(&search, &standing, &buffers, &summed, 0)
-                         && find_told(&told, &buffers, runs, confidences);
+                         && find_told(&told, &buffers, &telling);
     const int shared = is_there ? tell_best(&search, &standing, &told) : 0;
     give_back(&buffers);
     if (!is_there) return NULL;
@@ -189,14 +223,10 @@ static PyObject *living(PyObject *module, PyObject *args) {
     struct remembered remembered;
     long long frame, root_start;
     PyObject *to_places, *to_nodes;
-    if (!PyArg_ParseTuple(args, "iiiiiiiLLOOOOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &search.settling_frames,
-                          &search.look_back_frames, &search.decided_frames, &frame, &root_start,
-                          &remembered.young, &remembered.grown, &remembered.grown_age,
-                          &remembered.endings, &remembered.parent_age, &remembered.parent_before,
-                          &to_places, &to_nodes))
+    if (!PyArg_ParseTuple(args, "O&LLO&OO", read_sizes, &search, &frame, &root_start,
+                          read_remembered, &remembered, &to_places, &to_nodes))
         return NULL;
-    if (!fits(&search) || !is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
+    if (!is_a_frame(frame) || !is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
     const size_t count = place_count(&search);
     int64_t *places = NULL, *nodes = NULL;
@@ -215,14 +245,10 @@ static PyObject *path_to(PyObject *module, PyObject *args) {
     struct remembered remembered;
     long long root_start, number;
     PyObject *to_path;
-    if (!PyArg_ParseTuple(args, "iiiiiiiLLOOOOOOO", &search.classes, &search.min_frames,
-                          &search.followed, &search.kept_frames, &search.settling_frames,
-                          &search.look_back_frames, &search.decided_frames, &root_start, &number,
-                          &remembered.young, &remembered.grown, &remembered.grown_age,
-                          &remembered.endings, &remembered.parent_age, &remembered.parent_before,
-                          &to_path))
+    if (!PyArg_ParseTuple(args, "O&LLO&O", read_sizes, &search, &root_start, &number,
+                          read_remembered, &remembered, &to_path))
         return NULL;
-    if (!fits(&search) || !is_a_frame(root_start)) return NULL;
+    if (!is_a_frame(root_start)) return NULL;
     struct buffers buffers = {.count = 0};
     int64_t *path = NULL;
     const int is_there = find_remembered(&search, &buffers, &remembered, 0)
@@ -234,19 +260,19 @@ static PyObject *path_to(PyObject *module, PyObject *args) {
     return count < 0 ? failure(count) : PyLong_FromLong(count);
 }
 
-#define SIZES "classes, min_frames, followed, kept_frames, settling, look_back, decided, "
-#define REMEMBERED "young, grown, grown_age, endings, parent_age, parent_before, "
-#define SUMMED "posterior_sums, gains, root_posterior_sums, "
-#define TOLD "runs, confidences"
+#define SIZES "(classes, min_frames, followed, kept_frames, settling, look_back, decided), "
+#define REMEMBERED "(young, grown, grown_age, endings, parent_age, parent_before), "
+#define SUMMED "(posterior_sums, gains, root_posterior_sums), "
+#define TOLD "(room, runs, confidences)"
 
 static PyMethodDef methods[] = {
     {"push", push, METH_VARARGS,
-     "push(" SIZES "beam, frame, root_start, frames, room, follow, prior, " REMEMBERED "ends, "
-     SUMMED "kept_rows, rows, posteriors, " TOLD ")\n\n"
+     "push(" SIZES "beam, frame, root_start, frames, follow, prior, " REMEMBERED "ends, " SUMMED
+     "kept_rows, rows, posteriors, " TOLD ")\n\n"
      "Take hypotheses through frames, in place: where the root begins now, and how many runs were "
      "settled and written."},
     {"tell", tell, METH_VARARGS,
-     "tell(" SIZES "frame, root_start, room, " REMEMBERED SUMMED TOLD ")\n\n"
+     "tell(" SIZES "frame, root_start, " REMEMBERED SUMMED TOLD ")\n\n"
      "Where the root begins now, how many runs of the best hypothesis were written, and how many "
      "first ones all share."},
     {"living", living, METH_VARARGS,
