@@ -85,7 +85,7 @@ def test_all_that_writes_and_all_that_is_written_is_looked_at() -> None:
     places = {*layout["writers"]}
     assert places > {
         *("checkpoint/seal.py", "checkpoint/records.py", "checkpoint/whole.py"),
-        *("session/totals.py", "decode/viterbi.py", "wire/stream/checkpoints.py"),
+        *("session/totals.py", "decode/saved.py", "wire/stream/checkpoints.py"),
     }
     assert len(layout["timing"]) == len(pb.Timing.DESCRIPTOR.fields) > 5
 

@@ -246,8 +246,8 @@ def test_what_the_search_remembers_does_not_grow_with_the_audio() -> None:
     decoder = Viterbi(MODEL)
 
     def array_bytes() -> int:
-        tables = [getattr(decoder._tables, name) for name in decoder._tables.__slots__]  # noqa: SLF001
-        parts = [*vars(decoder).values(), *vars(decoder._past).values(), *tables]  # noqa: SLF001
+        filled = decoder._tables, decoder._standing  # noqa: SLF001
+        parts = [getattr(each, name) for each in filled for name in each.__slots__]
         arrays = [each for each in parts if isinstance(each, np.ndarray)]
         return sum(each.nbytes if each.base is None else each.base.nbytes for each in arrays)
 

@@ -27,7 +27,7 @@ from vau.smallfile import read_secret
 VERSION: Final = 2
 """Of the content, states included: it changes when a server could misread an older one."""
 
-LAYOUT: Final = "ba2b4f4815cd90f3"
+LAYOUT: Final = "986bbdfb1661a01b"
 """Of all that is written into a token, by field and call: tests/test_checkpoint_layout.py."""
 
 MAGIC: Final = b"vaur"
