@@ -23,6 +23,7 @@ TYPED: Final = "vau.typed"
 
 UNITS: Final = ("_s", "_ms", "_hz", "_mhz", "_bytes")
 OTHERWISE: Final = {
+    "backend": "backends",
     "dram_bytes_per_s": "dram_gbps",
     "fallback_backends": "fallback_backend",
     "max_size": "max_batch_size",
@@ -131,7 +132,8 @@ def said(context: Any, text: str, field: str = "") -> str:  # noqa: ANN401
         given, rest = given_as(context, about), text.removeprefix(field)
         valued = re.match(f"=({VALUE})", rest)
         if valued:
-            one = valued[1].strip("'\"") if about.multiple else ""
+            is_one_of = isinstance(context.params.get(about.name), list | tuple)
+            one = valued[1].strip("'\"") if is_one_of else ""
             head = given_as(context, about, one=one).with_value
             text = rest[valued.end() :]
         elif rest.startswith(":"):
@@ -187,7 +189,7 @@ def given_as(context: Any, option: Any, *, one: str = "") -> Given:  # noqa: ANN
     if getattr(option, "is_flag", False):
         name = option.secondary_opts[0] if value is False and option.secondary_opts else flag
         return Given(name, name)
-    if option.multiple:
+    if one or option.multiple:
         value = one or None
     if value is None or isinstance(value, list | tuple):
         return Given(flag, flag)
