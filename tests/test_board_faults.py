@@ -1,5 +1,7 @@
 """All that goes wrong between a driver and its board: the same bits, or a typed error."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.board_server import BoardServer
+from tests.commands import PATIENCE_S
 from vau_backends.board import faults
 from vau_backends.board.device.opening import driver_of
 from vau_backends.board.device.streams import Driver
@@ -58,7 +61,6 @@ def test_no_spoilt_frame_changes_a_bit(
 ) -> None:
     chaos = Chaos(driver, proxy, weights, seed=1)
     chaos.fast(FAULTS, nothing)
-    chaos.close()
     assert_kept(chaos.report)
     assert set(chaos.report.tallies) == set(Fast)
     facts = chaos.report.facts()
@@ -70,7 +72,6 @@ def test_what_lasts_is_got_over_or_told(
 ) -> None:
     chaos, said = Chaos(driver, proxy, weights, seed=2), list[str]()
     chaos.slow(1, said.append)
-    chaos.close()
     assert_kept(chaos.report)
     assert set(chaos.report.tallies) == set(Slow)
     assert all(chaos.report.of(kind).injected for kind in Slow)
@@ -88,7 +89,6 @@ def test_a_fault_that_comes_too_late_is_not_counted_as_got_over(
     monkeypatch.setattr(Chaos, "_caller_of_unplug", lambda _: proxy.unplug)
     chaos, said = Chaos(driver, proxy, weights, seed=4), list[str]()
     chaos.slow(1, said.append, [Slow.UNPLUG])
-    chaos.close()
     tally = chaos.report.of(Slow.UNPLUG)
     assert (tally.injected, tally.recovered, tally.missed) == (0, 0, MOST_TRIES)
     (told,) = said
@@ -103,9 +103,40 @@ def test_a_board_that_does_not_come_back_is_a_hang_of_what_struck_last(
     monkeypatch.setattr(faults.chaos, "REVIVAL_S", 0.0)
     chaos = Chaos(driver, proxy, weights, seed=5)
     chaos.slow(1, nothing)
-    chaos.close()
     assert chaos.report.facts()["hangs"] == chaos.report.of(Slow.LATE).hangs == 1
     assert chaos.report.unkept()
+
+
+def test_an_error_that_comes_after_what_had_to_be_got_over_is_told(
+    driver: Driver, proxy: Proxy, weights: NetworkWeights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chaos = Chaos(driver, proxy, weights, seed=5)
+    tally, outcomes = chaos.report.of(Slow.RESTART), iter(["DeviceCorrupt", "equal"])
+    monkeypatch.setattr(Chaos, "_strike", lambda *_: setattr(tally, "injected", 1))
+    monkeypatch.setattr(Chaos, "_outcome", lambda *_: next(outcomes))
+    chaos.slow(1, nothing, [Slow.RESTART])
+    assert chaos.report.unkept() == ["RESTART: 1 DeviceCorrupt, where bits were due"]
+
+
+ENDLESS = """
+import threading
+from vau_backends.board.faults.chaos import Hung, within
+try:
+    within(0.01, threading.Event().wait)
+except Hung:
+    print("hung")
+"""
+
+
+def test_a_call_without_an_end_does_not_keep_the_process_from_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDLESS],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "hung\n"), done.stderr
 
 
 def test_a_chaos_that_finds_a_wrong_bit_says_so(
@@ -120,7 +151,6 @@ def test_a_chaos_that_finds_a_wrong_bit_says_so(
 
     server.meddle = hard_of_hearing
     chaos.fast(5, nothing)
-    chaos.close()
     assert chaos.report.facts()["wrong"] > 0
     assert chaos.report.unkept()
 

@@ -5,14 +5,15 @@ reference: bit-equal, or a typed error after which the stream goes on where it w
 else, a wrong bit or no end, is what must never be.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Hung
 from dataclasses import asdict, dataclass, field
 from random import Random
 from time import monotonic, sleep
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,9 @@ class Tally:
     injected: int = 0
     recovered: int = 0
     typed: Counter[str] = field(default_factory=Counter)
+    later: Counter[str] = field(default_factory=Counter)
+    """Typed errors of calls that came after it, until the board was back."""
+
     wrong: int = 0
     hangs: int = 0
     """Calls without an end, and boards that did not come back."""
@@ -60,20 +64,21 @@ class Tally:
 
     def facts(self) -> dict[str, Any]:
         """Return it for a program."""
-        return {**asdict(self), "typed": dict(self.typed), "typed_errors": self.typed.total()}
+        counts = {"typed": dict(self.typed), "later": dict(self.later)}
+        return {**asdict(self), **counts, "typed_errors": self.typed.total()}
 
     def __str__(self) -> str:
         """Return it for a person."""
-        errors = self.kinds_of_errors or "no error"
+        errors = _listed(self.typed) or "no error"
         return (
             f"{self.injected} injected, {self.recovered} bit-equal, {errors}, "
             f"{self.wrong} wrong, {self.hangs} hangs, {self.missed} missed"
         )
 
-    @property
-    def kinds_of_errors(self) -> str:
-        """Say which typed errors came of them, and how often each."""
-        return ", ".join(f"{times} {kind}" for kind, times in self.typed.items())
+
+def _listed(errors: Counter[str]) -> str:
+    """Say which errors came, and how often each."""
+    return ", ".join(f"{times} {kind}" for kind, times in errors.items())
 
 
 @dataclass(slots=True)
@@ -95,8 +100,9 @@ class Report:
         for kind, tally in self.tallies.items():
             if tally.wrong or tally.hangs:
                 found.append(f"{kind.name}: {tally.wrong} wrong, {tally.hangs} hangs")
-            if tally.typed and kind not in MAY_FAIL:
-                found.append(f"{kind.name}: {tally.kinds_of_errors}, where bits were due")
+            errors = tally.typed + tally.later
+            if errors and kind not in MAY_FAIL:
+                found.append(f"{kind.name}: {_listed(errors)}, where bits were due")
         return found
 
     def facts(self) -> dict[str, Any]:
@@ -137,7 +143,6 @@ class Chaos:
         self._logits = _reference(weights, info, self._x)
         self._stream = driver.begin()
         self._at = 0
-        self._caller = ThreadPoolExecutor(1)
 
     def fast(self, faults: int, say: Say) -> None:
         """Let so many frames be spoilt, of every kind in turn."""
@@ -171,10 +176,6 @@ class Chaos:
                 self._until_revived(tally)
             say(f"{kind.value}: {tally}")
         self.report.duration_s += monotonic() - started_s
-
-    def close(self) -> None:
-        """End the thread of the calls; one that hangs is left behind."""
-        self._caller.shutdown(wait=not self._hung)
 
     @property
     def _hung(self) -> bool:
@@ -249,9 +250,8 @@ class Chaos:
 
     def _outcome(self, frames: int, limit_s: float = LIMIT_S) -> str:
         x = self._x[self._at : self._at + frames]
-        call = self._caller.submit(self._driver.run, self._stream, x, limit_s)
         try:
-            hidden, _ = call.result(HANG_S)
+            hidden, _ = within(HANG_S, lambda: self._driver.run(self._stream, x, limit_s))
         except Hung:
             return "hang"
         except VauError as error:
@@ -281,11 +281,33 @@ class Chaos:
         if self._at == FRAMES:
             self._begin_anew()
         while (outcome := self._outcome(1)) not in ("equal", "wrong", "hang"):
+            tally.later[outcome] += 1
             if monotonic() > until_s:
                 outcome = "hang"
                 break
         tally.wrong += outcome == "wrong"
         tally.hangs += outcome == "hang"
+
+
+T = TypeVar("T")
+
+
+def within(limit_s: float, work: Callable[[], T]) -> T:
+    """Return what ``work`` returns, on a thread that is left behind if it never does.
+
+    Raises what ``work`` raises, and Hung.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is told to who waits
+            future.set_exception(error)
+
+    # A daemon, which the end of the process does not wait for.
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(limit_s)
 
 
 def _reference(weights: NetworkWeights, info: Info, x: NDArray[np.int8]) -> NDArray[np.int32]:

@@ -103,7 +103,6 @@ class _Boards:
             chaos = Chaos(driver, proxy, weights, bench.seed)
             chaos.fast(bench.count, say)
             chaos.slow(bench.slow_each, say)
-            chaos.close()
             report = chaos.report
             facts = {**report.facts(), "network": name, **_facts(driver.board.info)}
         lines = [f"{kind.name.lower()}: {tally}" for kind, tally in report.tallies.items()]
