@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
@@ -32,6 +32,7 @@ from tests.serving import (
     speech,
     streaming,
 )
+from vau.backend import BackendInfo, BackendOptions
 from vau.client import Client
 from vau.config import ServerConfig
 from vau.errors import (
@@ -43,8 +44,10 @@ from vau.errors import (
 )
 from vau.lane import Lane
 from vau.metrics import Metrics
+from vau.sizing import Reckoning
 from vau.v1 import speech_pb2 as pb
 from vau.wire.server import Server, serve
+from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 # --- draining ----------------------------------------------------------------------------
 
@@ -305,3 +308,46 @@ def test_a_metrics_page_that_other_machines_may_read_is_remarked_on(
     with serving():
         pass
     assert caplog.messages.count("metrics for anybody") == 1
+
+
+class OneByOne:
+    """A real backend on which streams take turns."""
+
+    def __init__(self) -> None:
+        self.backend = muntaniala()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.backend, name)
+
+    @property
+    def info(self) -> BackendInfo:
+        return replace(self.backend.info, max_batch=1)
+
+
+@pytest.mark.parametrize(("max_streams", "remarks"), [(7, 1), (6, 0)])
+def test_more_streams_than_a_board_carries_are_remarked_on(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    max_streams: int,
+    remarks: int,
+) -> None:
+    def reckoned(*_: object, **__: object) -> Reckoning:
+        return Reckoning(chunk_s=0.024)  # three streams
+
+    monkeypatch.setattr("vau.wire.server.reckon", reckoned)
+    config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=max_streams)
+    shared = MUNTANIALA.open(MODEL, BackendOptions(instance="2x1"))  # one alone tells nothing
+    with serving((MODEL, OneByOne()), (MODEL, shared), config=config):  # type: ignore[arg-type]
+        pass
+    said = [each for each in caplog.records if each.getMessage() == "backend remark"]
+    texts = [vars(each)["vau_facts"]["text"] for each in said]
+    found = [text for text in texts if "about 3 live streams" in text]
+    assert len(found) == remarks
+    assert all("lets 7 in" in text for text in found)
+
+
+def test_a_board_is_timed_at_the_start_and_no_slot_stays_taken() -> None:
+    backend = OneByOne()
+    with serving((MODEL, backend)):  # type: ignore[arg-type]
+        slots = [backend.backend.open() for _ in range(backend.info.slot_count)]
+    assert len(slots) == 8

@@ -50,9 +50,12 @@ class Reckoning:
         return max(1, floor(self.share * CHUNK_S / (self.chunk_s + self.wire_s)))
 
 
-def reckon(model: Model, backend: Backend) -> Reckoning:
+def reckon(
+    model: Model, backend: Backend, warm_rounds: int = WARM_ROUNDS, rounds: int = ROUNDS
+) -> Reckoning:
     """Measure what a chunk takes on ``backend``; it has no sessions, before and after.
 
+    warm_rounds, rounds: how many chunks each session hears unmeasured, and then measured.
     Raises what the backend raises.
     """
     frontend = Frontend(model.frontend)
@@ -64,7 +67,7 @@ def reckon(model: Model, backend: Backend) -> Reckoning:
     try:
         for session in sessions:
             open_session(session, backend)
-        for _ in range(WARM_ROUNDS + ROUNDS):
+        for _ in range(warm_rounds + rounds):
             noise = rng.normal(0.0, NOISE, (size, samples)).astype("<i2")
             pushes = [
                 Push(each, row.tobytes()) for each, row in zip(sessions, noise, strict=True)
@@ -78,4 +81,4 @@ def reckon(model: Model, backend: Backend) -> Reckoning:
     finally:
         for session in sessions:
             close_session(session, backend)
-    return Reckoning(chunk_s=median(took_s[WARM_ROUNDS:]) / size)
+    return Reckoning(chunk_s=median(took_s[warm_rounds:]) / size)

@@ -27,6 +27,7 @@ from vau.metrics import Metrics, MetricsPage
 from vau.selfcheck import self_check
 from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
+from vau.sizing import reckon
 from vau.tracing import tracer_of
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
 from vau.wire.clock import Clock
@@ -50,6 +51,11 @@ METADATA_BYTES: Final = 8 << 10  # of one call; ours have a tenth of that
 HANDSHAKE_S: Final = 10.0  # for a connection to say what it wants
 IDLE_CONNECTION_S: Final = 300.0  # without a call; clients come back by themselves
 CHECK_S: Final = 60.0  # for a backend to pass its check, which takes milliseconds
+UNSURE: Final = 2  # times as many streams may be meant: it is measured in a moment
+TOO_MANY: Final = (
+    "it carries about {} live streams at its pace, and --max-streams lets {} in; "
+    "more are answered late: give it that number, or --max-streams auto"
+)
 LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
 CLOSE_S: Final = 5.0  # for a backend to finish its round and close
 
@@ -166,6 +172,7 @@ class Server:
         self._watch = Watch(self._host)
         self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
+        self._carried: dict[str, int] = {}  # streams by backend, where it was measured
         self._server = _transport(config, door)
 
     @property
@@ -178,6 +185,8 @@ class Server:
         self._shadows.start()
         for lane in self._host.lanes:
             await _check(lane)
+            if lane.backend.info.max_batch == 1:  # streams take turns: one tells for all
+                self._carried[lane.backend.info.id] = await _carried(lane)
             meters = self._metrics.of(lane.backend.info.id)
             meters.model(lane.model.name, lane.model.digest)
         for shadow in self._shadows.all:
@@ -238,6 +247,10 @@ class Server:
         for name in self._host.lanes.backend_ids:
             if text := self._host.health[name].text:
                 logger.warning("backend remark", extra=facts(backend=name, text=text))
+        for name, streams in self._carried.items():
+            if self._host.gate.max_streams > UNSURE * streams:
+                text = TOO_MANY.format(streams, self._host.gate.max_streams)
+                logger.warning("backend remark", extra=facts(backend=name, text=text))
 
     async def drain(self, grace_s: float) -> None:
         """Refuse new streams, and wait until the live ones have ended or been ended."""
@@ -283,6 +296,12 @@ async def _check(lane: Lane) -> None:
             "reset the device, or serve without it",
             backend=name,
         ) from cause
+
+
+async def _carried(lane: Lane) -> int:
+    """Return about how many live streams the backend of ``lane`` carries."""
+    measure = partial(reckon, lane.model, warm_rounds=1, rounds=3)
+    return (await lane.ask(measure)).streams
 
 
 async def _opened(shadow: Shadow) -> None:
