@@ -73,6 +73,7 @@ def test_the_others_serve_and_the_absent_one_says_why_it_does_not(served: Served
     assert hear(served.client, AUDIO, streaming()).finished.frames
     assert health_of(served.address, "vau.backend.puppet") == NOT_SERVING
     assert health_of(served.address, "vau.backend.muntaniala:1x1") == SERVING
+    assert health_of(served.address, "") == NOT_SERVING
     assert listed(served).state == pb.BackendInfo.STATE_INITIALIZING
     assert "is it plugged in?" in listed(served).state_text
     assert served.value("vau_backend_state", backend="puppet", state="initializing") == 1
