@@ -4,7 +4,7 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -86,14 +86,15 @@ def _port(ours: socket.socket) -> Port:
 
 def _clock(board: SimulatedBoard, line: socket.socket) -> None:
     """Take bytes to the board and back, until the other end is closed."""
-    while data := line.recv(READ_BYTES):
-        board.put(data)
-        while True:
-            cycles = board.run(AT_A_TIME)
-            if said := board.get():
-                line.sendall(said)
-            if board.is_idle or not cycles or _waits(line):
-                break
+    with suppress(ConnectionError):  # the driver does not wait long for the answer to CLOSE
+        while data := line.recv(READ_BYTES):
+            board.put(data)
+            while True:
+                cycles = board.run(AT_A_TIME)
+                if said := board.get():
+                    line.sendall(said)
+                if board.is_idle or not cycles or _waits(line):
+                    break
 
 
 def _waits(line: socket.socket) -> bool:
