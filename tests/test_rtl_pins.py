@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 
 from tests.rtl.array_model import ArrayModel, Seen
-from tests.rtl.marks import simulated
+from tests.rtl.marks import rtl_under_test, simulated
 from tests.rtl.pins import Layout, first_divergence
 from tests.rtl.simulation import Shape, driver_on
 from tests.rtl.vectors import Vector, all_entries, vectors
+from vau_backends.board.link.telemetry import CoreCounters
 from vau_backends.board.virtual.build import Build, build
 from vau_backends.board.virtual.library import SimulatedBoard
 from vau_backends.board.virtual.parameters import Parameters
 
-PROOF: Final = Build(is_proof=True)
+PROOF: Final = Build(is_proof=True, rtl=rtl_under_test)
 FRAMES: Final = 8
 """Of each stream of chance."""
 
@@ -51,17 +52,28 @@ MORE: Final = (
 
 def diverging(library: Path, layout: Layout, of: Vector, seed: int) -> tuple[str, Seen, int]:
     """Run a vector on a board that is traced since power-up; return where its pins first differ
-    from the model's, what the model went through, and how many steps that were."""
+    from the model's, what the model went through, and how many steps that were. What the board
+    counted has to be the model's, too."""
     with SimulatedBoard(library, serial=1, seed=seed) as board:
         board.trace(on=True)
         with driver_on(board, of.weights) as driver:
             streams = [driver.begin() for _ in of.streams]
             for stream, frame in of.turns():
                 driver.run(streams[stream], frame[np.newaxis])
+            told = driver.readings().core
         traced = layout.records(board.traced)
     model = ArrayModel(layout)
     foretold = model.foretell(traced)
-    return first_divergence(layout, traced, foretold), model.seen, len(foretold.steps)
+    found = first_divergence(layout, traced, foretold)
+    assert found or told == CoreCounters(
+        steps=len(foretold.steps),
+        cycles=sum(end - begin for begin, end in foretold.steps),
+        mac_saturations=model.events["mac"],
+        row_saturations=model.events["chain"],
+        cell_saturations=model.events["cell"],
+        uptime_cycles=told.uptime_cycles,
+    )
+    return found, model.seen, len(foretold.steps)
 
 
 def check(parameters: Parameters, of: Iterable[Vector], how: Build = PROOF) -> Seen:

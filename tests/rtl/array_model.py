@@ -142,6 +142,8 @@ class ArrayModel:
         self._dies = [Die(p.units, p.inputs, p.contexts) for _ in range(layout.dies)]
         self._selected: list[int] = []
         self.seen = Seen()
+        self.events: Counter[str] = Counter()
+        """Clamps of real units in all steps: mac, chain, cell."""
 
     def foretell(self, traced: Bytes) -> Prediction:
         """Return all pins of all cycles; only the beats of the host are taken over."""
@@ -273,6 +275,8 @@ class ArrayModel:
         hidden = {row: self._cell(row, gates, config, context) for row in gates[0]}
         at = self._return_h(at, hidden, running, config, context)
         self._foretold.steps.append((begin, at))
+        for die in running:
+            self.events += self._dies[die].events
         return at
 
     def _phase(
