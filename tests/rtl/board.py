@@ -1,5 +1,6 @@
 """A board of our RTL in this process, with the port for faults that no synthesis sees."""
 
+from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,20 @@ SMALL: Final = Parameters(rows=2, columns=2, units=8, inputs=16, contexts=2, mos
 AT_A_TIME: Final = 1 << 20  # cycles
 RATE_HZ: Final = 1_000_000  # about what it does; time-outs are reckoned with it
 ROW: Final = 2  # of the weights, in which bits are flipped
-# What rtl/die.sv and sim/board.cpp call the faults.
-FLIP_WEIGHTS, KILL, MISCOUNT, MISHEAR = 1, 7, 8, 9
+
+
+class Fault(IntEnum):
+    """What can break within, as rtl/die.sv and sim/board.cpp number it."""
+
+    FLIP_WEIGHTS = 1
+    FLIP_ELEMENT = 2
+    FLIP_C = 3
+    FLIP_TABLE = 4
+    FLIP_SUM = 5
+    FLIP_ANSWER = 6
+    KILL = 7
+    MISCOUNT = 8
+    MISHEAR = 9
 
 
 class RtlBoard:
@@ -54,23 +67,27 @@ class RtlBoard:
     def flip(self, die: int, bits: int = 1) -> None:
         """Flip bits in one row of the weights of a die."""
         for bit in range(bits):
-            self._simulated.inject(die, FLIP_WEIGHTS, ROW, bit)
+            self.inject(die, Fault.FLIP_WEIGHTS, ROW, bit)
             self.push(b"\0")  # a delimiter says nothing: the clock alone is wanted
+
+    def inject(self, die: int, kind: Fault, where: int = 0, bit: int = 0) -> None:
+        """Do a fault, with the cycles to come."""
+        self._simulated.inject(die, kind, where, bit)
 
     def kill(self, die: int) -> None:
         """Let a die say nothing from now on."""
-        self._simulated.inject(die, KILL)
+        self.inject(die, Fault.KILL)
 
     def miscount(self) -> None:
         """Let it count its cycles wrong from now on."""
-        self._simulated.inject(0, MISCOUNT)
+        self.inject(0, Fault.MISCOUNT)
 
     def mishear(self, beat: int, bit: int) -> None:
         """Let the host alone hear a beat wrong: the one of that number among all to come.
 
         A bit of it is flipped; 8: it is not heard at all.
         """
-        self._simulated.inject(0, MISHEAR, beat, bit)
+        self.inject(0, Fault.MISHEAR, beat, bit)
 
     def close(self) -> None:
         """Take its power away."""
