@@ -25,6 +25,7 @@ from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
 from vau.testing.models import random_model
 from vau_backends.board import backend as backend_module
+from vau_backends.board import hosting
 from vau_backends.board.backend import FACTORY, BoardBackend
 from vau_backends.board.device.watch import CHECK_S
 from vau_backends.board.discovery import VARIABLE, Found
@@ -285,6 +286,24 @@ def test_a_network_that_fits_no_board_is_not_offered(
     large = random_model(replace(NETWORK, layers=3))
     assert FACTORY.discover(large) == []
     assert FACTORY.discover(model) == [f"board:{server.url}"]
+
+
+def test_of_virtual_boards_those_that_a_network_fits_are_offered_unstarted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fitting = ["virtual:1x1", "virtual:2x2,units=5,inputs=6/small"]
+    refused = {
+        "virtual:1x1,units=8": "9 in a die, which has 8; take a board of 2x2 such dies",
+        "virtual:1x1,units=1": "units=1 is outside",
+        "virtual:1": "names no array",
+    }
+    one_layer = random_model(replace(NETWORK, layers=1, hidden=9, inputs=12))
+    monkeypatch.setenv(VARIABLE, " ".join([*fitting, *refused]))
+    monkeypatch.setattr(hosting, "COMMAND", ("false",))
+    assert FACTORY.discover(one_layer) == [f"board:{each}" for each in fitting]
+    for said, (url, why) in zip(caplog.messages, refused.items(), strict=True):
+        assert said.startswith(f"board:{url} is not offered: ")
+        assert why in said
 
 
 def test_a_board_without_parity_is_checked_at_every_utterance(

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Protocol
 
-from vau.errors import BackendError, DeviceLost, ModelError
+from vau.errors import BackendError, BackendNotFound, ConfigInvalid, DeviceLost, ModelError
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.opening import driver_of, tilings_on
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
-from vau_backends.board.hosting import Hosted
+from vau_backends.board.hosting import Hosted, sizes_of
 from vau_backends.board.link.info import Info
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.serial_line import candidates
@@ -137,11 +137,13 @@ def found_for(weights: NetworkWeights) -> list[str]:
 
 def _problem(seen: Sighting, weights: NetworkWeights) -> str:
     """Say why a board cannot be opened with a network; nothing if it can."""
-    if seen.info is None:
-        return "" if seen.url.startswith("virtual:") else seen.text
     try:
-        tilings_on(seen.info, weights)
-    except ModelError as error:
+        url = Url.parse(seen.url)
+        info = sizes_of(url.where) if url.scheme == "virtual" else seen.info
+        if info is None:
+            return seen.text
+        tilings_on(info, weights)
+    except (BackendNotFound, ConfigInvalid, ModelError) as error:
         return str(error)
     return ""
 

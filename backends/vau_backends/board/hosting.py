@@ -20,12 +20,13 @@ from time import monotonic
 from typing import IO, Final, NoReturn
 
 from vau.errors import BackendFault, BackendNotFound, ConfigInvalid, DeviceLost
+from vau_backends.board.link.info import Info
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.build import BUILDING
 from vau_backends.board.virtual.parameters import Parameters
-from vau_backends.board.virtual.server import MOST_PORT
+from vau_backends.board.virtual.server import MOST_PORT, arguments
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,26 @@ def _started(where: str) -> _Simulation:
             ) from cause
         if_it_fails.pop_all()
     return _Simulation(process, url)
+
+
+def sizes_of(where: str) -> Info:
+    """Return how large a virtual board would be, without starting it, and no more.
+
+    Raises BackendNotFound if ``where`` names none, ConfigInvalid if none is like that.
+    """
+    wanted = arguments(_words(where))
+    board_of = wanted.parameters
+    return Info(
+        serial=wanted.serial,
+        units=board_of.units,
+        inputs=board_of.inputs,
+        rows=board_of.rows,
+        columns=board_of.columns,
+        most_payload=board_of.most_payload,
+        clock_hz=0,
+        tables_crc=0,
+        rate_hz=0,
+    )
 
 
 def serve(array: str, listen: str, serial: int) -> NoReturn:

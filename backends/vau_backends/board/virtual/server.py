@@ -210,7 +210,8 @@ def _say(what: dict[str, str | int]) -> None:
     sys.stdout.flush()
 
 
-def _arguments(words: Sequence[str]) -> Served:
+def arguments(words: Sequence[str]) -> Served:
+    """Return what a command line wants. Raises ConfigInvalid for what cannot be built."""
     parser = argparse.ArgumentParser(prog="python -m vau_backends.board.virtual")
     parser.add_argument("--array", default="2x2", help="dies, rows x columns")
     parser.add_argument("--units", type=int, default=_FULL.units)
@@ -275,7 +276,7 @@ def _fault(text: str) -> tuple[int, int, int, int]:
 def main(words: Sequence[str] | None = None) -> int:
     """Serve what the command line says. Returns USAGE or UNUSABLE if that cannot be."""
     try:
-        serve(_arguments(sys.argv[1:] if words is None else words), _say)
+        serve(arguments(sys.argv[1:] if words is None else words), _say)
     except (BackendFault, ConfigInvalid) as error:
         sys.stderr.write(f"vau: error: {error}\n")
         return USAGE if isinstance(error, ConfigInvalid) else UNUSABLE
