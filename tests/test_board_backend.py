@@ -29,7 +29,7 @@ from vau_backends.board import hosting
 from vau_backends.board.backend import FACTORY, BoardBackend
 from vau_backends.board.device.watch import CHECK_S
 from vau_backends.board.discovery import VARIABLE, Found
-from vau_backends.board.link.words import Capability, Kind
+from vau_backends.board.link.words import Capability, Kind, Operation
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
@@ -270,6 +270,21 @@ def test_what_a_board_has_no_instrument_for_is_absent(backend: Backend) -> None:
     assert replace(telemetry, mended={}) == Telemetry()
     assert not any(telemetry.mended.values())
     assert not backend.info.measures_energy
+
+
+@pytest.mark.parametrize(("read_s", "times"), [(1e9, 0), (-1.0, 1)])
+def test_instruments_are_read_now_and_then_while_a_board_is_at_work(
+    server: BoardServer,
+    backend: BoardBackend,
+    monkeypatch: pytest.MonkeyPatch,
+    read_s: float,
+    times: int,
+) -> None:
+    monkeypatch.setattr("vau_backends.board.backend.READ_S", read_s)
+    with backend._lock:  # noqa: SLF001 - as the watch does each second
+        server.heard.clear()
+        backend._look(0.0)  # noqa: SLF001
+        assert [each.op for each in server.heard].count(Operation.TELEM) == times
 
 
 def test_a_network_with_peepholes_is_refused(server: BoardServer) -> None:

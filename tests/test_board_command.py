@@ -56,7 +56,10 @@ def test_a_board_is_checked_in_one_command(server: BoardServer) -> None:
 def test_a_check_says_every_promise_and_the_counters(server: BoardServer) -> None:
     done = vau("board", "check", server.url, "--steps", 2)
     assert done.returncode == 0, done.stderr
-    assert f"{len(PROMISES)} promises of vau-link/1 tried, 0 broken" in done.stdout
+    assert (
+        f"{len(PROMISES)} of {len(PROMISES)} promises of vau-link/1 tried, 0 broken"
+        in done.stdout
+    )
     for promise in PROMISES:
         assert f"{promise.text}: ok" in done.stdout
     assert " 0 parity errors" in done.stdout
@@ -80,6 +83,15 @@ def test_a_check_of_a_wrong_board_says_all_the_same_what_is_right(server: BoardS
     assert kept["section"] == "4.4"
     assert kept["expected"] == "OK with 23 bytes"
     assert kept["saw"] == "OK with 22 bytes to STATE_GET"
+
+
+def test_what_was_not_tried_is_neither_kept_nor_broken(server: BoardServer) -> None:
+    server.is_silent = True
+    done = vau("board", "check", server.url)
+    assert done.returncode == 1
+    assert f"1 of {len(PROMISES)} promises of vau-link/1 tried, 1 broken" in done.stdout
+    assert done.stdout.count("FAILED") == 2  # the promise; and to load a network
+    assert "no answer to INFO; is this a board of vau-link/1, at its speed?" in done.stdout
 
 
 def test_a_board_is_not_believed_to_be_of_any_size(server: BoardServer) -> None:

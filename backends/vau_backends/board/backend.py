@@ -60,6 +60,9 @@ KIND: Final = "board"
 DEGRADED_S: Final = 60.0
 """For so long after something was mended it says so."""
 
+READ_S: Final = 10.0
+"""Older than this, readings of a board at work are taken anew between two calls."""
+
 ENERGY_METHOD: Final = "vau-link/1 energy counter"
 
 
@@ -75,7 +78,7 @@ class BoardBackend:
         self._slots: dict[Slot, Stream] = {}
         self._next = 0
         self._closed = False
-        self._readings = driver.readings()
+        self._read()
         self._mended_s, self._mended = -DEGRADED_S, driver.mended.total()
         self._info = self._identity(info, slot_count)
         statistics = {"mean": model.mean, "inv_std": model.inv_std}
@@ -204,7 +207,7 @@ class BoardBackend:
     def _energy_j(self) -> float | None:
         if not self._info.measures_energy:
             return None
-        self._readings = self._driver.readings()
+        self._read()
         return self._readings.energy_j
 
     def _with_energy(self, results: list[Result], before_j: float | None) -> list[Result]:
@@ -235,7 +238,7 @@ class BoardBackend:
         return Health(State.READY)
 
     def telemetry(self) -> Telemetry:
-        """Return what the instruments said last; they are read while the board is idle."""
+        """Return what the instruments said last; they are read between two calls."""
         return Telemetry(
             temperature_c=self._readings.temperature_c,
             supply_v=self._readings.core_v,
@@ -266,7 +269,12 @@ class BoardBackend:
             return
         if self._driver.is_lost or idle_s > CHECK_S:
             self._driver.check_next()
-            self._readings = self._driver.readings()
+            self._read()
+        elif monotonic() - self._read_s > READ_S:
+            self._read()
+
+    def _read(self) -> None:
+        self._readings, self._read_s = self._driver.readings(), monotonic()
 
     @property
     def _has_parity(self) -> bool:

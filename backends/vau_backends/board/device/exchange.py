@@ -83,7 +83,10 @@ class Exchange:
 
     def find(self, limit_s: float = FIND_LIMIT_S, tries: int = FIND_TRIES) -> Info:
         """Ask who is there. Raises Silent, quoting what came instead, if nobody says."""
-        reply = self._ask(Frame(op=Operation.INFO), limit_s, tries)
+        try:
+            reply = self._ask(Frame(op=Operation.INFO), limit_s, tries)
+        except Silent as silent:
+            raise Silent(f"{silent}; is this a board of vau-link/1, at its speed?") from silent
         self._info = self._read_info(reply)
         return self._info
 

@@ -38,13 +38,18 @@ def open_tcp(
         raise DeviceLost(
             f"{name}: {cause.strerror or cause}; does a board serve it?"
         ) from cause
+    prepare(connection)
+    return Port(name, connection.fileno(), connection.close, why_lost=why_lost)
+
+
+def prepare(connection: socket.socket) -> None:
+    """Send at once, block never, and find out if the machine at the other end is gone."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
     connection.setblocking(False)
-    return Port(name, connection.fileno(), connection.close, why_lost=why_lost)
 
 
 def _nowhere(name: str) -> BackendNotFound:

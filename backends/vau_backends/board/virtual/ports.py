@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.payloads import COUNT
 from vau_backends.board.link.words import JUNK_ANSWER, Status
+from vau_backends.board.transport.tcp import prepare
 
 RETRY_MS: Final = 500
 _READ_BYTES: Final = 1 << 16
@@ -79,8 +80,7 @@ class TcpPort:
             client, _ = self._listener.accept()
         except OSError:  # whoever it was has left again
             return
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        prepare(client)
         if self._client is None:
             self._client = client
             return

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from vau.boards import Bench, Boards, Finding, Say
 from vau.errors import BackendError, BackendFault, FirmwareMismatch, ModelError
+from vau.model import find_model
 from vau_backends.board.device.opening import driver_of
 from vau_backends.board.device.streams import Driver
 from vau_backends.board.device.upsets import Upset
@@ -59,23 +60,25 @@ class _Boards:
         """Go through what a board has to do: each promise of the link, then as it is served."""
         with closing(_found(bench, say)) as found:
             with closing(found.url.open(DEFAULT_LIMIT_S)) as port:
-                tried = verdicts(port, say)
+                promises = verdicts(port, say)
             try:
                 served = _checked(found, bench, say)
             except (BackendError, ModelError) as error:
                 served = Finding(
                     facts={"error": str(error)}, lines=(f"FAILED: {error}",), is_good=False
                 )
-        broken = sum(each.broken is not None for each in tried)
+        broken = sum(each.broken is not None for each in promises)
+        tried = [each for each in promises if each.is_tried]
+        count = f"{len(tried)} of {len(promises)} promises of vau-link/1 tried, {broken} broken"
         return Finding(
             facts={
-                "promises": [each.facts for each in tried],
+                "promises": [each.facts for each in promises],
                 "broken_promises": broken,
                 **served.facts,
             },
             lines=(
                 *(each.line for each in tried),
-                f"{len(tried)} promises of vau-link/1 tried, {broken} broken",
+                count,
                 *served.lines,
             ),
             is_good=served.is_good and not broken,
@@ -128,7 +131,9 @@ def _opened(
 
 
 def _found(bench: Bench, say: Say) -> Found:
-    """Find the board, or start it."""
+    """Find the board, or start it, which is not begun for a model that is none."""
+    if bench.model:
+        find_model(bench.model)
     if bench.board.startswith("virtual:"):
         say(f"starting {bench.board}")
     return found_of(bench.board)

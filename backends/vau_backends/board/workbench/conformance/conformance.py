@@ -23,10 +23,11 @@ class Verdict:
 
     promise: Promise
     broken: Unkept | None = None
+    is_tried: bool = True
 
     @property
     def line(self) -> str:
-        """For a person."""
+        """For a person, of what was tried."""
         what = f"FAILED: {self.broken}" if self.broken else "ok"
         return f"{self.promise.section:<4} {self.promise.text}: {what}"
 
@@ -36,7 +37,7 @@ class Verdict:
         facts = {
             "section": self.promise.section,
             "promise": self.promise.text,
-            "is_kept": self.broken is None,
+            "is_kept": self.broken is None if self.is_tried else None,
         }
         if self.broken:
             facts |= {"expected": self.broken.expected, "saw": self.broken.saw}
@@ -54,9 +55,8 @@ def verdicts(port: Port, say: Say) -> Sequence[Verdict]:
         broken = _tried(promise, probe)
         found.append(Verdict(promise, broken))
         if isinstance(broken, NoAnswer) and not _answers(probe):
-            say(f"the board answers nothing any more, {_left(len(found))} were not tried")
-            rest = PROMISES[len(found) :]
-            found += [Verdict(each, _untried(promise)) for each in rest]
+            say(f"the board answers nothing any more; silent since {promise.text!r}")
+            found += [Verdict(each, is_tried=False) for each in PROMISES[len(found) :]]
             break
     return found
 
@@ -79,11 +79,3 @@ def _answers(probe: Probe) -> bool:
     except Unkept:
         pass
     return True
-
-
-def _left(tried: int) -> str:
-    return f"{len(PROMISES) - tried} of {len(PROMISES)} promises"
-
-
-def _untried(last: Promise) -> Unkept:
-    return Unkept("a board that answers", f"silence since {last.text!r}; not tried")
