@@ -37,6 +37,7 @@ from vau.verbs.outcome import EXIT_CODES
 TYPED_ONLY: Final = {
     ("stream", "--model"),
     ("stream", "--backend"),
+    ("transcribe", "--resume"),
     ("bench serve", "--shadow"),
     ("token", "--max-streams"),
     ("board serve", "--array"),
@@ -380,6 +381,7 @@ def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path
         "a.npz",
         "b.jsonl",
         "b.npz",
+        "manifest.jsonl",
     ]
 
 

@@ -141,6 +141,14 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_text() == "before"
 
 
+def test_a_name_that_is_no_utf_8_comes_back_out_of_json(
+    done: Transcription, tmp_path: Path
+) -> None:
+    write(replace(done, file="\udcff.wav"), tmp_path / "x", ["jsonl"])
+    header = (tmp_path / "x.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    assert json.loads(header)["file"] == "\udcff.wav"
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigInvalid, match=r"cannot be written.*choose another folder"):

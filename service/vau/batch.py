@@ -151,7 +151,7 @@ class Batch:
         self._model, self._backend = model, backend
         self._options = options or BatchOptions()
         self._frontend = Frontend(model.frontend)
-        self._engine = engine_of(model, backend, self._options.decoder)
+        self.engine = engine_of(model, backend, self._options.decoder)
 
     def transcribe(
         self,
@@ -248,7 +248,7 @@ class Batch:
             output_digest=summary.output_digest,
             wall_s=perf_counter() - each.started_s,
             compute_s=each.compute_s,
-            engine=self._engine,
+            engine=self.engine,
             notices=tuple(each.notices),
         )
 

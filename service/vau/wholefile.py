@@ -9,8 +9,8 @@ from typing import BinaryIO
 from vau.errors import ConfigInvalid
 
 
-def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Write under a temporary name in the same folder, then rename: all or nothing.
+def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
+    """Write under a temporary name in the same folder, then rename; return ``target``.
 
     Raises ConfigInvalid if the folder cannot be written to.
     """
@@ -25,11 +25,15 @@ def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> None:
     finally:
         with suppress(OSError):  # most often it is gone: it has its real name
             temporary.unlink()
+    return target
 
 
-def write_text_whole(target: Path, text: str) -> None:
-    """Write a text in UTF-8, as ``write_whole`` writes. Raises ConfigInvalid if it cannot."""
-    write_whole(target, lambda file: file.write(text.encode()))
+def write_text_whole(target: Path, text: str) -> Path:
+    r"""Write a text in UTF-8, as ``write_whole`` writes. Raises ConfigInvalid if it cannot.
+
+    Bytes of a file's name that are no UTF-8 become an escape, ``\udcff``, which JSON reads.
+    """
+    return write_whole(target, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def unwritable(path: Path, cause: OSError) -> ConfigInvalid:

@@ -10,7 +10,7 @@ from vau.wholefile import write_text_whole
 DECIMALS: Final = 3
 
 
-def write_ctm(done: Transcription, stem: Path) -> None:
+def write_ctm(done: Transcription, stem: Path) -> list[Path]:
     """Write the phones of one file, each with its confidence."""
     name = word(stem.name)
     lines = (
@@ -18,4 +18,4 @@ def write_ctm(done: Transcription, stem: Path) -> None:
         f"{seconds(phone.end - phone.start, DECIMALS)} {phone.symbol} {phone.confidence:.3f}\n"
         for phone in spoken(done, DECIMALS)
     )
-    write_text_whole(stem.with_name(f"{stem.name}.ctm"), "".join(lines))
+    return [write_text_whole(stem.with_name(f"{stem.name}.ctm"), "".join(lines))]

@@ -91,10 +91,10 @@ def to_json(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False, allow_nan=False)
 
 
-def write_jsonl(done: Transcription, stem: Path) -> None:
+def write_jsonl(done: Transcription, stem: Path) -> list[Path]:
     """Write the transcript of one file."""
     lines = [header(done), *map(segment_line, done.segments)]
     if done.has_ended:
         lines.append(summary(done))
     text = "".join(to_json(line) + "\n" for line in lines)
-    write_text_whole(stem.with_name(f"{stem.name}.jsonl"), text)
+    return [write_text_whole(stem.with_name(f"{stem.name}.jsonl"), text)]

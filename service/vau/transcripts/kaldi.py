@@ -10,7 +10,7 @@ from vau.transcripts.transcription import Transcription
 from vau.wholefile import write_text_whole, write_whole
 
 
-def write_kaldi(done: Transcription, stem: Path) -> None:
+def write_kaldi(done: Transcription, stem: Path) -> list[Path]:
     """Write the log posteriors of one file, shape (frames, classes), as float32.
 
     The index names the archive as ``stem`` does: relative to where Vau was started, if that is.
@@ -22,10 +22,9 @@ def write_kaldi(done: Transcription, stem: Path) -> None:
     utterance = utterance_id(stem)
     begin = f"{utterance} ".encode()
     head = b"\0BFM " + struct.pack("<bibi", 4, rows.shape[0], 4, rows.shape[1])
-    ark = stem.with_name(f"{stem.name}.ark")
+    ark, scp = stem.with_name(f"{stem.name}.ark"), stem.with_name(f"{stem.name}.scp")
     write_whole(ark, lambda file: file.write(b"".join((begin, head, rows.tobytes()))))
-    index = f"{utterance} {ark}:{len(begin)}\n"
-    write_text_whole(stem.with_name(f"{stem.name}.scp"), index)
+    return [ark, write_text_whole(scp, f"{utterance} {ark}:{len(begin)}\n")]
 
 
 def utterance_id(stem: Path) -> str:

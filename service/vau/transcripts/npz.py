@@ -12,7 +12,7 @@ from vau.transcripts.transcription import Transcription
 from vau.wholefile import write_whole
 
 
-def write_npz(done: Transcription, stem: Path) -> None:
+def write_npz(done: Transcription, stem: Path) -> list[Path]:
     """Write the posteriors of one file.
 
     Arrays: ``log_posterior`` float32 (frames, classes), or ``logits`` int32 with
@@ -31,4 +31,4 @@ def write_npz(done: Transcription, stem: Path) -> None:
         "meta": np.array(to_json(header(done))),
     }
     target = stem.with_name(f"{stem.name}.npz")
-    write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))
+    return [write_whole(target, lambda file: np.savez(file, allow_pickle=False, **arrays))]

@@ -42,7 +42,7 @@ class Output:
             raise unwritable(self.folder, cause) from cause
 
 
-WRITERS: Final[dict[OutputFormat, Callable[[Transcription, Path], None]]] = {
+WRITERS: Final[dict[OutputFormat, Callable[[Transcription, Path], list[Path]]]] = {
     "jsonl": write_jsonl,
     "ctm": write_ctm,
     "textgrid": write_textgrid,
@@ -57,7 +57,9 @@ WRITERS: Final[dict[OutputFormat, Callable[[Transcription, Path], None]]] = {
 HOLD_POSTERIORS: Final[frozenset[OutputFormat]] = frozenset({"npz", "kaldi"})
 
 
-def write(done: Transcription, stem: Path, formats: Iterable[OutputFormat]) -> None:
-    """Write ``done`` beside ``stem`` in each format, making its folder if need be."""
-    for name in formats:
-        WRITERS[name](done, stem)
+def write(done: Transcription, stem: Path, formats: Iterable[OutputFormat]) -> list[Path]:
+    """Write ``done`` beside ``stem`` in each format; return the files.
+
+    Makes its folder if need be.
+    """
+    return [file for name in formats for file in WRITERS[name](done, stem)]

@@ -10,7 +10,7 @@ from vau.wholefile import write_text_whole
 DECIMALS: Final = 3
 
 
-def write_rttm(done: Transcription, stem: Path) -> None:
+def write_rttm(done: Transcription, stem: Path) -> list[Path]:
     """Write the stretches of speech of one file; what lies between them is silence."""
     name = word(stem.name)
     lines = (
@@ -18,4 +18,4 @@ def write_rttm(done: Transcription, stem: Path) -> None:
         f"{seconds(speech[-1].end - speech[0].start, DECIMALS)} <NA> <NA> speech <NA> <NA>\n"
         for speech in stretches(spoken(done, DECIMALS))
     )
-    write_text_whole(stem.with_name(f"{stem.name}.rttm"), "".join(lines))
+    return [write_text_whole(stem.with_name(f"{stem.name}.rttm"), "".join(lines))]

@@ -12,14 +12,14 @@ LONGEST_MS: Final = 3_000
 """Of a subtitle, unless a single phone lasts longer: some forty phones, a line of a screen."""
 
 
-def write_srt(done: Transcription, stem: Path) -> None:
+def write_srt(done: Transcription, stem: Path) -> list[Path]:
     """Write the phones of one file, a subtitle for each stretch that touches."""
     cues = (
         f"{number}\n{_time(cue[0].start)} --> {_time(cue[-1].end)}\n"
         f"{' '.join(phone.symbol for phone in cue)}\n\n"
         for number, cue in enumerate(stretches(spoken(done, DECIMALS), LONGEST_MS), start=1)
     )
-    write_text_whole(stem.with_name(f"{stem.name}.srt"), "".join(cues))
+    return [write_text_whole(stem.with_name(f"{stem.name}.srt"), "".join(cues))]
 
 
 def _time(milliseconds: int) -> str:

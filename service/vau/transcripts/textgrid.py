@@ -12,7 +12,7 @@ Interval: TypeAlias = tuple[int, int, str]
 """Start, end and text, on the exact clock."""
 
 
-def write_textgrid(done: Transcription, stem: Path) -> None:
+def write_textgrid(done: Transcription, stem: Path) -> list[Path]:
     """Write the tiers ``phones`` and ``segments`` of one file, laid out as Praat does."""
     end = clock(done.samples, EXACT)
     phones = [(phone.start, phone.end, phone.symbol) for phone in spoken(done, EXACT)]
@@ -22,7 +22,7 @@ def write_textgrid(done: Transcription, stem: Path) -> None:
         + _tier(1, "phones", list(_tiled(phones, end)), end)
         + _tier(2, "segments", list(_tiled(_segments(done), end)), end)
     )
-    write_text_whole(stem.with_name(f"{stem.name}.TextGrid"), text)
+    return [write_text_whole(stem.with_name(f"{stem.name}.TextGrid"), text)]
 
 
 def _segments(done: Transcription) -> Iterator[Interval]:

@@ -31,6 +31,7 @@ def transcribe(
     out: files.Out = None,
     formats: files.Formats = "jsonl",
     logits: files.Logits = False,
+    resume: files.Resumed = False,
     jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
@@ -46,6 +47,7 @@ def transcribe(
     from vau.transcripts import Output
 
     files.check_output(context, out, formats, logits=logits)
+    files.check_resumed(out, resume=resume)
     if paths and not flags.is_typed(context, "manifest"):
         manifest = None  # of an environment that speaks of other commands
     if not paths and manifest is None:
@@ -61,6 +63,7 @@ def transcribe(
         decoder=decoder,
         logits=logits,
         output=None if out is None else Output(out, formats),
+        resume=resume,
     )
     remark_passed_over(context)
     with progress(Console(stderr=True), "s of audio") as show:

@@ -6,7 +6,7 @@ several at a time. The numbers are those of ``vau.batch``, to the bit.
 
 from vau.client.recognition.answers import Finished, Started, Update, finished_of
 from vau.client.recognition.conversation import chunks_of, converse
-from vau.client.recognition.files import CHUNK_SAMPLES, transcribe
+from vau.client.recognition.files import CHUNK_SAMPLES, engine_on, transcribe
 from vau.client.recognition.gathering import Gathering, transcription
 from vau.client.recognition.request import Request, Wanted
 
@@ -20,6 +20,7 @@ __all__ = [
     "Wanted",
     "chunks_of",
     "converse",
+    "engine_on",
     "finished_of",
     "transcribe",
     "transcription",

@@ -18,7 +18,7 @@ from vau.client.recognition.gathering import transcription
 from vau.client.recognition.request import Request
 from vau.client.throttle import rate_of
 from vau.errors import AudioError, QuotaExceeded
-from vau.transcripts import Transcription
+from vau.transcripts import Engine, Transcription
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 2  # of a whole file, sent as fast as it is taken
 
@@ -75,6 +75,15 @@ def transcribe(
         finally:
             client.close()  # cancels what still runs, so that its threads end
             pool.shutdown(cancel_futures=True)
+
+
+def engine_on(server: str, request: Request, *, access: Access = PLAIN) -> Engine:
+    """Return what a server would hear with now: what it says of a stream of one sample.
+
+    Raises what the server answers with, Unreachable if there is none.
+    """
+    with Client(server, access=access) as client:
+        return transcription(server, lambda: "", converse(client, [bytes(2)], request)).engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,6 +63,12 @@ def check_output(
         )
 
 
+def check_resumed(out: Path | None, *, resume: bool) -> None:
+    """Raise BadParameter for --resume where nothing was written."""
+    if resume and out is None:
+        raise typer.BadParameter("--resume: goes on with an --out, and there is none; add it")
+
+
 Channel = Annotated[
     Any,
     flag(
@@ -86,6 +92,15 @@ Formats = Annotated[
 ]
 Logits = Annotated[
     bool, flag("--logits", "Put exact integer logits into npz, not log posteriors.")
+]
+Resumed = Annotated[
+    bool,
+    flag(
+        "--resume",
+        "Leave alone what --out holds already, if recording, model and flags are the same.",
+        negative="--no-resume",
+        elsewhere=False,  # there it speaks of streams
+    ),
 ]
 Manifest = Annotated[
     Path,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from vau.audiofile import SUFFIXES
+from vau.commands.transcribe.journal import NAME as JOURNAL
+from vau.commands.transcribe.journal import Entry
 from vau.errors import ConfigInvalid
 from vau.manifest import check_apart, invalid, rows_of
 from vau.transcripts import utterance_id
@@ -23,6 +25,9 @@ class Item:
     name: Path
     """Relative to the output folder: as the file stood in its folder, without suffix unless
     another file has the same name without it."""
+
+    before: Entry | None = None
+    """What the journal says was written of it, if that counts."""
 
 
 def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item]:
@@ -117,9 +122,15 @@ def named_apart(items: Sequence[Item]) -> list[Item]:
 
 
 def check_names(items: Iterable[Item]) -> None:
-    """Raise ConfigInvalid if two files would be written under one name."""
+    """Raise ConfigInvalid if two files would be written under one name, or the journal's."""
     taken: dict[Path, Path] = {}
     for item in items:
+        if item.name == Path(JOURNAL).with_suffix(""):
+            raise ConfigInvalid(
+                f"out: {item.file} would be written to {JOURNAL}, which is the journal; "
+                "rename it",
+                field="out",
+            )
         if item.name in taken:
             raise ConfigInvalid(
                 f"out: {taken[item.name]} and {item.file} would both be written to "
@@ -141,9 +152,19 @@ def check_utterances(items: Iterable[Item], folder: Path) -> None:
                 field="formats",
             )
         taken[utterance] = item.file
-        if not {"\r", "\n"}.isdisjoint(str(folder / item.name)):
+        path = str(folder / item.name)
+        if not {"\r", "\n"}.isdisjoint(path) or not is_utf8(path):
             raise ConfigInvalid(
-                f"format: an index of Kaldi has a line a file, and {str(item.file)!r} has a "
-                "line break in its name; rename it, or leave out kaldi",
+                "format: an index of Kaldi has a line of UTF-8 for each file, and the name of "
+                f"{path!r} has a line break or is none; rename it, or leave out kaldi",
                 field="formats",
             )
+
+
+def is_utf8(text: str) -> bool:
+    """Tell whether a name that the system gave is UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

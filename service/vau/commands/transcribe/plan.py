@@ -13,18 +13,27 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client.access import PLAIN, Access
-from vau.client.recognition import Request, Wanted
+from vau.client.recognition import Request, Wanted, engine_on
 from vau.client.recognition import transcribe as transcribe_remotely
 from vau.commands.transcribe.items import Item, check_utterances, named_apart
+from vau.commands.transcribe.journal import Journal, digest_of_options
 from vau.decode import DecoderName
 from vau.errors import VauError
 from vau.processes import spread
-from vau.transcripts import Output, Transcription, write
+from vau.transcripts import Engine, Output, Transcription, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
 
 
-Outcome = tuple[int, Transcription | Failed]
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that was heard and written before, and is still so."""
+
+    file: Path
+    audio_s: float
+
+
+Outcome = tuple[int, Transcription | Failed | Kept]
 """The place of an item, and what became of it. The transcription comes without posteriors,
 which are in the npz if anywhere."""
 
@@ -49,6 +58,18 @@ class TranscribePlan:
     decoder: DecoderName = "viterbi"
     logits: bool = False
     output: Output | None = None
+    resume: bool = False
+    """Leave alone what the journal of the output folder says was written and still holds."""
+
+    @property
+    def journal(self) -> Journal | None:
+        """The journal of the output folder."""
+        return None if self.output is None else Journal(self.output.folder)
+
+    def options_of(self, engine: Engine) -> str:
+        """Return the digest of what else decides what is written."""
+        formats = () if self.output is None else self.output.formats
+        return digest_of_options(engine, formats, channel=self.channel, logits=self.logits)
 
 
 def transcribe_all(
@@ -73,6 +94,7 @@ def transcribe_all(
         if "kaldi" in plan.output.formats:
             check_utterances(items, plan.output.folder)
         plan.output.prepare()
+        items = _recalled(items, plan)
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
     with closing(in_order(items, transcribe(items, plan, on_progress, warn))) as ordered:
@@ -81,6 +103,8 @@ def transcribe_all(
                 statuses.append(complain(outcome.error, item.file))
                 continue
             statuses.append(0)
+            if isinstance(outcome, Kept):
+                continue
             for notice in outcome.notices:
                 warn(f"{item.file}: {notice}")
             if plan.output is None:
@@ -119,11 +143,21 @@ def transcribe(
         yield from _work(plan, numbered, on_audio)
 
 
+def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
+    """Return the items, with what the journal says of them if that is to count."""
+    journal = plan.journal
+    if journal is None:
+        return list(items)
+    journal.mend()
+    entries = journal.entries() if plan.resume else {}
+    return [replace(item, before=entries.get(item.name.as_posix())) for item in items]
+
+
 def in_order(
     items: Sequence[Item], outcomes: Iterable[Outcome]
-) -> Generator[tuple[Item, Transcription | Failed], None, None]:
+) -> Generator[tuple[Item, Transcription | Failed | Kept], None, None]:
     """Yield outcomes in the order of ``items``, each as soon as those before it are there."""
-    waiting: dict[int, Transcription | Failed] = {}
+    waiting: dict[int, Transcription | Failed | Kept] = {}
     following = 0
     for index, outcome in outcomes:
         waiting[index] = outcome
@@ -152,10 +186,19 @@ def _work(
     options = BatchOptions(channel=plan.channel, logits=plan.logits, decoder=plan.decoder)
     choice = Choice(model=plan.model, backend=plan.backend, options=options)
     with choice.open() as batch:
-        files = (item.file for _, item in numbered)
+        new = []
+        for index, item in numbered:
+            kept = _still_held(item, plan, batch.engine)
+            if kept is None:
+                new.append((index, item))
+            else:
+                if on_audio is not None:
+                    on_audio(kept.audio_s)
+                yield index, kept
+        files = (item.file for _, item in new)
         for place, outcome in batch.transcribe(files, on_samples):
-            index, item = numbered[place]
-            yield index, _kept(item, outcome, plan.output)
+            index, item = new[place]
+            yield index, _written(item, outcome, plan)
 
 
 def _on_server(
@@ -168,34 +211,52 @@ def _on_server(
     request = Request(
         model=plan.model, backend=plan.backend, posteriors=wanted, decoder=plan.decoder
     )
-    files = [item.file for item in items]
-    for index, outcome in transcribe_remotely(
+    new = list(enumerate(items))
+    if any(item.before for item in items):
+        engine = engine_on(plan.server, request, access=plan.access)
+        held = [(index, _still_held(item, plan, engine)) for index, item in new]
+        yield from ((index, kept) for index, kept in held if kept is not None)
+        new = [pair for pair, (_, kept) in zip(new, held, strict=True) if kept is None]
+    for place, outcome in transcribe_remotely(
         plan.server,
-        files,
+        [item.file for _, item in new],
         request,
         access=plan.access,
         channel=plan.channel,
         streams=plan.jobs,
-        on_loss=lambda index, text: warn(f"{items[index].file}: {text}"),
+        on_loss=lambda place, text: warn(f"{new[place][1].file}: {text}"),
     ):
-        yield index, _kept(items[index], outcome, plan.output)
+        index, item = new[place]
+        yield index, _written(item, outcome, plan)
 
 
 def _counted(
     outcomes: Iterable[Outcome], on_audio: Callable[[float], None]
 ) -> Iterator[Outcome]:
     for index, outcome in outcomes:
-        if isinstance(outcome, Transcription):
+        if not isinstance(outcome, Failed):
             on_audio(outcome.audio_s)
         yield index, outcome
 
 
-def _kept(
-    item: Item, outcome: Transcription | Failed, output: Output | None
+def _still_held(item: Item, plan: TranscribePlan, engine: Engine) -> Kept | None:
+    """Return what says that nothing is to be done, if nothing is."""
+    journal, before = plan.journal, item.before
+    if journal is None or before is None:
+        return None
+    if not journal.holds(before, item.file, engine, plan.options_of(engine)):
+        return None
+    return Kept(item.file, before.samples / SAMPLE_RATE_HZ)
+
+
+def _written(
+    item: Item, outcome: Transcription | Failed, plan: TranscribePlan
 ) -> Transcription | Failed:
-    """Write a transcription, then let go of its posteriors."""
+    """Write a transcription and note it, then let go of its posteriors."""
     if isinstance(outcome, Failed):
         return outcome
-    if output is not None:
-        write(outcome, output.folder / item.name, output.formats)
+    if plan.output is not None and plan.journal is not None:
+        files = write(outcome, plan.output.folder / item.name, plan.output.formats)
+        options = plan.options_of(outcome.engine)
+        plan.journal.add(plan.journal.entry_of(outcome, item.name, options, files))
     return replace(outcome, posteriors=None)

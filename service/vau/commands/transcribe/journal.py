@@ -1,0 +1,153 @@
+"""What was written into a folder, and of what: by it a run that was cut off goes on.
+
+``manifest.jsonl`` in the output folder has a line for each recording, added once its files
+are there. A recording need not be heard again if all that it came from is still the same, and
+all that was written is still as it was. Of several lines of one recording the last counts,
+and one that was cut short counts for nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vau.errors import ConfigInvalid
+from vau.transcripts import Engine, Transcription, to_json
+from vau.wholefile import unwritable
+
+NAME: Final = "manifest.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recording, what heard it, and what was written."""
+
+    file: str
+    name: str
+    """Of the transcript, relative to the folder, without suffix."""
+
+    sha256: str
+    samples: int
+    model_digest: str
+    arithmetic_id: str
+    options: str
+    """Digest of what else decides what is written."""
+
+    outputs: dict[str, str]
+    """SHA-256 of each file, by its path relative to the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The journal of one folder."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self.folder / NAME
+
+    def mend(self) -> None:
+        """End a line that was cut short, so that the next is one of its own.
+
+        Raises ConfigInvalid if it cannot be written.
+        """
+        try:
+            with self.path.open("a+b") as file:
+                if file.seek(0, 2):
+                    file.seek(-1, 2)
+                    if file.read(1) != b"\n":
+                        file.write(b"\n")
+        except OSError as cause:
+            raise unwritable(self.path, cause) from cause
+
+    def entries(self) -> dict[str, Entry]:
+        """Return the last line of each recording, by the name of its transcript.
+
+        Raises ConfigInvalid if it is there and cannot be read.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as cause:
+            raise ConfigInvalid(
+                f"{self.path}: cannot be read: {cause.strerror or cause}", field="out"
+            ) from cause
+        found = (_entry(line) for line in lines)
+        return {entry.name: entry for entry in found if entry is not None}
+
+    def add(self, entry: Entry) -> None:
+        """Append a line, in one piece even if several processes do.
+
+        Raises ConfigInvalid if it cannot be written.
+        """
+        line = (to_json(asdict(entry)) + "\n").encode(errors="backslashreplace")
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                written_bytes = file.write(line)
+                if written_bytes < len(line):  # the disk is full, and the next write says so
+                    file.write(line[written_bytes:])
+        except OSError as cause:
+            raise unwritable(self.path, cause) from cause
+
+    def entry_of(
+        self, done: Transcription, name: Path, options: str, outputs: Iterable[Path]
+    ) -> Entry:
+        """Return the line of what was just written."""
+        return Entry(
+            file=done.file,
+            name=name.as_posix(),
+            sha256=done.sha256,
+            samples=done.samples,
+            model_digest=done.engine.model_digest,
+            arithmetic_id=done.engine.arithmetic_id,
+            options=options,
+            outputs={
+                file.relative_to(self.folder).as_posix(): _sha256(file) for file in outputs
+            },
+        )
+
+    def holds(self, entry: Entry, file: Path, engine: Engine, options: str) -> bool:
+        """Tell whether ``file`` would be heard and written just as it was."""
+        return (
+            entry.file == str(file)
+            and entry.model_digest == engine.model_digest
+            and entry.arithmetic_id == engine.arithmetic_id
+            and entry.options == options
+            and entry.sha256 == _sha256(file)
+            and all(_sha256(self.folder / at) == digest for at, digest in entry.outputs.items())
+        )
+
+
+def digest_of_options(engine: Engine, formats: Sequence[str], **options: object) -> str:
+    """Return the digest of what decides what is written, besides recording and network."""
+    said = {
+        **options,
+        "backend": engine.backend,
+        "decoder": engine.decoder,
+        "formats": sorted(formats),
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        fields: Any = json.loads(line)
+        kinds = {"name": str, "samples": int, "outputs": dict}
+        is_whole = all(isinstance(fields[name], kind) for name, kind in kinds.items())
+        return Entry(**fields) if is_whole else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _sha256(file: Path) -> str:
+    """Return the digest of a file; of one that cannot be read, none that a file has."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""
