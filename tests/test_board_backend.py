@@ -19,7 +19,7 @@ from vau.backend import (
     Work,
     promise_equal_bits,
 )
-from vau.errors import DeviceLost, DeviceTimeout, ModelIncompatible
+from vau.errors import DeviceCorrupt, DeviceLost, DeviceTimeout, ModelIncompatible
 from vau.model import Model
 from vau.testing.contract import BackendContract
 from vau.testing.contract.subject import NETWORK, Case
@@ -331,3 +331,21 @@ def test_a_board_without_parity_is_checked_at_every_utterance(
     backend.close()
     holds(model_of_it, ours)
     assert "per_utterance" in backend.info.firmware
+
+
+def test_what_a_board_without_parity_answered_on_wrong_weights_is_not_gone_on_with(
+    board: AnyBoard, server: BoardServer, model: Model, model_of_it: Backend
+) -> None:
+    server.claim(capabilities=NO_PARITY)
+    backend = FACTORY.open(model, BackendOptions(instance=server.url, slot_count=2))
+    before = backend.open()
+    backend.run([Work(before, FRAMES[:9])])
+    board.flip(0, bits=2)
+    after = backend.open()
+    assert backend.health().text == "mended: memory 1"
+    with pytest.raises(DeviceCorrupt, match="weights were wrong during this utterance"):
+        backend.run([Work(before, FRAMES[9:])])
+    with pytest.raises(DeviceCorrupt, match="weights were wrong during this utterance"):
+        backend.snapshot(before)
+    holds(model_of_it, backend.run([Work(after, FRAMES)])[0])
+    backend.close()

@@ -191,14 +191,15 @@ class Keeper:
         self.board.configure(self._layers)
         self.remade()
 
-    def remade(self) -> None:
-        """Write anew what is wrong, and prove all of it if anything was."""
+    def remade(self) -> int:
+        """Write anew what is wrong, and prove all of it if anything was; return how many."""
         mended = self.board.mend()
         if mended:
             self._forget_contexts()
             self.board.prove()
         else:
             self.board.stage = Stage.LOADED
+        return mended
 
     def _given_up(self, upset: Upset, tried: str = "") -> BackendFault:
         error = verdict(self.name, upset, tried)

@@ -20,6 +20,8 @@ class Stream:
 
     context: int | None = None
     used: int = 0
+    is_doubtful: bool = False
+    """Weights were wrong at some time since it began, and no step told."""
 
     @property
     def frames_since(self) -> int:

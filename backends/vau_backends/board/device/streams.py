@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.errors import BackendError
+from vau.errors import BackendError, DeviceCorrupt
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S
@@ -25,7 +25,7 @@ from vau_backends.board.device.stream import Stream
 from vau_backends.board.device.upsets import OutOfStep, Upset
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.telemetry import Readings
-from vau_backends.board.link.words import STEP_MODULUS
+from vau_backends.board.link.words import STEP_MODULUS, Capability
 from vau_backends.board.transport.port import Port
 
 CHECKPOINT_FRAMES: Final = 100
@@ -115,6 +115,7 @@ class Driver:
         """Take a stream through frames, as many at a time as fit; mend what goes wrong."""
         done = 0
         upsets: list[Upset] = []
+        self._believe(stream)
         self._keeper.revive()
         while done < len(x):
             try:
@@ -141,6 +142,7 @@ class Driver:
 
         Raises as ``run`` does.
         """
+        self._believe(stream)
         self._keeper.guarded(lambda: self._brought_up_to_date(stream))
         return stream.state
 
@@ -149,6 +151,7 @@ class Driver:
         self._leave(stream)
         stream.state = list(states)
         stream.since.clear()
+        stream.is_doubtful = False
 
     def _brought_up_to_date(self, stream: Stream) -> None:
         if stream.since:
@@ -242,7 +245,25 @@ class Driver:
 
     def check_all(self) -> None:
         """Check every memory; mend what is wrong. Raises as ``check_next`` does."""
-        self._keeper.guarded(self._keeper.remade)
+        self._keeper.guarded(self._check_all)
+
+    def _check_all(self) -> None:
+        if wrong := self._keeper.remade():
+            self._keeper.note("memory", f"{wrong} memories were wrong")
+            self._doubt()
+
+    def _doubt(self) -> None:
+        """Believe no stream any more, if steps do not tell that weights are wrong."""
+        if not self.board.info.capabilities & Capability.MEM_PARITY:
+            for stream in self._streams:
+                stream.is_doubtful = True
+
+    def _believe(self, stream: Stream) -> None:
+        if stream.is_doubtful:
+            raise DeviceCorrupt(
+                f"{self._keeper.name}: weights were wrong during this utterance, and a board "
+                "without parity does not tell since when; do not trust its answers"
+            )
 
     def _check_next(self) -> None:
         memories = [
@@ -256,4 +277,5 @@ class Driver:
             what = f"{memory.region.name.lower()} of die {memory.die} was wrong"
             self._keeper.note("memory", what)
             self._forget_contexts()  # steps may have been taken on it since it was last right
+            self._doubt()
             self._keeper.remade()
