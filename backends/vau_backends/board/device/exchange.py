@@ -7,20 +7,21 @@ one of the errors below; whoever drives the board decides what to do about it.
 import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
 from vau.errors import BackendBusy, DeviceTimeout, FirmwareMismatch
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
+from vau_backends.board.device.link_errors import LinkErrors
+from vau_backends.board.device.need import Need
 from vau_backends.board.device.upsets import Rebooted, Silent
 from vau_backends.board.link.chunks import Chunks
-from vau_backends.board.link.frame import DELIMITER, MOST_PAYLOAD, Frame, wire_bytes
+from vau_backends.board.link.frame import DELIMITER, MOST_PAYLOAD, Frame
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.junk import Junk
 from vau_backends.board.link.outstanding import Heard, Outstanding, numbered
 from vau_backends.board.link.payloads import COUNT, OWNER
-from vau_backends.board.link.timing import RoundTrip, transfer_s
+from vau_backends.board.link.timing import RoundTrip
 from vau_backends.board.link.words import (
     JUNK_ANSWER,
     MOST_SEQUENCE,
@@ -42,17 +43,6 @@ FIND_TRIES: Final = 3
 BURST_S: Final = 0.005
 """Of several answers to junk within it one alone makes us send again: one burst of noise
 becomes many chunks."""
-
-
-@dataclass(slots=True)
-class LinkErrors:
-    """What this end saw go wrong, and mended."""
-
-    retries: int = 0
-    stale: int = 0
-    junk_answers: int = 0
-    busy: int = 0
-    probes: int = 0
 
 
 class Exchange:
@@ -153,23 +143,21 @@ class Exchange:
             numbers.append(after(numbers[-1]))
         frames = numbered(requests, self._session, numbers)
         out = Outstanding(frames, info.window, info.buffer_bytes)
-        wait = _Wait(info, self.port.bits_per_s, answer_bytes, cycles)
+        need = Need(info, self.port.bits_per_s, answer_bytes, cycles)
         try:
-            self._until_done(out, wait, monotonic() + limit_s, limit_s)
+            self._until_done(out, need, monotonic() + limit_s, limit_s)
         except BaseException:  # Ctrl-C, too
             self._session = 0  # nobody knows any more which of them were executed
             raise
         self._seq = after(numbers[-1])
         return out.replies
 
-    def _until_done(
-        self, out: Outstanding, wait: "_Wait", end_s: float, limit_s: float
-    ) -> None:
+    def _until_done(self, out: Outstanding, need: Need, end_s: float, limit_s: float) -> None:
         attempts = 0
         while not out.is_done:
             for data in out.to_send():
                 self._send(data, end_s)
-            need_s, asked_s = wait.need_s(out.unanswered), monotonic()
+            need_s, asked_s = need.total_s(out.unanswered), monotonic()
             patience_s = need_s + self._trip.slack_s * 2**attempts
             heard = self._hear(out, min(patience_s, end_s - asked_s), end_s)
             if heard is Heard.ANSWER:
@@ -306,20 +294,3 @@ class Exchange:
             return ""
         text = junk.decode("ascii", "backslashreplace")
         return f"; it said {text!r}, which is no frame: {self.chunks.first_fault}"
-
-
-@dataclass(slots=True)
-class _Wait:
-    """How long the answers to what is on the way may take."""
-
-    info: Info
-    bits_per_s: float
-    answer_bytes: int
-    cycles: int
-
-    def need_s(self, unanswered: Sequence[Frame]) -> float:
-        """Return how long their bytes, the answers' and the cycles take."""
-        out = sum(wire_bytes(len(frame.payload)) for frame in unanswered)
-        back = len(unanswered) * wire_bytes(self.answer_bytes)
-        computing_s = self.cycles / self.info.rate_hz if self.info.rate_hz else 0.0
-        return transfer_s(out + back, self.bits_per_s) + computing_s

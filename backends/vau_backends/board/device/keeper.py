@@ -12,9 +12,10 @@ from vau.errors import BackendError, BackendFault
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board, Stage
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
-from vau_backends.board.device.exchange import Exchange, LinkErrors
+from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.held import when_let_go
 from vau_backends.board.device.image import LayerImage
+from vau_backends.board.device.link_errors import LinkErrors
 from vau_backends.board.device.upsets import (
     DieFault,
     MemoryUpset,

@@ -18,8 +18,8 @@ from vau.errors import BackendError, DeviceCorrupt
 from vau_backends.board.device.acceptance import Trusts
 from vau_backends.board.device.board import Board
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S
-from vau_backends.board.device.exchange import LinkErrors
 from vau_backends.board.device.keeper import Keeper, Lay
+from vau_backends.board.device.link_errors import LinkErrors
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.stream import Stream
 from vau_backends.board.device.upsets import OutOfStep, Upset
