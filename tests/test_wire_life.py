@@ -254,7 +254,7 @@ def test_lanes_that_cannot_be_served_are_shut_down() -> None:
 
 
 def test_a_backend_that_hangs_in_its_check_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vau.wire.server.CHECK_S", 0.1)
+    monkeypatch.setattr("vau.wire.beforehand.CHECK_S", 0.1)
     monkeypatch.setattr("vau.wire.server.CLOSE_S", 0.1)
     held = Held(muntaniala())
     held.may_run.clear()
@@ -334,7 +334,7 @@ def test_more_streams_than_a_board_carries_are_remarked_on(
     def reckoned(*_: object, **__: object) -> Reckoning:
         return Reckoning(chunk_s=0.024)  # three streams
 
-    monkeypatch.setattr("vau.wire.server.reckon", reckoned)
+    monkeypatch.setattr("vau.wire.beforehand.reckon", reckoned)
     config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=max_streams)
     shared = MUNTANIALA.open(MODEL, BackendOptions(instance="2x1"))  # one alone tells nothing
     with serving((MODEL, OneByOne()), (MODEL, shared), config=config):  # type: ignore[arg-type]

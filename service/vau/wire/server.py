@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 import grpc
@@ -17,19 +16,16 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from vau import search
-from vau.awaited import Awaited
 from vau.checkpoint.seal import Sealer, read_key
 from vau.config import OFF, ServerConfig, is_loopback, join_address, split_address, version
-from vau.errors import BackendFault, ConfigInvalid
+from vau.errors import ConfigInvalid
 from vau.lane import Lane
 from vau.logs import facts
 from vau.metrics import Metrics, MetricsPage
-from vau.selfcheck import self_check
-from vau.shadow.process import Shadow
 from vau.shadow.shadows import Shadows
-from vau.sizing import reckon
 from vau.tracing import tracer_of
 from vau.v1.speech_pb2_grpc import add_SpeechRecognitionServicer_to_server
+from vau.wire.beforehand import capacity_of, checked, opened, too_many
 from vau.wire.clock import Clock
 from vau.wire.door import Door
 from vau.wire.doorman import Doorman
@@ -50,12 +46,6 @@ OPEN_METRICS: Final = "other machines may read /metrics, which asks for no token
 METADATA_BYTES: Final = 8 << 10  # of one call; ours have a tenth of that
 HANDSHAKE_S: Final = 10.0  # for a connection to say what it wants
 IDLE_CONNECTION_S: Final = 300.0  # without a call; clients come back by themselves
-CHECK_S: Final = 60.0  # for a backend to pass its check, which takes milliseconds
-UNSURE: Final = 2  # times as many streams may be meant: it is measured in a moment
-TOO_MANY: Final = (
-    "it carries about {} live streams at its pace, and --max-streams lets {} in; "
-    "more are answered late: give it that number, or --max-streams auto"
-)
 LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
 CLOSE_S: Final = 5.0  # for a backend to finish its round and close
 
@@ -172,7 +162,7 @@ class Server:
         self._watch = Watch(self._host)
         self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
-        self._carried: dict[str, int] = {}  # streams by backend, where it was measured
+        self._carried: dict[str, int | None] = {}  # streams by backend, where they were timed
         self._server = _transport(config, door)
 
     @property
@@ -184,13 +174,12 @@ class Server:
         """Check every backend and open every shadow, then listen."""
         self._shadows.start()
         for lane in self._host.lanes:
-            await _check(lane)
-            if lane.backend.info.max_batch == 1:  # streams take turns: one tells for all
-                self._carried[lane.backend.info.id] = await _carried(lane)
+            await checked(lane)
+            self._carried[lane.backend.info.id] = await capacity_of(lane)
             meters = self._metrics.of(lane.backend.info.id)
             meters.model(lane.model.name, lane.model.digest)
         for shadow in self._shadows.all:
-            await _opened(shadow)
+            await opened(shadow)
         self._shadows.check_unlike()
         self._metrics.built(version(), self._config.build)
         await self._watch.look()
@@ -247,9 +236,7 @@ class Server:
         for name in self._host.lanes.backend_ids:
             if text := self._host.health[name].text:
                 logger.warning("backend remark", extra=facts(backend=name, text=text))
-        for name, streams in self._carried.items():
-            if self._host.gate.max_streams > UNSURE * streams:
-                text = TOO_MANY.format(streams, self._host.gate.max_streams)
+            if text := too_many(self._host.gate.max_streams, self._carried.get(name)):
                 logger.warning("backend remark", extra=facts(backend=name, text=text))
 
     async def drain(self, grace_s: float) -> None:
@@ -281,38 +268,6 @@ class Server:
             await asyncio.to_thread(self._page.close)
         if self._watching:  # or it never listened
             logger.info("stopped")
-
-
-async def _check(lane: Lane) -> None:
-    """Raise BackendFault unless the backend of ``lane`` passes its check in time."""
-    if isinstance(lane.backend, Awaited):
-        return  # it is checked once it is there
-    try:
-        await asyncio.wait_for(lane.ask(partial(self_check, model=lane.model)), CHECK_S)
-    except TimeoutError as cause:
-        name = lane.backend.info.id
-        raise BackendFault(
-            f"backend {name}: its consistency check has not ended within {CHECK_S:g} s; "
-            "reset the device, or serve without it",
-            backend=name,
-        ) from cause
-
-
-async def _carried(lane: Lane) -> int:
-    """Return about how many live streams the backend of ``lane`` carries."""
-    measure = partial(reckon, lane.model, warm_rounds=1, rounds=3)
-    return (await lane.ask(measure)).streams
-
-
-async def _opened(shadow: Shadow) -> None:
-    """Wait until ``shadow`` listens. Raises what it fails with, or BackendFault."""
-    try:
-        await asyncio.wait_for(asyncio.wrap_future(shadow.opened), CHECK_S)
-    except TimeoutError as cause:
-        raise BackendFault(
-            f"shadow {shadow.asked}: it has not opened within {CHECK_S:g} s; serve without it",
-            backend=shadow.asked,
-        ) from cause
 
 
 async def _shut_down(lanes: Iterable[Lane]) -> None:
