@@ -51,7 +51,7 @@ def test_the_tier_that_computes_stands_beside_its_engine() -> None:
 def test_the_summary_names_each_backend_that_served_in_its_order() -> None:
     monitor = Monitor()
     monitor.take(replace(STARTED, tier="numpy"))
-    for taken in ("board:tcp:a:1", "board:tcp:b:1"):
+    for taken in (ENGINE.backend, "board:tcp:a:1", "board:tcp:b:1"):  # the first from the start
         monitor.take(replace(update(), taken_over_by=(taken,)))
     engine = "engine   tiny on toy (tier numpy), then board:tcp:a:1, then board:tcp:b:1"
     assert summary_lines(monitor, paced=True)[0] == engine

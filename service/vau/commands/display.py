@@ -68,8 +68,9 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
     finished, started = monitor.finished, monitor.started
     if started is not None:
         tier = f" (tier {started.tier})" if started.tier else ""
-        backends = [f"{started.engine.backend}{tier}", *monitor.taken_over_by]
-        lines.append(f"engine   {started.engine.model} on {', then '.join(backends)}")
+        first, *others = monitor.backends
+        backends = ", then ".join([f"{first}{tier}", *others])
+        lines.append(f"engine   {started.engine.model} on {backends}")
     if finished is not None:
         audio_s = finished.samples / SAMPLE_RATE_HZ
         heard = f"{finished.frames} frames; phonemes heard: {len(monitor.spoken())}"
@@ -230,13 +231,13 @@ def _late(monitor: Monitor) -> str:
 
 def _behind(monitor: Monitor) -> str:
     """Say why a stream cannot be live, and what would make it so; nothing if it can be."""
-    finished, started = monitor.finished, monitor.started
-    if finished is None or started is None:
+    finished = monitor.finished
+    if finished is None or not monitor.backends:
         return ""
     pace = finished.compute_s * SAMPLE_RATE_HZ / finished.samples
     if pace <= 1.0:
         return ""
-    backend = (monitor.taken_over_by or [started.engine.backend])[-1]
+    backend = monitor.backends[-1]
     kind = backend.partition(":")[0]
     remedy = FASTER.get(kind, "take a faster backend, or a smaller model")
     return f"{backend} takes {pace:.2f} s for each second of audio: {remedy}"

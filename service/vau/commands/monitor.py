@@ -68,8 +68,8 @@ class Monitor:
     frames_of_messages: Counter[int] = field(default_factory=Counter)
     """How many messages brought so many frames, of those that brought any."""
 
-    taken_over_by: list[str] = field(default_factory=list)
-    """The ids of the backends that served after the first, in their order."""
+    backends: list[str] = field(default_factory=list)
+    """The ids of those that served, in their order."""
 
     received_s: float = 0.0
     _cost: Cost = field(default_factory=Cost)
@@ -79,6 +79,7 @@ class Monitor:
         """Add what the server just said."""
         if isinstance(event, Started):
             self.started = event
+            self._served_by(event.engine.backend)
             if self.on_start is not None:
                 self.on_start(event)
         elif isinstance(event, Finished):
@@ -127,7 +128,8 @@ class Monitor:
                 self.frames_of_messages[frames] += 1
             if update.posteriors.dtype == np.float32:
                 self.recent.extend(update.posteriors)
-        self.taken_over_by += update.taken_over_by
+        for backend in update.taken_over_by:
+            self._served_by(backend)
         self.received_s = update.received_sample / SAMPLE_RATE_HZ
         self._cost += Cost(energies=update.energies)
         if self.on_notice is not None:
@@ -139,6 +141,11 @@ class Monitor:
                 self.on_phone(phone)
         if self.on_turn is not None:
             self._tell_turns(update, self.on_turn)
+
+    def _served_by(self, backend: str) -> None:
+        """Note who serves from here on; of one that stood in at the start it is told twice."""
+        if self.backends[-1:] != [backend]:
+            self.backends.append(backend)
 
     def _tell_turns(
         self, update: Update, tell: Callable[[SpeechEvent | Segment], None]
