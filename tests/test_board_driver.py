@@ -623,6 +623,15 @@ def test_a_board_that_is_busy_is_waited_for(
     assert driver.board.exchange.errors.busy == 3
 
 
+def test_a_board_is_not_given_up_because_its_caller_has_no_time_for_it(
+    server: BoardServer, driver: Driver
+) -> None:
+    server.meddle = busy_for(np.inf, retry_ms=400)
+    with pytest.raises(DeviceTimeout, match="busy"):
+        driver.run(driver.begin(), SPEECH[:2], limit_s=0.1)
+    assert not driver.is_lost
+
+
 def test_a_board_that_is_always_busy_is_given_up(server: BoardServer, driver: Driver) -> None:
     server.meddle = busy_for(np.inf, retry_ms=900)
     with pytest.raises(DeviceTimeout) as caught:

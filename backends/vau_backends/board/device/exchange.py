@@ -221,13 +221,13 @@ class Exchange:
         told_ms = COUNT.unpack(reply.payload)[0] if len(reply.payload) == COUNT.size else 0
         pause_s = max(told_ms / 1e3, LEAST_PAUSE_S)
         busy_s += pause_s
-        if busy_s > BUSY_LIMIT_S or monotonic() + pause_s > end_s:
+        until_s = min(monotonic() + pause_s, end_s)
+        while busy_s <= BUSY_LIMIT_S and (left_s := until_s - monotonic()) > 0:
+            self._heard += list(self.chunks.push(self.port.receive(left_s)))
+        if busy_s > BUSY_LIMIT_S or until_s == end_s:
             raise DeviceTimeout(
                 f"{self.port.name}: the board has been busy for {busy_s:.1f} s", stage="busy"
             )
-        until_s = monotonic() + pause_s
-        while (left_s := until_s - monotonic()) > 0:
-            self._heard += list(self.chunks.push(self.port.receive(left_s)))
         return busy_s
 
     def _probe(self) -> None:
