@@ -367,6 +367,15 @@ def test_a_stream_waits_for_room_and_says_so(folder: Path) -> None:
     assert process.returncode == 0
 
 
+def test_a_strict_run_ends_at_the_first_bad_file_with_its_status(
+    here: Here, folder: Path
+) -> None:
+    paths = [f"{folder}/audio/a.flac", f"{folder}/bad.wav", f"{folder}/audio/b.flac"]
+    done = here("transcribe", *paths, "--model", f"{folder}/model", "--jobs", "1", "--strict")
+    assert done.returncode == 4
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == paths[:1]
+
+
 def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path: Path) -> None:
     command = ("transcribe", folder / "audio", folder / "bad.wav", "--model", folder / "model")
     done = vau(*command)
@@ -376,6 +385,18 @@ def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path
     assert files == [f"{folder}/audio/a.flac", f"{folder}/audio/b.flac"]
     written = vau(*command, "--out", tmp_path, "--format", "npz,jsonl")
     assert (written.returncode, written.stdout) == (1, "")
+    _, files_line, audio_line, *energy_lines = written.stderr.splitlines()
+    assert files_line == "vau: files    2 heard, 0 left as they were, 1 failed"
+    assert audio_line.startswith("vau: audio    0.0002 h in ")
+    assert audio_line.endswith(" x real time")
+    assert energy_lines
+    for line in energy_lines:
+        assert line.startswith("vau: energy   ")
+        assert " in total, ESTIMATED by muntaniala" in line
+    again = vau(*command, "--out", tmp_path, "--format", "npz,jsonl", "--resume")
+    assert again.stderr.splitlines()[1:] == [
+        "vau: files    0 heard, 2 left as they were, 1 failed"
+    ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "a.jsonl",
         "a.npz",

@@ -89,9 +89,12 @@ def energy_text(monitor: Monitor) -> str:
     energy, per_frame_uj = monitor.energy, monitor.energy_per_frame_uj
     if energy is None or per_frame_uj is None:
         return "not stated by this backend"
-    return (
-        f"{per_frame_uj:.3g} µJ per frame, {_joules(energy.joules)} in total, {_origin(energy)}"
-    )
+    return f"{per_frame_uj:.3g} µJ per frame, {energy_in_total(energy)}"
+
+
+def energy_in_total(energy: Energy) -> str:
+    """Return an energy with its origin."""
+    return f"{_joules(energy.joules)} in total, {_origin(energy)}"
 
 
 def posteriorgram(

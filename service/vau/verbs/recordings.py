@@ -3,13 +3,14 @@
 import json
 import sys
 from functools import partial
+from time import perf_counter
 
 import typer
 from rich.console import Console
 
 from vau.commands import flags
 from vau.commands.flags import asking, door, engines, files, measuring
-from vau.verbs.outcome import DONE, SOME_FAILED, complain, warn, written
+from vau.verbs.outcome import DONE, SOME_FAILED, complain, inform, warn, written
 from vau.verbs.reach import access_of, remark_passed_over
 
 
@@ -32,17 +33,19 @@ def transcribe(
     formats: files.Formats = "jsonl",
     logits: files.Logits = False,
     resume: files.Resumed = False,
+    strict: files.Strict = False,
     jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
     """Turn recordings into phonemes or posteriors: files, folders, a list or a manifest.
 
-    Without --out, prints each path and its phonemes with a tab between. A file that cannot be
-    read is reported, and the others go on.
+    Without --out, prints each path and its phonemes with a tab between; with it, what became
+    of all. A file that cannot be read is reported, and the others go on.
     """
     from vau.commands.display import progress
     from vau.commands.transcribe import items as which
     from vau.commands.transcribe import plan as verb
+    from vau.commands.transcribe.totals import Totals
     from vau.processes import core_count
     from vau.transcripts import Output
 
@@ -64,13 +67,22 @@ def transcribe(
         logits=logits,
         output=None if out is None else Output(out, formats),
         resume=resume,
+        strict=strict,
     )
     remark_passed_over(context)
+    totals, started_s = Totals(), perf_counter()
     with progress(Console(stderr=True), "s of audio") as show:
         tell = partial(print, flush=True)
         items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
         object_to = partial(complain, context=context)
-        statuses = verb.transcribe_all(items, plan, show, tell, object_to, warn=warn)
+        statuses = verb.transcribe_all(
+            items, plan, show, tell, object_to, warn=warn, count=totals.add
+        )
+    if out is not None:
+        for line in totals.lines(perf_counter() - started_s):
+            inform(line)
+    if strict:
+        return statuses[-1]
     if DONE in statuses:
         return SOME_FAILED if any(statuses) else DONE
     return statuses[0]

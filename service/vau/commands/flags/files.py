@@ -102,6 +102,9 @@ Resumed = Annotated[
         elsewhere=False,  # there it speaks of streams
     ),
 ]
+Strict = Annotated[
+    bool, flag("--strict", "Stop at the first file that cannot be read, with its status.")
+]
 Manifest = Annotated[
     Path,
     flag(

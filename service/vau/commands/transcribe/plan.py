@@ -61,6 +61,9 @@ class TranscribePlan:
     resume: bool = False
     """Leave alone what the journal of the output folder says was written and still holds."""
 
+    strict: bool = False
+    """Stop at the first file that cannot be read."""
+
     @property
     def journal(self) -> Journal | None:
         """The journal of the output folder."""
@@ -80,12 +83,14 @@ def transcribe_all(
     complain: Callable[[VauError, Path], int],
     *,
     warn: Callable[[str], None],
+    count: Callable[[Transcription | Failed | Kept], None] = lambda _outcome: None,
 ) -> list[int]:
     """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
 
     tell:     hears the path and the phonemes of each, unless they are written to files.
     complain: hears of each file that could not be read; both in the order of ``items``.
     warn:     hears what is doubtful about the audio of each that could be.
+    count:    hears what became of each.
     Raises    what is not the fault of one file, and what these three raise; in any case
               nothing goes on behind the caller's back.
     """
@@ -99,8 +104,11 @@ def transcribe_all(
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
     with closing(in_order(items, transcribe(items, plan, on_progress, warn))) as ordered:
         for item, outcome in ordered:
+            count(outcome)
             if isinstance(outcome, Failed):
                 statuses.append(complain(outcome.error, item.file))
+                if plan.strict:
+                    break
                 continue
             statuses.append(0)
             if isinstance(outcome, Kept):
