@@ -183,6 +183,15 @@ def test_what_cannot_be_served_is_said_in_one_line(flag: str, value: object, say
     assert done.stderr.startswith("vau: error:")
 
 
+@pytest.mark.parametrize(
+    ("listen", "is_told"), [("0.0.0.0:0", True), ("127.0.0.1:0", False), ("pty", False)]
+)
+def test_a_board_that_is_served_to_everybody_says_so(listen: str, is_told: bool) -> None:
+    done = vau("board", "serve", "--listen", listen, VERILATOR="/none")  # it goes no further
+    assert (f"whoever reaches {listen} drives the board" in done.stderr) == is_told
+    assert done.returncode == 3
+
+
 @pytest.mark.parametrize("verb", ["selftest", "chaos"])
 def test_a_board_that_is_there_is_not_made_to_a_size(verb: str) -> None:
     done = vau("board", verb, "--board", "tcp:127.0.0.1:1", "--array", "1x1")

@@ -39,7 +39,11 @@ def board_serve(
     The first time it is built, which takes Verilator, a C++ compiler and some minutes.
     """
     from vau.boards import boards
+    from vau.config import is_loopback
 
+    host = listen.rpartition(":")[0]
+    if host and not is_loopback(host):
+        inform(f"whoever reaches {listen} drives the board: the link has no door")
     boards().serve(array, listen, serial)
 
 
