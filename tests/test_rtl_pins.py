@@ -4,6 +4,7 @@ Needs Verilator and a C++ compiler; ``./run e2e-board`` installs them, and fails
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +103,13 @@ def test_every_pin_is_in_every_cycle_as_the_model_says(
     assert {"mac up", "mac down", "cell up", "cell down"} <= seen.clamps.keys()
     if parameters.columns > 1:
         assert {"chain up", "chain down"} <= seen.clamps.keys()
+
+
+@simulated
+def test_dies_in_one_netlist_show_at_their_pins_what_dies_that_are_wired_outside_do() -> None:
+    parameters, shape = SMALL[-1]
+    seen = check(parameters, vectors(shape, FRAMES), replace(PROOF, is_whole=True))
+    assert {"chain up", "chain down"} <= seen.clamps.keys()
 
 
 @simulated
