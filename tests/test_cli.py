@@ -451,6 +451,10 @@ def test_an_interrupt_ends_all_processes_of_a_batch(
         eventually(lambda: len(children(process.pid)) >= 2)
         workers = children(process.pid)
         process.send_signal(number)
+        if number == signal.SIGINT:
+            assert process.stderr is not None
+            assert "again to stop at once" in process.stderr.readline()
+            process.send_signal(number)
         stdout, stderr = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, stdout, stderr) == (status, "", "")
     eventually(lambda: not any(map(is_running, workers)))

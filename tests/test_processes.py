@@ -8,7 +8,7 @@ from multiprocessing import resource_tracker, util
 import pytest
 
 from vau.errors import AudioCorrupt, BackendFault
-from vau.processes import core_count, spread
+from vau.processes import core_count, spread, stopping_on_interrupt
 
 
 def squares(numbers: Sequence[int]) -> Iterator[int]:
@@ -54,6 +54,22 @@ def test_leaving_early_leaves_no_process() -> None:
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+def test_who_stops_begins_no_other_group_and_gets_those_that_run() -> None:
+    outcomes = spread(squares, range(9), jobs=2, group_size=2, stopping=lambda: True)
+    assert sorted(outcomes) == [0, 1, 4, 9]
+
+
+def test_the_second_interrupt_is_one() -> None:
+    said: list[str] = []
+    with stopping_on_interrupt(lambda: said.append("once")) as stopping:
+        assert not stopping()
+        signal.raise_signal(signal.SIGINT)
+        assert stopping()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert said == ["once"]
 
 
 def test_the_cores_are_those_that_this_process_may_use() -> None:

@@ -299,6 +299,31 @@ def unread(_error: VauError, _file: Path) -> int:
     return 4
 
 
+@pytest.mark.parametrize("where", ["one", "two", "server"])
+def test_who_stops_gets_what_was_begun(folder: Path, where: str) -> None:
+    items = find_items([folder / "audio/a.x.flac"] * 50)
+    with serving((LIVELY, muntaniala(LIVELY))) as served:
+        chosen = TranscribePlan(
+            model="" if where == "server" else str(folder / "model"),
+            backend="" if where == "server" else "muntaniala",
+            server=served.address if where == "server" else "",
+            jobs=2 if where == "two" else 1,
+        )
+        heard: list[object] = []
+        statuses = transcribe_all(
+            items,
+            chosen,
+            ignore,
+            lambda _line: None,
+            unread,
+            warn=print,
+            count=heard.append,
+            stopping=lambda: where != "one" or bool(heard),
+        )
+    assert 0 < len(statuses) < 50
+    assert len(statuses) == len(heard)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_file_named_twice_is_told_twice_in_its_order(folder: Path, jobs: int) -> None:
     one, two = folder / "audio/a.x.flac", folder / "audio/b/two.flac"

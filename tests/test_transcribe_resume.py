@@ -26,19 +26,20 @@ from vau.errors import ConfigInvalid, VauError
 from vau.transcripts import Output
 
 NAMES: Final = ("a", "b", "c")
-KILLED: Final = """
-import os, signal
+SIGNALLED: Final = """
+import os, signal, sys
+number, last = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 from vau.commands.transcribe.journal import Journal
 add, count = Journal.add, 0
 def add_and_die(journal, entry):
     global count
     add(journal, entry)
     count += 1
-    if count == 20:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if count == last:
+        os.kill(os.getpid(), number)
 Journal.add = add_and_die
 from vau.cli import main
-main()
+sys.exit(main())
 """
 
 
@@ -214,25 +215,52 @@ def test_no_recording_may_take_the_name_of_the_journal(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_killed_goes_on_and_ends_like_one_that_was_not(corpus: Path) -> None:
-    for seed in range(40):
-        recording(corpus / f"in/more/{seed}.flac", 0.1, seed)
-    given = [*("transcribe", str(corpus / "in"), "--model", str(corpus / "model"))]
-    given += ["--jobs", "1", "--format", "ctm,kaldi", "--out"]
+    given = many(corpus)
     whole, cut = corpus / "whole", corpus / "cut"
     assert vau(*given, whole).returncode == 0
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, *given, str(cut)], env=environment(), check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert signalled(signal.SIGKILL, 20, *given, cut).returncode == -signal.SIGKILL
     before = {path: path.stat().st_mtime_ns for path in cut.rglob("*.ctm")}
-    assert len(before) < 43
+    assert len(before) < 40
     entries = Journal(cut).entries()
     assert len(entries) == 20
     assert vau(*given, cut, "--resume").returncode == 0
     paths = {cut / f"{name}.ctm" for name in entries}
     assert all(path.stat().st_mtime_ns == before[path] for path in paths)
     assert contents(cut) == contents(whole)
-    assert len(Journal(cut).entries()) == 43
+    assert len(Journal(cut).entries()) == 40
+
+
+def test_an_interrupt_lets_the_files_under_way_end_and_the_rest_be_resumed(
+    corpus: Path,
+) -> None:
+    given, out = many(corpus), corpus / "stopped"
+    done = signalled(signal.SIGINT, 1, *given, out)
+    assert done.returncode == 130
+    said = done.stderr.splitlines()
+    assert said[0] == "vau: the files under way are finished; again to stop at once"
+    assert said[-1] == "vau: interrupted, 24 of 40 files not begun"
+    assert len(Journal(out).entries()) == 16
+    assert not list(out.rglob("*.tmp"))
+    assert "24 heard, 16 left as they were" in vau(*given, out, "--resume").stderr
+
+
+def many(corpus: Path) -> list[str]:
+    """Return a command for forty files of one length."""
+    for seed in range(40):
+        recording(corpus / f"many/{seed}.flac", 0.1, seed)
+    given = ["transcribe", str(corpus / "many"), "--model", str(corpus / "model")]
+    return [*given, "--jobs", "1", "--format", "ctm,kaldi", "--out"]
+
+
+def signalled(number: int, last: int, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run a command that gets a signal behind the last of so many lines of its journal."""
+    return subprocess.run(
+        [sys.executable, "-c", SIGNALLED, str(number), str(last), *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,9 +9,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Final, TypeVar
 
@@ -30,9 +31,11 @@ def spread(
     *,
     jobs: int,
     group_size: int,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Yield what ``work`` yields for the items, as groups of them are done.
 
+    stopping: once it is true no other group is begun; those that were, end.
     work:   can be pickled, like the items and what it yields: a function of a module.
     Raises  what ``work`` raises, and BackendFault if a process died; leaving early, for
             whatever reason, ends the other processes at once.
@@ -42,15 +45,20 @@ def spread(
         yield from work(items)
         return
     size = min(group_size, -(-len(items) // jobs))
-    groups = [items[at : at + size] for at in range(0, len(items), size)]
+    groups = (items[at : at + size] for at in range(0, len(items), size))
     context = multiprocessing.get_context("spawn")
     known = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
         with _births():  # a process starts when work is submitted
-            futures = [pool.submit(_gather, work, group) for group in groups]
-        for future in as_completed(futures):
-            yield from future.result()
+            running = {pool.submit(_gather, work, group) for group in islice(groups, jobs)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            if following := [] if stopping() else list(islice(groups, len(done))):
+                with _births():
+                    running |= {pool.submit(_gather, work, group) for group in following}
+            for future in done:
+                yield from future.result()
     except BrokenProcessPool as cause:
         raise BackendFault(
             "a worker process died, perhaps for want of memory; try fewer --jobs"
@@ -91,6 +99,26 @@ def signals_held_back() -> Iterator[None]:
 
 
 @contextmanager
+def stopping_on_interrupt(say: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether there was a Ctrl-C in the block; the second one interrupts us.
+
+    say: is called at the first, within the handler of the signal.
+    """
+    pressed = threading.Event()
+
+    def press(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        pressed.set()
+        say()
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def _births() -> Iterator[None]:
     """Let nobody be interrupted while processes start: neither us nor, until they can, them.
 
@@ -108,9 +136,12 @@ def _births() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Let a signal end a worker without a word, from now on."""
-    for number in ENDING:
-        signal.signal(number, signal.SIG_DFL)
+    """Let a signal end a worker without a word, from now on.
+
+    A Ctrl-C, which a terminal sends to all, is its parent's to answer; that ends it or not.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 

@@ -1,9 +1,11 @@
 """Verbs that take files: ``transcribe``, ``verify``, ``compare`` and ``features``."""
 
 import json
+import os
 import sys
 from functools import partial
 from time import perf_counter
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -12,6 +14,8 @@ from vau.commands import flags
 from vau.commands.flags import asking, door, engines, files, measuring
 from vau.verbs.outcome import DONE, SOME_FAILED, complain, inform, warn, written
 from vau.verbs.reach import access_of, remark_passed_over
+
+STOPPING: Final = b"vau: the files under way are finished; again to stop at once\n"
 
 
 def transcribe(
@@ -46,7 +50,7 @@ def transcribe(
     from vau.commands.transcribe import items as which
     from vau.commands.transcribe import plan as verb
     from vau.commands.transcribe.totals import Totals
-    from vau.processes import core_count
+    from vau.processes import core_count, stopping_on_interrupt
     from vau.transcripts import Output
 
     files.check_output(context, out, formats, logits=logits)
@@ -71,16 +75,22 @@ def transcribe(
     )
     remark_passed_over(context)
     totals, started_s = Totals(), perf_counter()
-    with progress(Console(stderr=True), "s of audio") as show:
+    with (
+        progress(Console(stderr=True), "s of audio") as show,
+        stopping_on_interrupt(partial(os.write, 2, STOPPING)) as stopping,
+    ):
         tell = partial(print, flush=True)
         items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
         object_to = partial(complain, context=context)
         statuses = verb.transcribe_all(
-            items, plan, show, tell, object_to, warn=warn, count=totals.add
+            items, plan, show, tell, object_to, warn=warn, count=totals.add, stopping=stopping
         )
     if out is not None:
         for line in totals.lines(perf_counter() - started_s):
             inform(line)
+    if len(statuses) < len(items) and stopping():
+        inform(f"interrupted, {len(items) - len(statuses)} of {len(items)} files not begun")
+        raise KeyboardInterrupt
     if strict:
         return statuses[-1]
     if DONE in statuses:

@@ -38,6 +38,7 @@ def transcribe(
     on_update: Callable[[int, Update], None] | None = None,
     on_loss: Callable[[int, str], None] | None = None,
     resume: Resume = CAREFUL,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, Transcription | Failed]]:
     """Yield each file with its place in ``files``, as they are done.
 
@@ -50,6 +51,7 @@ def transcribe(
     on_update: hears each update, after the place of its file, on the thread of its stream.
     on_loss:   hears in the same way that a stream was lost or found no room, in a sentence.
     resume:    for how long a stream is then tried again.
+    stopping:  once it is true no other file is begun; those that were, end.
     Raises the first error that is not the fault of a file; the other streams end then.
     """
     with Client(server, access=access) as client:
@@ -71,7 +73,11 @@ def transcribe(
                 for index, file in enumerate(files)
             }
             for future in as_completed(places):
-                yield places[future], future.result()
+                if stopping():
+                    for each in places:
+                        each.cancel()
+                if not future.cancelled():
+                    yield places[future], future.result()
         finally:
             client.close()  # cancels what still runs, so that its threads end
             pool.shutdown(cancel_futures=True)

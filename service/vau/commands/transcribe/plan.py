@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,7 @@ def transcribe_all(
     *,
     warn: Callable[[str], None],
     count: Callable[[Transcription | Failed | Kept], None] = lambda _outcome: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> list[int]:
     """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
 
@@ -91,6 +93,7 @@ def transcribe_all(
     complain: hears of each file that could not be read; both in the order of ``items``.
     warn:     hears what is doubtful about the audio of each that could be.
     count:    hears what became of each.
+    stopping: once it is true no other file is begun; those that were, are finished.
     Raises    what is not the fault of one file, and what these three raise; in any case
               nothing goes on behind the caller's back.
     """
@@ -102,7 +105,9 @@ def transcribe_all(
         items = _recalled(items, plan)
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
-    with closing(in_order(items, transcribe(items, plan, on_progress, warn))) as ordered:
+    with closing(
+        in_order(items, transcribe(items, plan, on_progress, warn, stopping=stopping))
+    ) as ordered:
         for item, outcome in ordered:
             count(outcome)
             if isinstance(outcome, Failed):
@@ -125,6 +130,8 @@ def transcribe(
     plan: TranscribePlan,
     on_progress: Callable[[float, float], None],
     warn: Callable[[str], None] = lambda _text: None,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Yield each file as it is done, and written if it is to be; the order is chance.
 
@@ -142,13 +149,15 @@ def transcribe(
 
     numbered = list(enumerate(items))
     if plan.server:
-        yield from _counted(_on_server(items, plan, warn), on_audio)
+        yield from _counted(_on_server(items, plan, warn, stopping), on_audio)
     elif min(plan.jobs, len(items)) > 1:
         work = partial(_work, plan)
-        done = spread(work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE)
+        done = spread(
+            work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE, stopping=stopping
+        )
         yield from _counted(done, on_audio)
     else:
-        yield from _work(plan, numbered, on_audio)
+        yield from _work(plan, numbered, on_audio, stopping)
 
 
 def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
@@ -183,7 +192,10 @@ def duration_s(file: Path) -> float:
 
 
 def _work(
-    plan: TranscribePlan, numbered: Numbered, on_audio: Callable[[float], None] | None = None
+    plan: TranscribePlan,
+    numbered: Numbered,
+    on_audio: Callable[[float], None] | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Transcribe in this process."""
 
@@ -203,14 +215,17 @@ def _work(
                 if on_audio is not None:
                     on_audio(kept.audio_s)
                 yield index, kept
-        files = (item.file for _, item in new)
+        files = (item.file for _, item in takewhile(lambda _: not stopping(), new))
         for place, outcome in batch.transcribe(files, on_samples):
             index, item = new[place]
             yield index, _written(item, outcome, plan)
 
 
 def _on_server(
-    items: Sequence[Item], plan: TranscribePlan, warn: Callable[[str], None]
+    items: Sequence[Item],
+    plan: TranscribePlan,
+    warn: Callable[[str], None],
+    stopping: Callable[[], bool],
 ) -> Iterator[Outcome]:
     """Transcribe on a server."""
     wanted: Wanted = "none"
@@ -233,6 +248,7 @@ def _on_server(
         channel=plan.channel,
         streams=plan.jobs,
         on_loss=lambda place, text: warn(f"{new[place][1].file}: {text}"),
+        stopping=stopping,
     ):
         index, item = new[place]
         yield index, _written(item, outcome, plan)
