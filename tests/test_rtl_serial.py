@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.rtl.marks import simulated
+from tests.rtl.marks import rtl_under_test, simulated
 from tests.rtl.serial_line import NoisyBoard, SerialBoard
 from tests.rtl.simulation import Shape, driven, network
 from vau.errors import BackendFault
@@ -32,7 +32,7 @@ INFO: Final = Frame(op=Operation.INFO, seq=7)
 
 
 def library(baud: int = BAUD) -> Path:
-    return build(SMALL, Build(baud=baud))
+    return build(SMALL, Build(baud=baud, rtl=rtl_under_test))
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_noise_on_the_line_costs_time_and_no_bit() -> None:
 @simulated
 @pytest.mark.parametrize("seed", [1, 2])
 def test_it_wakes_up_by_itself_whatever_its_registers_held(seed: int) -> None:
-    proof = build(SMALL, Build(baud=BAUD, is_proof=True))
+    proof = build(SMALL, Build(baud=BAUD, is_proof=True, rtl=rtl_under_test))
     assert [is_info(answer) for answer in SerialBoard(proof, BAUD, seed=seed).ask([INFO])] == [
         True
     ]
@@ -140,6 +140,24 @@ def test_a_byte_without_its_stop_bit_is_dropped(board: SerialBoard) -> None:
     board.hold(1, 1.0)
     board.put(wire[9:])
     assert [is_info(answer) for answer in board.answers()] == [True]
+
+
+@simulated
+@pytest.mark.parametrize("bits", [12, 14, 16.5, 500])
+def test_a_break_is_no_byte(board: SerialBoard, bits: float) -> None:
+    board.hold(0, bits)
+    board.hold(1, 20.0)
+    assert [is_info(answer) for answer in board.ask([INFO])] == [True]
+
+
+@simulated
+def test_bits_last_as_long_as_the_rate_has_it(board: SerialBoard) -> None:
+    before = board.cycles
+    (answer,) = board.ask([INFO])
+    assert answer is not None
+    bits = 10 * (len(INFO.encode()) + len(answer.encode()))
+    rest = 50  # what the board thinks, a cycle between bytes, and the line at rest in the end
+    assert bits <= (board.cycles - before) / board.bit_cycles <= bits + rest
 
 
 @simulated

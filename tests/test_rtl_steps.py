@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import pytest
 
+from tests.rtl.defects import MUTANTS, Mutant
 from tests.rtl.marks import simulated
-from tests.rtl.mutants import MUTANTS, Mutant
 from tests.rtl.simulation import Shape, driven, network
 from vau_backends.board.virtual.build import Build, build
 from vau_backends.board.virtual.parameters import Parameters

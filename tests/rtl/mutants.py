@@ -4,21 +4,26 @@
 
 A mutant is one edit of one file. It is built for small dies, loaded through the driver, and
 stepped beside the reference. It is killed by a wrong bit, a wrong count of clamps or cycles, or
-by a driver that refuses the board; failing these, by a broken promise of the link.
+by a driver that refuses the board; failing these, by a broken promise of the link, or by a pin
+that is not as the model says. One of the serial port is killed by the tests of that.
 """
 
 import argparse
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import vau_hardware
+from tests.commands import ROOT
+from tests.rtl.defects import MUTANTS, PORT, Mutant
+from tests.rtl.marks import REQUIRED, SOURCES
 from tests.rtl.promises import broken
 from tests.rtl.simulation import Shape, driven, network
 from vau.errors import VauError
@@ -35,174 +40,35 @@ NETWORKS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One edit, whose old text stands in its file once."""
+def noticed(rtl: Path, file: str = "") -> str:
+    """Return how a board of these sources is wrong; empty if nothing shows it.
 
-    name: str
-    file: str
-    old: str
-    new: str
-
-
-MUTANTS: Final = (
-    Mutant(
-        "a sum wraps",
-        "lanes.sv",
-        "wide[16] == wide[15] ? wide[15:0] : {wide[16], {15{~wide[16]}}};",
-        "wide[15:0];",
-    ),
-    Mutant("clamps of a sum are not counted", "lanes.sv", "wide[16] != wide[15];", "1'b0;"),
-    Mutant(
-        "bias shifted by 6",
-        "lanes.sv",
-        "{row[8*unit+7], row[8*unit+:8], 7'd0}",
-        "{row[8*unit+7], row[8*unit+7], row[8*unit+:8], 6'd0}",
-    ),
-    Mutant(
-        "weights without a sign",
-        "lanes.sv",
-        "product = weight * activation;",
-        "product = 16'({8'd0, weight}) * activation;",
-    ),
-    Mutant(
-        "the chain wraps",
-        "row_chain.sv",
-        "overflows ? {exact[16], {15{~exact[16]}}} : exact[15:0];",
-        "exact[15:0];",
-    ),
-    Mutant("a die forgets its own sum", "row_chain.sv", "+ 17'(own);", "+ 17'sd0;"),
-    Mutant(
-        "bytes of a partial sum swapped",
-        "row_chain.sv",
-        "east_data <= launched[7:0];",
-        "east_data <= launched[15:8];",
-    ),
-    Mutant(
-        "parity of a link inverted",
-        "row_chain.sv",
-        "east_parity = ~^east_data;",
-        "east_parity = ^east_data;",
-    ),
-    Mutant(
-        "c wraps",
-        "cell_path.sv",
-        "next_cell <= overflows ? {exact[31], {15{~exact[31]}}} : exact[15:0];",
-        "next_cell <= exact[15:0];",
-    ),
-    Mutant(
-        "one floor instead of two",
-        "cell_path.sv",
-        "(kept_part >>> 12) + (new_part >>> 12);",
-        "(kept_part + new_part) >>> 12;",
-    ),
-    Mutant(
-        "shift without a sign",
-        "cell_path.sv",
-        "(kept_part >>> 12) + (new_part >>> 12);",
-        "(kept_part >> 12) + (new_part >>> 12);",
-    ),
-    Mutant("h one bit off", "cell_path.sv", "<= product[24:17];", "<= product[23:16];"),
-    Mutant(
-        "gates f and g exchanged",
-        "cell_path.sv",
-        "g <= candidate[unit[UNIT_BITS-1:0]];",
-        "g <= forget_gate[unit[UNIT_BITS-1:0]];",
-    ),
-    Mutant(
-        "no clamp of the index", "cell_path.sv", "? clamp8(argument[15:7])", "? argument[14:7]"
-    ),
-    Mutant(
-        "index of the sigmoid one off",
-        "cell_path.sv",
-        ": argument[15:8];",
-        ": argument[15:8] + 8'd1;",
-    ),
-    Mutant(
-        "tables exchanged",
-        "cell_path.sv",
-        "{!of_tanh, ~k[7], k[6:0]}",
-        "{of_tanh, ~k[7], k[6:0]}",
-    ),
-    Mutant(
-        "an entry of tanh one too large",
-        "activation_rom.sv",
-        "entries[128] = 17'h00040;",
-        "entries[128] = 17'h10041;",
-    ),
-    Mutant(
-        "the last row of weights skipped",
-        "sequencer.sv",
-        "last_index = 16'(rows) - 16'd1;",
-        "last_index = 16'(rows) - 16'd2;",
-    ),
-    Mutant("drain of one cycle", "sequencer.sv", "DRAIN_CYCLES = 2;", "DRAIN_CYCLES = 1;"),
-    Mutant(
-        "drain of the cell of five cycles",
-        "sequencer.sv",
-        "CELL_DRAIN_CYCLES = 6;",
-        "CELL_DRAIN_CYCLES = 5;",
-    ),
-    Mutant(
-        "a slice one too long",
-        "slice_counter.sv",
-        "offset == length - 8'd1;",
-        "offset == length;",
-    ),
-    Mutant(
-        "h stored where x belongs",
-        "die.sv",
-        "SLICE_BITS'(offset + (returns_h ? x_slice : 8'd0))};",
-        "SLICE_BITS'(offset)};",
-    ),
-    Mutant(
-        "elements are not cleared",
-        "die.sv",
-        "wire writes_element = arrives || stores_element || clearing;",
-        "wire writes_element = arrives || stores_element;",
-    ),
-    Mutant("another beginning of the CRC", "checksum.sv", "32'hFFFFFFFF", "32'hFFFFFFFE"),
-    Mutant("another polynomial of the CRC", "checksum.sv", "32'hEDB88320", "32'hEDB88321"),
-    Mutant(
-        "a step of any number is taken",
-        "judge.sv",
-        "words::STEP, words::STEP_N: comes_right = valid && number == steps;",
-        "words::STEP, words::STEP_N: comes_right = valid;",
-    ),
-    Mutant(
-        "what the host mishears is forgotten",
-        "executor.sv",
-        "if (then_go != TOLD && !found && (take",
-        "if (1'b0 && (take",
-    ),
-    Mutant(
-        "a WRITE between its parts disturbs a state",
-        "executor.sv",
-        "if (passes && op == words::STATE_SET) begin",
-        "if (passes && (op == words::STATE_SET || op == words::WRITE)) begin",
-    ),
-    Mutant(
-        "the last beat of h alone is told of",
-        "executor.sv",
-        "if (mistimed && !late) found_what",
-        "if (mistimed && left == 16'd1) found_what",
-    ),
-    Mutant(
-        "a watchdog hides what was found before",
-        "executor.sv",
-        "if (!late) found_what",
-        "found_what",
-    ),
-    Mutant(
-        "a part that is refused does not end its transfer",
-        "host.sv",
-        "!(good && (is_get || is_set))",
-        "!(is_get || is_set)",
-    ),
-)
+    file: the one that was changed, if one was.
+    """
+    if file == PORT:
+        return failing("serial", rtl)
+    return differing(rtl) or broken(rtl) or failing("pins", rtl)
 
 
-def noticed(rtl: Path) -> str:
+def failing(what: str, rtl: Path) -> str:
+    """Return which test of tests/test_rtl_*.py fails first on these sources, if one does."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"),
+            f"tests/test_rtl_{what}.py",
+        ],
+        cwd=ROOT,
+        env={**os.environ, REQUIRED: "1", SOURCES: str(rtl)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout}{done.stderr}")
+    return next((line for line in done.stdout.splitlines() if line.startswith("FAILED")), "")
+
+
+def differing(rtl: Path) -> str:
     """Return how a board of these sources differs from the model; empty if it does not."""
     library = build(SMALL, Build(rtl=rtl))
     for name, weights in NETWORKS:
@@ -213,7 +79,7 @@ def noticed(rtl: Path) -> str:
             return f"{name}: refused: {refusal}"
         if found.mismatches:
             return f"{name}: {found.mismatches} of {found.steps} steps differ"
-    return broken(rtl)
+    return ""
 
 
 def killed(mutant: Mutant) -> str:
@@ -226,7 +92,7 @@ def killed(mutant: Mutant) -> str:
         if text.count(mutant.old) != 1:
             raise ValueError(f"{mutant.name}: {mutant.file} does not have its text once")
         source.write_text(text.replace(mutant.old, mutant.new))
-        return noticed(rtl)
+        return noticed(rtl, mutant.file)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -237,7 +103,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "--only", default="", metavar="TEXT", help="those with this in the name"
     )
     asked = parser.parse_args(words)
-    healthy = noticed(vau_hardware.RTL)
+    healthy = noticed(vau_hardware.RTL) or noticed(vau_hardware.RTL, PORT)
     if healthy:
         print(f"the RTL itself does not pass: {healthy}", file=sys.stderr)
         return 1
