@@ -128,10 +128,10 @@ def test_help_lists_verbs_and_exit_statuses() -> None:
     assert max(map(len, done.stdout.splitlines())) <= 96
 
 
-def test_no_arguments_show_help_and_are_a_usage_error() -> None:
-    done = vau()
-    assert done.returncode == 2
-    assert "Usage: vau" in done.stdout + done.stderr
+@pytest.mark.parametrize("group", [(), ("board",), ("bench",)])
+def test_no_verb_shows_help_and_is_a_usage_error(here: Here, group: tuple[str, ...]) -> None:
+    done, help_text = here(*group), here(*group, "--help").stdout
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", help_text)
 
 
 def test_the_version_is_told() -> None:

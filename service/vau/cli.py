@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from vau.commands.flags.said import Verb
 from vau.commands.standard_streams import (
@@ -42,10 +43,22 @@ the stream; 6 refused: no slot is free, no right or no quota; 70 a defect of our
 74 the output cannot be written; 130 interrupted; 143 terminated.
 """
 
+
+class Verbs(TyperGroup):
+    """Verbs of which one must be named: who names none is shown them."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        """Raise typer.Exit after help that nobody asked for."""
+        if not args:
+            print(ctx.get_help(), file=sys.stderr)
+            raise typer.Exit(USAGE)
+        return super().parse_args(ctx, args)
+
+
 app = typer.Typer(
+    cls=Verbs,
     help="Phonemes from speech, live, on recurrent-network accelerators.",
     epilog=EPILOG,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text: half the height, and it can be copied
@@ -69,8 +82,7 @@ def main() -> int:
     except VauError as error:
         return complain(error)
     except typer.TyperException as error:
-        if message := error.format_message():  # empty after help that nobody asked for
-            print(f"vau: error: {message} (see --help)", file=sys.stderr)
+        print(f"vau: error: {error.format_message()} (see --help)", file=sys.stderr)
         return USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -112,7 +124,7 @@ def vau(
 
 
 def _group(name: str, help_text: str, verbs: dict[str, Callable[..., Any]]) -> None:
-    group = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(cls=Verbs, help=help_text, rich_markup_mode=None)
     for verb, run in verbs.items():
         group.command(verb, cls=Verb)(run)
     app.add_typer(group, name=name)
