@@ -47,7 +47,7 @@ the stream; 6 refused: no slot is free, no right or no quota; 70 a defect of our
 class Verbs(TyperGroup):
     """Verbs of which one must be named: who names none is shown them."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
         """Raise typer.Exit after help that nobody asked for."""
         if not args:
             print(ctx.get_help(), file=sys.stderr)
