@@ -29,6 +29,7 @@ from vau_backends.board import hosting
 from vau_backends.board.backend import FACTORY, BoardBackend
 from vau_backends.board.device.watch import CHECK_S
 from vau_backends.board.discovery import VARIABLE, Found
+from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.words import Capability, Kind, Operation
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.parameters import Parameters
@@ -126,6 +127,27 @@ def test_energy_that_a_board_measures_comes_first_and_says_so(
         true_j, abs=2e-9
     )  # its counter has whole nanojoules
     assert [energy.origin for energy in estimated] == ["estimated", "estimated"]
+
+
+@on_software
+def test_no_energy_is_measured_while_a_board_is_mended(
+    board: SoftwareBoard, server: BoardServer, model: Model
+) -> None:
+    board.power_w = 0.009
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
+    slot, powers = backend.open(), [board.reboot]
+
+    def restarted(request: Frame) -> Frame:
+        if request.op == Operation.STEP_N and powers:
+            powers.pop()()
+        return request
+
+    server.meddle = restarted
+    mended, measured = (backend.run([Work(slot, FRAMES)])[0].cost for _ in range(2))
+    backend.close()
+    assert not powers
+    assert {energy.origin for energy in mended.energies} == {"estimated"}
+    assert measured.energies[0].origin == "measured"
 
 
 @pytest.mark.parametrize(

@@ -189,9 +189,12 @@ class BoardBackend:
             inputs = to_s8(z, ACTIVATION_FRACTION_BITS - INPUT_SHIFT)
             ends = np.cumsum([len(item.features) for item in work])
             parts = np.split(inputs, ends[:-1])
-            before_j = self._energy_j()
+            before_j, mended = self._energy_j(), self._driver.mended
             results = [self._run(stream, x) for stream, x in zip(streams, parts, strict=True)]
-            return self._with_energy(results, before_j)
+            after_j = self._energy_j()
+            if self._driver.mended != mended:  # a counter that began anew, or has more in it
+                return results
+            return _with_energy(results, before_j, after_j)
 
     def _run(self, stream: Stream, x: NDArray[np.int8]) -> Result:
         hidden, saturations = self._driver.run(stream, x)
@@ -209,18 +212,6 @@ class BoardBackend:
             return None
         self._read()
         return self._readings.energy_j
-
-    def _with_energy(self, results: list[Result], before_j: float | None) -> list[Result]:
-        """Share what the board's supply gave among the frames, if it measures that."""
-        after_j = self._energy_j()
-        frames = sum(len(result.log_prob) for result in results)
-        if before_j is None or after_j is None or after_j < before_j or not frames:
-            return results  # after a restart its counter begins anew, and says nothing
-        each_j = (after_j - before_j) / frames
-        return [
-            replace(result, cost=_measured(result.cost, len(result.log_prob) * each_j))
-            for result in results
-        ]
 
     # --- how it fares -----------------------------------------------------------------------
 
@@ -294,6 +285,20 @@ class BoardBackend:
         finally:
             self._watch.used()
             self._lock.release()
+
+
+def _with_energy(
+    results: list[Result], before_j: float | None, after_j: float | None
+) -> list[Result]:
+    """Share what the board's supply gave among the frames, if it measures that."""
+    frames = sum(len(result.log_prob) for result in results)
+    if before_j is None or after_j is None or after_j < before_j or not frames:
+        return results
+    each_j = (after_j - before_j) / frames
+    return [
+        replace(result, cost=_measured(result.cost, len(result.log_prob) * each_j))
+        for result in results
+    ]
 
 
 def _measured(cost: Cost, joules: float) -> Cost:
