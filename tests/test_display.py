@@ -24,6 +24,15 @@ def watched() -> Monitor:
     return monitor
 
 
+def summed(monitor: Monitor, *, paced: bool = True, chunk_ms: int = 20) -> list[str]:
+    return summary_lines(monitor, paced=paced, chunk_ms=chunk_ms)
+
+
+def late_line(lines: list[str]) -> str:
+    (line,) = (each for each in lines if each.startswith("late "))
+    return line
+
+
 def test_a_phoneme_stands_with_its_seconds_and_silence_is_a_dot() -> None:
     assert phone_line(phone("AA", 16_000), is_silence=False) == "     1.00      1.01  AA"
     assert phone_line(phone("SIL", 0), is_silence=True) == "     0.00      0.01  ·"
@@ -32,7 +41,7 @@ def test_a_phoneme_stands_with_its_seconds_and_silence_is_a_dot() -> None:
 def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
     monitor = watched()
     monitor.take(FINISHED)
-    assert summary_lines(monitor, paced=True) == [
+    assert summed(monitor) == [
         "engine   tiny on toy",
         "audio    1.00 s, 99 frames; phonemes heard: 1",
         "speed    0.250 s of computing per second of audio",
@@ -45,7 +54,7 @@ def test_the_summary_names_engine_latency_and_the_origin_of_energy() -> None:
 def test_the_tier_that_computes_stands_beside_its_engine() -> None:
     monitor = Monitor()
     monitor.take(replace(STARTED, tier="numpy"))
-    assert summary_lines(monitor, paced=True)[0] == "engine   tiny on toy (tier numpy)"
+    assert summed(monitor)[0] == "engine   tiny on toy (tier numpy)"
 
 
 def test_the_summary_names_each_backend_that_served_in_its_order() -> None:
@@ -54,29 +63,47 @@ def test_the_summary_names_each_backend_that_served_in_its_order() -> None:
     for taken in (ENGINE.backend, "board:tcp:a:1", "board:tcp:b:1"):  # the first from the start
         monitor.take(replace(update(), taken_over_by=(taken,)))
     engine = "engine   tiny on toy (tier numpy), then board:tcp:a:1, then board:tcp:b:1"
-    assert summary_lines(monitor, paced=True)[0] == engine
+    assert summed(monitor)[0] == engine
 
 
 def test_frames_past_the_budget_are_counted_with_the_likely_reason() -> None:
     monitor = watched()
     monitor.take(update(frames=1, latency_s=0.010))  # just in time
     monitor.take(update(frames=7, latency_s=0.011))
-    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
+    line = late_line(summed(monitor))
     assert line == "late     7 of 107 frames late: the server's host was busy, or is too slow"
 
 
-@pytest.mark.parametrize(("frames", "is_advised"), [(2, False), (3, True), (10, True)])
-def test_late_frames_of_long_messages_come_with_the_advice_to_send_shorter_ones(
-    frames: int, is_advised: bool
-) -> None:
+def late_with(chunk_ms: int, frames: int) -> str:
+    """Return what is said of messages so long if answers bring so many frames, late."""
     monitor = Monitor()
     for _ in range(3):
         monitor.take(update(frames=frames, latency_s=0.011))
     monitor.take(update(frames=30, latency_s=0.011))  # the last answers, when the audio ends
-    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
-    advice = f"a message of {10 * frames} ms is {frames} frames of one call, "
+    return late_line(summed(monitor, chunk_ms=chunk_ms))
+
+
+@pytest.mark.parametrize(
+    ("chunk_ms", "frames", "is_advised"), [(20, 2, False), (30, 3, True), (100, 10, True)]
+)
+def test_late_frames_of_long_messages_come_with_the_advice_to_send_shorter_ones(
+    chunk_ms: int, frames: int, is_advised: bool
+) -> None:
+    line = late_with(chunk_ms, frames)
+    advice = f"a message of {chunk_ms} ms is {frames} frames of one call, "
     assert (advice in line, "--chunk-ms 20" in line) == (is_advised, is_advised)
     assert "the server's host was busy, or is too slow" in line
+
+
+@pytest.mark.parametrize("chunk_ms", [15, 20, 60])
+def test_messages_that_waited_for_each_other_are_not_advised_to_be_shorter(
+    chunk_ms: int,
+) -> None:
+    assert late_with(chunk_ms, 10) == (
+        f"late     60 of 60 frames late: messages of {chunk_ms} ms "
+        "waited until 10 frames were answered at once: the backend or the server's host was "
+        "busy, or is too slow"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,7 +120,7 @@ def test_a_stream_that_falls_behind_is_told_by_whom_and_what_helps(
     monitor.take(replace(STARTED, engine=replace(ENGINE, backend=backend)))
     monitor.take(update(frames=10, latency_s=0.4))
     monitor.take(replace(FINISHED, compute_s=1.5))
-    (line,) = (each for each in summary_lines(monitor, paced=True) if each.startswith("late "))
+    line = late_line(summed(monitor))
     told = f"late     10 of 10 frames late: {backend} takes 1.50 s for each second of audio: "
     assert line.startswith(told + remedy)
 
@@ -101,11 +128,11 @@ def test_a_stream_that_falls_behind_is_told_by_whom_and_what_helps(
 def test_frames_that_waited_for_each_other_have_no_latency_worth_showing() -> None:
     monitor = watched()
     monitor.take(FINISHED)
-    assert not any(line.startswith("late") for line in summary_lines(monitor, paced=False))
+    assert not any(line.startswith("late") for line in summed(monitor, paced=False))
 
 
 def test_energy_that_is_not_known_is_not_zero() -> None:
-    assert "energy   not stated by this backend" in summary_lines(Monitor(), paced=True)
+    assert "energy   not stated by this backend" in summed(Monitor())
 
 
 def test_a_posteriorgram_shows_the_most_active_phonemes_over_time() -> None:

@@ -93,7 +93,9 @@ class Demo:
         return "\n".join(
             [
                 "",
-                *summary_lines(self.monitor, paced=self.options.pace),
+                *summary_lines(
+                    self.monitor, paced=self.options.pace, chunk_ms=self.options.chunk_ms
+                ),
                 "",
                 f"{self._metrics_url} says:",
                 *shown_metrics(self._page),

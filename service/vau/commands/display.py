@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from vau.segments import Phone, Segment, SpeechEvent
 SHADES: Final = " ░▒▓█"
 ROWS: Final = 8  # of the posteriorgram
 SILENCE: Final = "·"
+HOP_MS: Final = HOP_S * 1e3
 SHORT_CHUNK_FRAMES: Final = 2  # of a message that a late stream may be advised to send
 CELL: Final = 7  # columns of a phoneme with its time below
 
@@ -62,8 +64,11 @@ def turn_line(turn: SpeechEvent | Segment) -> str:
     return f"{start_s:9.2f} {end_s:9.2f}  segment {turn.segment_index} ends: {reason}"
 
 
-def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
-    """Return the figures of a stream, a line each; what is not known is left out."""
+def summary_lines(monitor: Monitor, *, paced: bool, chunk_ms: int) -> list[str]:
+    """Return the figures of a stream, a line each; what is not known is left out.
+
+    chunk_ms: audio in each message that was sent.
+    """
     lines = []
     finished, started = monitor.finished, monitor.started
     if started is not None:
@@ -79,7 +84,7 @@ def summary_lines(monitor: Monitor, *, paced: bool) -> list[str]:
     if paced or finished is None:  # else the frames waited for each other
         lines.append(f"latency  {_latency(monitor)}")
         if monitor.latencies.frames:
-            lines.append(f"late     {_late(monitor)}")
+            lines.append(f"late     {_late(monitor, chunk_ms)}")
     lines.append(f"energy   {energy_text(monitor)}")
     return lines
 
@@ -214,20 +219,24 @@ def _latency(monitor: Monitor) -> str:
     )
 
 
-def _late(monitor: Monitor) -> str:
+def _late(monitor: Monitor, chunk_ms: int) -> str:
     late, frames = monitor.latencies.late, monitor.latencies.frames
     if not late:
         return f"0 of {frames} frames late"
-    at_once, reason = monitor.frames_at_once, "the server's host was busy, or is too slow"
+    at_once, of_message = monitor.frames_at_once, ceil(chunk_ms / HOP_MS)
+    reason = "the server's host was busy, or is too slow"
     if behind := _behind(monitor):
         reason = behind
-    elif at_once > SHORT_CHUNK_FRAMES:
-        message_ms, short_ms = (
-            round(each * HOP_S * 1e3) for each in (at_once, SHORT_CHUNK_FRAMES)
-        )
+    elif at_once > of_message:
         reason = (
-            f"a message of {message_ms} ms is {at_once} frames of one call, and each waits for "
-            f"all; --chunk-ms {short_ms} would shorten it, unless {reason}"
+            f"messages of {chunk_ms} ms waited until {at_once} frames were answered at once: "
+            f"the backend or {reason}"
+        )
+    elif of_message > SHORT_CHUNK_FRAMES:
+        reason = (
+            f"a message of {chunk_ms} ms is {of_message} frames of one call, and each waits "
+            f"for all; --chunk-ms {SHORT_CHUNK_FRAMES * HOP_MS:g} would shorten it, unless "
+            f"{reason}"
         )
     return f"{late} of {frames} frames late: {reason}"
 

@@ -245,5 +245,5 @@ def _tell_end(
         figures = {**summary(done), **made_by, "frame_latency_ms": monitor.latencies_ms()}
         tell(to_json(figures))
         return
-    for line in ("", *summary_lines(monitor, paced=is_live)):
+    for line in ("", *summary_lines(monitor, paced=is_live, chunk_ms=options.chunk_ms)):
         tell(line)
