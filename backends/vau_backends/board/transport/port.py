@@ -14,6 +14,8 @@ from typing import Final
 from vau.errors import DeviceLost, DeviceTimeout
 
 READ_BYTES: Final = 1 << 16
+MOST_WAITING: Final = 1 << 20
+"""Bytes unread at a time; whatever a board may have to say is a fraction of it."""
 
 
 class Port:
@@ -49,13 +51,14 @@ class Port:
         """Write all of it; what comes in meanwhile is kept for ``receive``.
 
         Raises DeviceTimeout if the other end does not take it in time, DeviceLost if it is
-        gone.
+        gone or talks without end.
         """
         end_s = monotonic() + limit_s
         view = memoryview(data)
         while view:
-            ready = self._wait(select.POLLIN | select.POLLOUT, end_s - monotonic())
-            if not ready:
+            left_s = end_s - monotonic()
+            ready = self._wait(select.POLLIN | select.POLLOUT, left_s)
+            if not ready or left_s <= 0:
                 raise DeviceTimeout(
                     f"{self.name}: {len(view)} of {len(data)} bytes were not taken within "
                     f"{limit_s:g} s; the board does not read",
@@ -65,6 +68,7 @@ class Port:
                 view = view[self._write(view) :]
             if ready & ~select.POLLOUT:
                 self._waiting += self._read()
+                self._bounded(len(self._waiting))
 
     def receive(self, limit_s: float) -> bytes:
         """Return what has come, or nothing if nothing does in time. Raises DeviceLost."""
@@ -75,11 +79,15 @@ class Port:
         return data
 
     def drop(self) -> int:
-        """Forget what has come and was not read; return how many bytes that was."""
+        """Forget what has come and was not read; return how many bytes that was.
+
+        Raises DeviceLost if there is no end of it.
+        """
         count = len(self._waiting)
         self._waiting.clear()
         while self._wait(select.POLLIN, 0.0):
             count += len(self._read())
+            self._bounded(count)
         return count
 
     def close(self) -> None:
@@ -115,6 +123,13 @@ class Port:
         if not data:
             raise self._lost("it hung up")
         return data
+
+    def _bounded(self, count: int) -> None:
+        if count > MOST_WAITING:
+            raise DeviceLost(
+                f"{self.name}: {count} bytes came that nobody asked for, without end; "
+                "is this a board of vau-link/1, at its speed?"
+            )
 
     def _lost(self, why: str | None) -> DeviceLost:
         return DeviceLost(f"{self.name}: the board is lost: {why}; {self._why_lost()}")
