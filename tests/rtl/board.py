@@ -4,6 +4,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from tests.rtl.marks import rtl_under_test
 from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.info import Info
@@ -11,7 +12,6 @@ from vau_backends.board.link.words import Operation
 from vau_backends.board.virtual.build import Build, build
 from vau_backends.board.virtual.library import SimulatedBoard
 from vau_backends.board.virtual.parameters import Parameters
-from vau_hardware import RTL
 
 SMALL: Final = Parameters(rows=2, columns=2, units=8, inputs=16, contexts=2, most_payload=256)
 AT_A_TIME: Final = 1 << 20  # cycles
@@ -37,7 +37,11 @@ class RtlBoard:
     """Takes bytes in and gives bytes out. Not for two threads at a time."""
 
     def __init__(
-        self, parameters: Parameters = SMALL, *, serial: int = 0x5EED, rtl: Path = RTL
+        self,
+        parameters: Parameters = SMALL,
+        *,
+        serial: int = 0x5EED,
+        rtl: Path = rtl_under_test,
     ) -> None:
         self._library = build(parameters, Build(has_faults=True, rtl=rtl))
         self._serial = serial

@@ -213,6 +213,78 @@ MUTANTS: Final = (
         "left <= LEFT_BITS'(KAPPA - 2);",
     ),
     Mutant(
+        "rounding where a floor is due",
+        "cell_path.sv",
+        "(kept_part >>> 12) + (new_part >>> 12);",
+        "((kept_part + 32'sd2048) >>> 12) + (new_part >>> 12);",
+    ),
+    Mutant(
+        "the first die gives its own sum twice",
+        "row_chain.sv",
+        "launched = first ? own : sum;",
+        "launched = first ? own + own : sum;",
+    ),
+    Mutant(
+        "the chain goes from right to left",
+        "row_chain.sv",
+        "wire first = col == 8'd0;\n    wire ends_row = col == columns - 8'd1;",
+        "wire first = col == columns - 8'd1;\n    wire ends_row = col == 8'd0;",
+    ),
+    Mutant(
+        "a slice of h goes to the column before",
+        "die.sv",
+        "take && slice == col;",
+        "take && slice == (returns_h ? (col == columns - 8'd1 ? 8'd0 : col + 8'd1) : col);",
+    ),
+    Mutant(
+        "beats of h and of answers last one cycle",
+        "die.sv",
+        "bus_sender #(.KAPPA(KAPPA))",
+        "bus_sender #(.KAPPA(1))",
+    ),
+    Mutant(
+        "what was answered is executed again",
+        "command_unit.sv",
+        "end else if (in_turn)",
+        "end else if (in_turn || stored)",
+    ),
+    Mutant(
+        "no reply is repeated", "command_unit.sv", "end else if (stored)", "end else if (1'b0)"
+    ),
+    Mutant(
+        "a request of any session is taken",
+        "command_unit.sv",
+        "owner == 16'd0 || session != owner",
+        "owner == 16'd0",
+    ),
+    Mutant(
+        "a step with a rest of an input is taken",
+        "judge.sv",
+        "words::STEP: fits = whole == 16'd1 && !rest;",
+        "words::STEP: fits = whole == 16'd1;",
+    ),
+    Mutant(
+        "one credit too many", "command_unit.sv", "8'(WINDOW), reply", "8'(WINDOW + 1), reply"
+    ),
+    Mutant(
+        "SUM leaves out the last row",
+        "executor.sv",
+        "state <= frames_left == 16'd1 || mute",
+        "state <= frames_left == 16'd1 || (op == words::SUM && frames_left == 16'd2) || mute",
+    ),
+    Mutant(
+        "the parity of beats is not looked at",
+        "beat_receiver.sv",
+        "bad = PARITY != 0 &&",
+        "bad = 1'b0 &&",
+    ),
+    Mutant(
+        "the parity of weights is not looked at",
+        "die.sv",
+        "weights_bad = PARITY != 0 &&",
+        "weights_bad = 1'b0 &&",
+    ),
+    Mutant(
         "a bit is what one sample says",
         PORT,
         "wire bit_now = (samples[1] && samples[2]) ||",

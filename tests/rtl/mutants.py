@@ -4,8 +4,9 @@
 
 A mutant is one edit of one file. It is built for small dies, loaded through the driver, and
 stepped beside the reference. It is killed by a wrong bit, a wrong count of clamps or cycles, or
-by a driver that refuses the board; failing these, by a broken promise of the link, or by a pin
-that is not as the model says. One of the serial port is killed by the tests of that.
+by a driver that refuses the board; failing these, by a broken promise of the link, by a pin
+that is not as the model says, or by a fault within the dies that goes unnoticed. One of the
+serial port is killed by the tests of that.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def noticed(rtl: Path, file: str = "") -> str:
     """
     if file == PORT:
         return failing("serial", rtl)
-    return differing(rtl) or broken(rtl) or failing("pins", rtl)
+    return differing(rtl) or broken(rtl) or failing("pins", rtl) or failing("faults", rtl)
 
 
 def failing(what: str, rtl: Path) -> str:
@@ -103,11 +104,13 @@ def main(words: Sequence[str] | None = None) -> int:
         "--only", default="", metavar="TEXT", help="those with this in the name"
     )
     asked = parser.parse_args(words)
+    mutants = [each for each in MUTANTS if asked.only in each.name]
+    if not mutants:
+        parser.error(f"no mutant has {asked.only!r} in its name")
     healthy = noticed(vau_hardware.RTL) or noticed(vau_hardware.RTL, PORT)
     if healthy:
         print(f"the RTL itself does not pass: {healthy}", file=sys.stderr)
         return 1
-    mutants = [each for each in MUTANTS if asked.only in each.name]
     with ThreadPoolExecutor(2) as pool:
         found = dict(zip(mutants, pool.map(killed, mutants), strict=True))
     survivors = [mutant.name for mutant, how in found.items() if not how]
