@@ -34,6 +34,12 @@ class _Entry:
     sent: int = 0
     """How often."""
 
+    given_up: int = 0
+    """How many of these times it has been gone back before it."""
+
+    out_of_order: int = 0
+    """How often the board expected another one."""
+
 
 class Outstanding:
     """Some requests on their way, of which so many may be unanswered at a time."""
@@ -50,6 +56,8 @@ class Outstanding:
         self._buffer_bytes = buffer_bytes
         self._answered = 0  # all before it have their replies
         self._next = 0  # the next to send, or to send again
+        self.was_sent_once = False
+        """Whether the last reply was to what had been sent a single time."""
 
     @property
     def is_done(self) -> bool:
@@ -68,11 +76,6 @@ class Outstanding:
     def first(self) -> Frame:
         """Return the oldest request without a reply."""
         return self._entries[self._answered].frame
-
-    @property
-    def was_sent_once(self) -> bool:
-        """Whether the last reply was to what had been sent a single time."""
-        return self._entries[self._answered - 1].sent == 1
 
     @property
     def unanswered(self) -> list[Frame]:
@@ -109,7 +112,7 @@ class Outstanding:
 
     def go_back(self) -> None:
         """Send all again that has no reply."""
-        self._next = self._answered
+        self._back_to(self._answered)
 
     def shrink(self) -> None:
         """Have less on the way from now on: the board lost bytes."""
@@ -133,11 +136,12 @@ class Outstanding:
             case Status.VERSION:
                 return Heard.VERSION
             case Status.SEQ:
-                return self._go_to(frame.address)
+                return self._go_to(frame.address, entry)
         if frame.status not in TAKES_NUMBER or frame.array != entry.frame.array:
             return Heard.STALE
         self._credits = frame.credits or self._credits
         entry.reply = frame
+        self.was_sent_once = entry.sent == 1
         while self._answered < len(self._entries) and self._entries[self._answered].reply:
             self._answered += 1
         self._next = max(self._next, self._answered)
@@ -152,15 +156,24 @@ class Outstanding:
             self.shrink()
         return Heard.DAMAGED
 
-    def _go_to(self, expected: int) -> Heard:
+    def _go_to(self, expected: int, asked: _Entry) -> Heard:
+        """Go back to what the board expects, which it says to each that comes before that."""
         at = self._by_number.get(expected)
         if at is None or at > self._next:
             return Heard.ASTRAY
+        asked.out_of_order += 1
+        if asked.out_of_order <= asked.given_up:  # it is on its way again already
+            return Heard.STALE
         for entry in self._entries[at:]:
             if entry.reply is not None:  # it answers for one that the board has never seen
                 return Heard.ASTRAY
-        self._next = min(self._next, at)
+        self._back_to(at)
         return Heard.BEHIND
+
+    def _back_to(self, at: int) -> None:
+        for entry in self._entries[at : self._next]:
+            entry.given_up = entry.sent
+        self._next = min(self._next, at)
 
 
 def numbered(frames: Sequence[Frame], session: int, numbers: Sequence[int]) -> list[Frame]:
