@@ -376,6 +376,26 @@ def test_a_strict_run_ends_at_the_first_bad_file_with_its_status(
     assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == paths[:1]
 
 
+def test_progress_is_a_line_of_json_for_each_file(
+    here: Here, folder: Path, tmp_path: Path
+) -> None:
+    paths = [f"{folder}/audio/a.flac", f"{folder}/bad.wav", f"{folder}/audio/b.flac"]
+    more = ("--model", f"{folder}/model", "--jobs", "1", "--out", str(tmp_path))
+    done = here("transcribe", *paths, *more, "--progress", "jsonl")
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [(line["file"], line["outcome"], line["files"]) for line in lines] == [
+        (paths[0], "heard", 1),
+        (paths[1], "failed", 2),
+        (paths[2], "heard", 3),
+    ]
+    assert "is cut short" in lines[1]["error"]
+    assert {line["of"] for line in lines} == {3}
+    assert lines[-1]["audio_s"] == pytest.approx(0.8)
+    assert lines[-1]["times_real_time"] > 0
+    done = here("transcribe", *paths, *more, "--progress", "none")
+    assert "{" not in done.stderr
+
+
 def test_some_bad_files_are_reported_and_the_others_go_on(folder: Path, tmp_path: Path) -> None:
     command = ("transcribe", folder / "audio", folder / "bad.wav", "--model", folder / "model")
     done = vau(*command)

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -147,6 +149,19 @@ def test_a_name_that_is_no_utf_8_comes_back_out_of_json(
     write(replace(done, file="\udcff.wav"), tmp_path / "x", ["jsonl"])
     header = (tmp_path / "x.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(header)["file"] == "\udcff.wav"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_in_words_and_leaves_nothing_behind(
+    tmp_path: Path, number: int
+) -> None:
+    def fill(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(ConfigInvalid, match=f"{os.strerror(number)}; make room there, or"):
+        write_whole(tmp_path / "x", fill)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

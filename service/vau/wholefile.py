@@ -1,5 +1,6 @@
 """Files that appear under their name once they are whole, and not before."""
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,7 +39,9 @@ def write_text_whole(target: Path, text: str) -> Path:
 
 def unwritable(path: Path, cause: OSError) -> ConfigInvalid:
     """Return the error that says why, and what to do."""
+    is_full = cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    remedy = "make room there, or choose" if is_full else "choose"
     return ConfigInvalid(
-        f"{path}: cannot be written: {cause.strerror or cause}; choose another folder",
+        f"{path}: cannot be written: {cause.strerror or cause}; {remedy} another folder",
         field="out",
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
+from time import perf_counter
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,13 @@ from numpy.typing import NDArray
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -29,6 +36,7 @@ SHADES: Final = " ░▒▓█"
 ROWS: Final = 8  # of the posteriorgram
 SILENCE: Final = "·"
 HOP_MS: Final = HOP_S * 1e3
+AUDIO: Final = "s of audio"  # the unit of progress that has a pace
 SHORT_CHUNK_FRAMES: Final = 2  # of a message that a late stream may be advised to send
 CELL: Final = 7  # columns of a phoneme with its time below
 
@@ -188,14 +196,23 @@ def progress(console: Console, unit: str) -> Iterator[Callable[[float, float], N
     bar = Progress(
         BarColumn(),
         count,
+        TextColumn("{task.fields[pace]}"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=console,
         transient=True,
         redirect_stdout=sys.stdout.isatty(),
     )
     with bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("", total=1.0, pace="")
+        started_s = perf_counter()
+
+        def show(done: float, total: float) -> None:
+            pace_of_audio = f"{done / (perf_counter() - started_s):.1f} x real time"
+            pace = pace_of_audio if unit == AUDIO else ""
+            bar.update(task, completed=done, total=total, pace=pace)
+
+        yield show
 
 
 @contextmanager

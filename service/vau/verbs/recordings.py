@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import nullcontext
 from functools import partial
 from time import perf_counter
 from typing import Final
@@ -38,6 +39,7 @@ def transcribe(
     logits: files.Logits = False,
     resume: files.Resumed = False,
     strict: files.Strict = False,
+    progress: files.ShownProgress = "bar",
     jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
@@ -46,9 +48,10 @@ def transcribe(
     Without --out, prints each path and its phonemes with a tab between; with it, what became
     of all. A file that cannot be read is reported, and the others go on.
     """
-    from vau.commands.display import progress
+    from vau.commands import display
     from vau.commands.transcribe import items as which
     from vau.commands.transcribe import plan as verb
+    from vau.commands.transcribe.progress import JsonProgress
     from vau.commands.transcribe.totals import Totals
     from vau.processes import core_count, stopping_on_interrupt
     from vau.transcripts import Output
@@ -75,15 +78,23 @@ def transcribe(
     )
     remark_passed_over(context)
     totals, started_s = Totals(), perf_counter()
+    items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
+    lines = JsonProgress(partial(print, file=sys.stderr, flush=True), len(items))
+    bar = display.progress(Console(stderr=True), "s of audio")
     with (
-        progress(Console(stderr=True), "s of audio") as show,
+        bar if progress == "bar" else nullcontext(lines.on_audio) as show,
         stopping_on_interrupt(partial(os.write, 2, STOPPING)) as stopping,
     ):
         tell = partial(print, flush=True)
-        items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
+
+        def count(outcome: verb.Result) -> None:
+            totals.add(outcome)
+            if progress == "jsonl":
+                lines.on_file(outcome)
+
         object_to = partial(complain, context=context)
         statuses = verb.transcribe_all(
-            items, plan, show, tell, object_to, warn=warn, count=totals.add, stopping=stopping
+            items, plan, show, tell, object_to, warn=warn, count=count, stopping=stopping
         )
     if out is not None:
         for line in totals.lines(perf_counter() - started_s):

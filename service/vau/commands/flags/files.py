@@ -102,6 +102,10 @@ Resumed = Annotated[
         elsewhere=False,  # there it speaks of streams
     ),
 ]
+ShownProgress = Annotated[
+    Literal["none", "bar", "jsonl"],
+    flag("--progress", "On stderr: a bar if that is a terminal, or JSON lines."),
+]
 Strict = Annotated[
     bool, flag("--strict", "Stop at the first file that cannot be read, with its status.")
 ]

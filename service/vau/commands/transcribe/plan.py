@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import soundfile
 
@@ -34,9 +34,11 @@ class Kept:
     audio_s: float
 
 
-Outcome = tuple[int, Transcription | Failed | Kept]
-"""The place of an item, and what became of it. The transcription comes without posteriors,
-which are in the npz if anywhere."""
+Result: TypeAlias = Transcription | Failed | Kept
+"""What became of an item. A transcription comes without posteriors, which are in the files."""
+
+Outcome: TypeAlias = tuple[int, Result]
+"""Behind the place of the item."""
 
 Numbered = Sequence[tuple[int, Item]]
 """Items with their places: the same file may be wanted twice."""
@@ -84,7 +86,7 @@ def transcribe_all(
     complain: Callable[[VauError, Path], int],
     *,
     warn: Callable[[str], None],
-    count: Callable[[Transcription | Failed | Kept], None] = lambda _outcome: None,
+    count: Callable[[Result], None] = lambda _outcome: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> list[int]:
     """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
@@ -172,9 +174,9 @@ def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
 
 def in_order(
     items: Sequence[Item], outcomes: Iterable[Outcome]
-) -> Generator[tuple[Item, Transcription | Failed | Kept], None, None]:
+) -> Generator[tuple[Item, Result], None, None]:
     """Yield outcomes in the order of ``items``, each as soon as those before it are there."""
-    waiting: dict[int, Transcription | Failed | Kept] = {}
+    waiting: dict[int, Result] = {}
     following = 0
     for index, outcome in outcomes:
         waiting[index] = outcome

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from vau.backend import Cost
 from vau.batch import Failed
 from vau.commands.display import energy_in_total
-from vau.commands.transcribe.plan import Kept
-from vau.transcripts import Transcription
+from vau.commands.transcribe.plan import Kept, Result
 
 
 @dataclass(slots=True)
@@ -21,7 +20,7 @@ class Totals:
 
     cost: Cost = Cost()  # noqa: RUF009 - it is frozen
 
-    def add(self, outcome: Transcription | Failed | Kept) -> None:
+    def add(self, outcome: Result) -> None:
         """Take note of one file."""
         if isinstance(outcome, Failed):
             self.failed += 1
