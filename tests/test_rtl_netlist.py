@@ -10,10 +10,13 @@ from typing import Final
 
 import pytest
 
+from tests.commands import PATIENCE_S
 from tests.rtl.marks import simulated
 from tests.rtl.netlist import netlist
 from tests.rtl.serial_line import SerialBoard
 from tests.rtl.simulation import Shape, driven, network
+from vau_backends.board.device.exchange import Exchange
+from vau_backends.board.link.frame import Frame
 from vau_backends.board.virtual.build import SERIAL_CLOCK_HZ, Build, build
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.workbench.side_by_side import compared
@@ -49,7 +52,15 @@ def test_the_netlist_of_a_die_has_the_bits_clamps_and_cycles_of_the_model(
 
 @simulated
 @pytest.mark.slow
-def test_the_netlist_of_a_whole_board_answers_through_its_pins(tmp_path: Path) -> None:
+def test_the_netlist_of_a_whole_board_answers_through_its_pins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Exchange._ask  # noqa: SLF001 - gates in simulation take longer to say who is there
+
+    def patiently(board: Exchange, request: Frame, _limit_s: float, tries: int) -> Frame:
+        return ask(board, request, PATIENCE_S, tries)
+
+    monkeypatch.setattr(Exchange, "_ask", patiently)
     line = {"CLOCK_HZ": SERIAL_CLOCK_HZ, "BAUD": BAUD}
     values = {**SINGLE.of_host, **line, "RTL_HASH": f"128'h{SINGLE.rtl_hash().hex()}"}
     made = netlist("board_uart", values, tmp_path)

@@ -16,5 +16,5 @@ REQUIRED: Final = "VAU_REQUIRE_VERILATOR"
 
 simulated: Final = pytest.mark.skipif(
     REQUIRED not in os.environ,
-    reason="./run e2e-board brings Verilator, and runs what needs it",
+    reason="./run e2e-board and ./run test-slow bring Verilator, and run what needs it",
 )
