@@ -392,6 +392,9 @@ def test_progress_is_a_line_of_json_for_each_file(
     assert {line["of"] for line in lines} == {3}
     assert lines[-1]["audio_s"] == pytest.approx(0.8)
     assert lines[-1]["times_real_time"] > 0
+    done = here("transcribe", *paths, *more, "--progress", "jsonl", "--resume")
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert [line["outcome"] for line in lines] == ["kept", "failed", "kept"]
     done = here("transcribe", *paths, *more, "--progress", "none")
     assert "{" not in done.stderr
 
