@@ -149,6 +149,7 @@ def test_junk_without_end_takes_no_memory() -> None:
         assert list(chunks.push(b"x" * 1000)) == []
     assert list(chunks.push(b"\0")) == [None]
     assert chunks.junk_bytes == 100_000
+    assert chunks.first_fault == "100000 bytes, more than a frame takes"
     assert list(chunks.push(Frame(op=1).encode())) == [Frame(op=1)]
 
 

@@ -14,6 +14,7 @@ import pytest
 import vau_hardware
 from tests.rtl.marks import simulated
 from tests.rtl.netlist import read, run_yosys
+from vau_backends.board.virtual.build import UNROLL
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.virtual.toolchain import find
 
@@ -27,7 +28,6 @@ SHAPES: Final = {
     "no parity": replace(FULL, units=16, is_parity_checked=False, most_payload=4096),
 }
 SMALL: Final = {name: shape for name, shape in SHAPES.items() if shape.units < FULL.units}
-UNROLL: Final = ("--unroll-count", "512", "--unroll-stmts", "100000")
 
 
 WHOLE: Final = [

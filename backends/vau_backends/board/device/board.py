@@ -21,6 +21,7 @@ from vau_backends.board.device.image import TABLE_ROWS, TABLES_CRC, LayerImage, 
 from vau_backends.board.device.known_answer import KnownAnswer
 from vau_backends.board.device.state import LayerState
 from vau_backends.board.device.upsets import MemoryUpset, Upset
+from vau_backends.board.link import telemetry
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.payloads import (
@@ -284,9 +285,8 @@ class Board:
 
     def readings(self) -> Readings:
         """Read instruments and counters."""
-        return self._read(
-            Readings.decode, self._done(Frame(op=Operation.TELEM), answer_bytes=112).payload
-        )
+        reply = self._done(Frame(op=Operation.TELEM), answer_bytes=telemetry.BLOCK.size)
+        return self._read(Readings.decode, reply.payload)
 
     def close(self) -> None:
         """End the session if that is quickly done, and let go of the port. Never fails."""

@@ -180,16 +180,17 @@ class Proxy:
     # --- what becomes of a frame ------------------------------------------------------------
 
     def _fate(self, way: Way, chunk: bytes) -> list[mangle.Piece]:
-        """Decide over one frame, by what is armed and what lasts."""
+        """Decide over one frame, by what is armed and what lasts; [] lets nothing on."""
         whole: list[mangle.Piece] = [(0.0, DELIMITER + chunk + DELIMITER)]
         frame = _read(chunk)
         with self._lock:
             if frame is not None and frame.op & ~REPLY == Operation.INFO:
-                return self._fate_of_info(way, frame) or whole
+                said = self._fate_of_info(way, frame)
+                return whole if said is None else said
             if self._silent is way:
                 return []
-            if (answer := self._lasting_answer(way, frame)) is not None:
-                return answer
+            if (said := self._lasting_answer(way, frame)) is not None:
+                return said
             fault = self._armed[way].popleft() if self._armed[way] else None
             if fault is None:
                 return self._unless_ours(frame, whole)
@@ -198,17 +199,17 @@ class Proxy:
                 return mangle.mangled(fault.kind, chunk, self._rng)
             return self._strike(fault.kind, way, frame, whole)
 
-    def _fate_of_info(self, way: Way, frame: Frame) -> list[mangle.Piece]:
-        """Whether a board is there and which is never left to chance."""
+    def _fate_of_info(self, way: Way, frame: Frame) -> list[mangle.Piece] | None:
+        """Whether a board is there and which is never left to chance; None lets it pass."""
         if self._silent is way:
-            return [(0.0, b"")]
+            return []
         if way is Way.UP and Slow.FOREIGN in self._lasting:
             self.struck[Slow.FOREIGN] += 1
             return [(0.0, mangle.foreign(frame).encode())]
-        return []
+        return None
 
     def _lasting_answer(self, way: Way, frame: Frame | None) -> list[mangle.Piece] | None:
-        """Answer in place of the board while it is busy or has lost a die."""
+        """Answer in place of the board while it is busy or has lost a die; None if not."""
         if way is not Way.DOWN or frame is None:
             return None
         if Slow.BUSY_FOREVER in self._lasting or self._busy_left:

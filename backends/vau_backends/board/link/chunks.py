@@ -49,7 +49,7 @@ class Chunks:
         chunk, lost = bytes(self._begun), self._lost
         self.forget()
         try:
-            frame = Frame.decode(b"" if lost else chunk, self.most_payload)
+            frame = self._read(chunk, lost)
         except Junk as fault:
             self.junk_chunks += 1
             self.junk_bytes += len(chunk) + lost
@@ -58,3 +58,8 @@ class Chunks:
             return None
         self.frames += 1
         return frame
+
+    def _read(self, chunk: bytes, lost: int) -> Frame:
+        if lost:
+            raise Junk(f"{len(chunk) + lost} bytes, more than a frame takes")
+        return Frame.decode(chunk, self.most_payload)

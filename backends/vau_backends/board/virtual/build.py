@@ -28,7 +28,7 @@ BUILDING: Final = "it is built first, this once, which takes minutes"
 _LIMIT_S: Final = 1800.0
 _TAIL: Final = 4000
 # Verilator 5.006 (Debian 12) wants assignments to arrays in loops unrolled.
-_UNROLL: Final = ("--unroll-count", "512", "--unroll-stmts", "100000")
+UNROLL: Final = ("--unroll-count", "512", "--unroll-stmts", "100000")
 _SPEED: Final = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert")
 _PROOF: Final = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--assert")
 # The models of cells are others' and not lint-clean; this Verilator knows no defaults of ports.
@@ -125,7 +125,7 @@ def _flags(parameters: Parameters, how: Build, tools: Toolchain) -> list[list[st
 
 
 def _verilator_flags(how: Build) -> list[str]:
-    flags = ["--cc", *_UNROLL, *(_PROOF if how.is_proof else _SPEED)]
+    flags = ["--cc", *UNROLL, *(_PROOF if how.is_proof else _SPEED)]
     flags += _NETLIST if how.netlist else ()
     return flags + ["+define+FAULT_INJECT"] * how.has_faults
 

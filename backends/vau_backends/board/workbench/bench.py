@@ -1,6 +1,6 @@
 """The workbench itself: the port of ``vau.boards`` over the driver of this package."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Any, Final
@@ -25,7 +25,7 @@ from vau_backends.board.workbench.networks import network_for
 from vau_backends.board.workbench.side_by_side import Compared, compared
 from vau_backends.muntaniala.weights import NetworkWeights
 
-KINDS: Final = {
+KINDS: Final[Mapping[int, str]] = {
     Kind.SIMULATION: "RTL in simulation",
     Kind.FPGA: "FPGA",
     Kind.SOFTWARE: "software",
@@ -199,7 +199,7 @@ def _info_of(found: Found) -> Info:
 def _facts(info: Info) -> dict[str, Any]:
     return {
         "board": info.stable_id,
-        "kind": KINDS.get(Kind(info.kind), str(info.kind)) if info.kind in KINDS else "unknown",
+        "kind": KINDS.get(info.kind, "unknown"),
         "array": f"{info.rows}x{info.columns}",
         "units_per_die": info.units,
         "rtl_hash": info.rtl_hash.hex(),
