@@ -18,22 +18,28 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import vau_hardware
+from tests.board_server import served
 from tests.commands import ROOT
+from tests.rtl.board import RtlBoard
 from tests.rtl.defects import MUTANTS, PORT, Mutant
 from tests.rtl.marks import REQUIRED, SOURCES
 from tests.rtl.promises import broken
 from tests.rtl.simulation import Shape, driven, network
 from vau.errors import VauError
 from vau_backends.board.device.upsets import Upset
+from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.build import Build, build
 from vau_backends.board.virtual.parameters import Parameters
+from vau_backends.board.workbench.conformance.conformance import verdicts
 from vau_backends.board.workbench.side_by_side import compared
 
 STEPS: Final = 60
+LOOK_S: Final = 5.0
 SMALL: Final = Parameters(rows=2, columns=2, units=4, inputs=8, most_payload=256)
 NETWORKS: Final = (
     ("full dies, weights of the whole range", network(Shape(hidden=8, inputs=14), seed=1)),
@@ -48,7 +54,13 @@ def noticed(rtl: Path, file: str = "") -> str:
     """
     if file == PORT:
         return failing("serial", rtl)
-    return differing(rtl) or broken(rtl) or failing("pins", rtl) or failing("faults", rtl)
+    return (
+        differing(rtl)
+        or unkept(rtl)
+        or broken(rtl)
+        or failing("pins", rtl)
+        or failing("faults", rtl)
+    )
 
 
 def failing(what: str, rtl: Path) -> str:
@@ -81,6 +93,17 @@ def differing(rtl: Path) -> str:
         if found.mismatches:
             return f"{name}: {found.mismatches} of {found.steps} steps differ"
     return ""
+
+
+def unkept(rtl: Path) -> str:
+    """Return what a board of these sources does not keep of what ``vau board check`` tries."""
+    with closing(RtlBoard(rtl=rtl)) as board, served(board) as server:
+        try:
+            with closing(Url.parse(server.url).open(LOOK_S)) as port:
+                found = verdicts(port, lambda _: None)
+        except VauError as refusal:
+            return str(refusal)
+    return next((each.line for each in found if each.broken), "")
 
 
 def killed(mutant: Mutant) -> str:
