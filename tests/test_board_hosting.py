@@ -1,6 +1,7 @@
 """Virtual boards whose processes end by themselves: started again, not too often, and named."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -42,6 +43,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Iterator[Found]:
     found = found_of("virtual:2x2")
     yield found
     found.close()
+
+
+def test_a_signal_to_all_that_a_terminal_runs_leaves_a_simulation_alone(found: Found) -> None:
+    hosted = found.started
+    assert isinstance(hosted, Hosted)
+    assert os.getpgid(hosted.process.pid) != os.getpgrp()
+    assert os.getsid(hosted.process.pid) != os.getsid(0)
 
 
 def test_a_stream_goes_on_with_the_same_bits_once_a_killed_simulation_is_started_again(

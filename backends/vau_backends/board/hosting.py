@@ -156,6 +156,7 @@ def _started(where: str) -> _Simulation:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # a terminal's Ctrl-C would end it while we still need it
         )
         if_it_fails.callback(_end, process)
         said: deque[str] = deque(maxlen=KEPT_LINES)
