@@ -130,6 +130,32 @@ def test_a_path_that_cannot_be_heard_stops_nobody_else(
     assert why in complaint
 
 
+def test_a_name_that_no_file_can_have_stops_nobody_else(folder: Path, tmp_path: Path) -> None:
+    recording(tmp_path / os.fsdecode(b"\xff.flac"), 0.1)
+    rows = ({"utt": name[0], "path": name} for name in ("b\0.wav", "a\ud800.wav"))
+    table = tmp_path / "manifest.jsonl"
+    table.write_text("\n".join(json.dumps(row) for row in rows))
+    paths = [tmp_path / ("x" * 300), tmp_path / "c\0", tmp_path / os.fsdecode(b"\xff.flac")]
+    complaints: list[str] = []
+
+    def complain(error: VauError, _at: Path) -> int:
+        complaints.append(str(error))
+        return 4
+
+    items = find_items(paths, table)
+    chosen = plan(folder, tmp_path / "out")
+    assert transcribe_all(items, chosen, ignore, print, complain, warn=print) == [4, 4, 0, 4, 4]
+    whys = ("name too long", "null byte", "null byte", "surrogates not allowed")
+    for complaint, why in zip(complaints, whys, strict=True):
+        assert why in complaint
+        assert complaint.endswith("check the path")
+
+
+def test_a_path_alone_that_cannot_be_looked_at_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigInvalid, match="x: File name too long"):
+        find_items([tmp_path / ("x" * 300)])
+
+
 def test_a_folder_without_audio_says_what_would_be(folder: Path) -> None:
     with pytest.raises(ConfigInvalid, match=r"no audio file \(\.wav, \.flac"):
         find_items([folder / "model"])

@@ -150,7 +150,11 @@ def _check_header(
 def _open_file(file: Path) -> Iterator[io.BufferedReader]:
     """Open a file; what the system has against it, then or later, becomes an AudioError."""
     try:
-        with file.open("rb") as opened:
+        try:
+            opened = file.open("rb")
+        except ValueError as cause:  # a NUL in its name, or half of a surrogate pair
+            raise OSError(f"no file has such a name: {cause}") from cause
+        with opened:
             yield opened
     except OSError as cause:
         reason = cause.strerror or str(cause)

@@ -1,6 +1,7 @@
 """Which files are transcribed, and what their transcripts are called."""
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -42,19 +43,25 @@ def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item
     items: list[Item] = []
     wrong: list[ConfigInvalid] = []
     for path in paths:
-        if path.is_dir():
+        why = ""
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            why = "no such file or folder"
+        except (OSError, ValueError) as cause:
+            why = str(getattr(cause, "strerror", cause))
+        if why:
+            wrong.append(ConfigInvalid(f"{path}: {why}", field="paths"))
+            items.append(Item(path, Path(path.name)))
+        elif is_folder:
             found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
             if not found:
                 why = f"{path}: holds no audio file ({', '.join(SUFFIXES)})"
                 wrong.append(ConfigInvalid(why, field="paths"))
                 items.append(Item(path, Path(path.name)))
             items += [Item(file, file.relative_to(path).with_suffix("")) for file in found]
-        elif path.exists():
-            items.append(Item(path, Path(path.stem)))
         else:
-            why = f"{path}: no such file or folder"
-            wrong.append(ConfigInvalid(why, field="paths"))
-            items.append(Item(path, Path(path.name)))
+            items.append(Item(path, Path(path.stem)))
     if manifest is not None:
         items += _utterances_of(manifest)
     if not items:

@@ -1,5 +1,6 @@
 """Recordings to transcripts, in this process, in several, or through a server."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -188,8 +189,8 @@ def in_order(
 def duration_s(file: Path) -> float:
     """Return what a file's header says it lasts; 0 if it cannot be read."""
     try:
-        return float(soundfile.info(str(file)).duration)
-    except (soundfile.SoundFileError, TypeError):
+        return float(soundfile.info(os.fsencode(file)).duration)
+    except (soundfile.SoundFileError, TypeError, ValueError):
         return 0.0
 
 
