@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from tests import guest_board
 from tests.boards import INPUTS, Right, weights_for
 from tests.commands import environment
-from tests.serving import eventually
+from tests.serving import PATIENCE_S, eventually
 from vau.errors import BackendFault, DeviceLost
 from vau_backends.board import hosting
 from vau_backends.board.device.board import Board
@@ -84,6 +85,28 @@ def test_a_board_that_has_to_be_built_first_is_said_to_be(
     monkeypatch.setattr(hosting, "COMMAND", building)
     with closing(Hosted("2x2/left")):
         eventually(lambda: f"board virtual:2x2/left: {BUILDING}" in caplog.messages)
+
+
+def test_one_that_is_closed_while_it_speaks_is_listened_to_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = f"echo {shlex.quote(BUILDING)}; echo more"
+    speaking = ("sh", "-c", f"({words}) >&2; exec {shlex.join(guest_board.COMMAND)}")
+    monkeypatch.setattr(hosting, "COMMAND", speaking)
+    listeners, fell, closed = list[threading.Thread](), list[object](), threading.Event()
+
+    def hold(*_: object) -> None:
+        listeners.append(threading.current_thread())
+        closed.wait(PATIENCE_S)
+
+    monkeypatch.setattr(hosting.logger, "warning", hold)
+    monkeypatch.setattr(threading, "excepthook", fell.append)
+    with closing(Hosted("2x2/left")):
+        eventually(lambda: bool(listeners))
+    closed.set()
+    listeners[0].join(PATIENCE_S)
+    assert not listeners[0].is_alive()
+    assert fell == []
 
 
 def fake_tools(folder: Path, does: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from threading import Thread
 from time import monotonic
@@ -156,6 +156,7 @@ def _started(where: str) -> _Simulation:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="replace",
             start_new_session=True,  # a terminal's Ctrl-C would end it while we still need it
         )
         if_it_fails.callback(_end, process)
@@ -233,7 +234,8 @@ def _words(where: str) -> list[str]:
 
 
 def _keep(stream: IO[str], said: deque[str], where: str) -> None:
-    for line in stream:
-        said.append(line.rstrip())
-        if said[-1] == BUILDING:
-            logger.warning("board virtual:%s: %s", where, BUILDING)
+    with suppress(ValueError):  # it was closed meanwhile
+        for line in stream:
+            said.append(line.rstrip())
+            if said[-1] == BUILDING:
+                logger.warning("board virtual:%s: %s", where, BUILDING)
