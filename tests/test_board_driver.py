@@ -6,6 +6,7 @@ Each of these tests runs on a board of software and, with ``./run e2e-board``, o
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from vau.errors import (
     ModelTooLarge,
 )
 from vau.model import find_model
-from vau_backends.board.device import image
+from vau_backends.board.device import deadline, exchange, image
 from vau_backends.board.device.board import Stage
 from vau_backends.board.device.exchange import FIND_TRIES, RETRIES
 from vau_backends.board.device.known_answer import known_answer
@@ -589,6 +590,44 @@ def test_what_is_mended_for_a_call_is_mended_within_its_deadline(
     server.is_silent, server.meddle = False, None
     after, _ = driver.run(stream, SPEECH[5:])
     right.holds(np.concatenate([before, after]), SPEECH)
+
+
+def test_weights_that_are_written_again_have_the_time_that_they_need(
+    board: AnyBoard,
+    server: BoardServer,
+    driver: Driver,
+    right: Right,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(deadline, "monotonic", lambda: now_s)
+    monkeypatch.setattr(driver.board.exchange.port, "bits_per_s", 1000.0)
+    needed_s = driver.board.load_s
+
+    def slow(request: Frame) -> Frame:
+        nonlocal now_s
+        if request.op == Operation.WRITE and not now_s:
+            now_s = needed_s
+        return request
+
+    stream = driver.begin()
+    before, _ = driver.run(stream, SPEECH[:5])
+    board.reboot()
+    server.meddle = slow
+    after, _ = driver.run(stream, SPEECH[5:], limit_s=needed_s / 2)
+    right.holds(np.concatenate([before, after]), SPEECH)
+
+
+def test_a_board_that_answers_all_but_steps_is_lost(
+    server: BoardServer, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = count()
+    for module in (deadline, exchange):  # a clock that goes on by a moment with each look
+        monkeypatch.setattr(module, "monotonic", lambda: 0.05 * next(looks))
+    server.meddle = busy_for(np.inf, retry_ms=0)
+    with pytest.raises(DeviceTimeout):
+        driver.run(driver.begin(), SPEECH)
+    assert driver.is_lost
 
 
 def silent_from(server: BoardServer, op: Operation) -> Callable[[Frame], Frame]:

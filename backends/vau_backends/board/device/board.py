@@ -35,6 +35,7 @@ from vau_backends.board.link.payloads import (
     state_crc,
 )
 from vau_backends.board.link.telemetry import Readings
+from vau_backends.board.link.timing import transfer_s
 from vau_backends.board.link.words import (
     STEP_MODULUS,
     Capability,
@@ -108,6 +109,12 @@ class Board:
             self._done(Frame(op=Operation.CONFIG, array=array, payload=payload))
         self._layers = tuple(layers)
         self.stage = Stage.CONFIGURED
+
+    @property
+    def load_s(self) -> float:
+        """How long the line needs for all weights, in seconds."""
+        count = sum(memory.rows.nbytes for layer in self._layers for memory in layer.memories)
+        return transfer_s(count, self.exchange.port.bits_per_s)
 
     def load(self) -> None:
         """Write all weights, read their checksums back, and ask what is known.

@@ -9,7 +9,8 @@ from typing import Final
 from vau.errors import DeviceTimeout
 
 DEFAULT_LIMIT_S: Final = 10.0
-"""Of a call, all that is sent again, probed and mended for it included."""
+"""Of a call, all that is sent again, probed and mended for it included; the time that weights
+need on the line, if they have to be written anew, is added."""
 
 
 class Deadline:
@@ -26,6 +27,10 @@ class Deadline:
             yield
         finally:
             self._end_s = before
+
+    def extend(self, seconds: float) -> None:
+        """Give what is under way so much more time."""
+        self._end_s += seconds
 
     @property
     def has_passed(self) -> bool:

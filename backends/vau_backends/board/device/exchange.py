@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Final
 
 from vau.errors import BackendBusy, DeviceTimeout, FirmwareMismatch
-from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
+from vau_backends.board.device.deadline import Deadline
 from vau_backends.board.device.link_errors import LinkErrors
 from vau_backends.board.device.need import Need
 from vau_backends.board.device.upsets import Rebooted, Silent
@@ -36,6 +36,10 @@ from vau_backends.board.transport.port import Port
 logger = logging.getLogger(__name__)
 
 RETRIES: Final = 4
+LIMIT_S: Final = 5.0
+"""Of one exchange, all retries included: less than a call has, so that a board that never
+answers is told from a caller that has no time."""
+
 BUSY_LIMIT_S: Final = 2.0
 LEAST_PAUSE_S: Final = 0.005
 FIND_LIMIT_S: Final = 0.5
@@ -108,7 +112,7 @@ class Exchange:
         *,
         answer_bytes: int = 0,
         cycles: int = 0,
-        limit_s: float = DEFAULT_LIMIT_S,
+        limit_s: float = LIMIT_S,
     ) -> Frame:
         """Send one request, and return its reply. Raises as ``stream`` does.
 

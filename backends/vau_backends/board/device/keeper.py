@@ -34,6 +34,7 @@ MOST_UPSETS: Final = 4
 """Of one call. A board that needs more help than that is not to be trusted with a stream."""
 
 OPEN_LIMIT_S: Final = 2.0
+LOAD_SLACK: Final = 2.0  # for what is sent again while weights are written
 
 Lay = Callable[[Info], tuple[LayerImage, ...]]
 """Lays a network out for a board. Raises ModelTooLarge."""
@@ -121,6 +122,7 @@ class Keeper:
             info = self._board.open()
             self._layers = self._layers or self._lay(info)
             self._board.configure(self._layers)
+            self.deadline.extend(LOAD_SLACK * self._board.load_s)
             self._board.load()
         except Upset as upset:
             raise self._given_up(upset) from upset
@@ -194,6 +196,7 @@ class Keeper:
 
     def remade(self) -> int:
         """Write anew what is wrong, and prove all of it if anything was; return how many."""
+        self.deadline.extend(LOAD_SLACK * self.board.load_s)
         mended = self.board.mend()
         if mended:
             self._forget_contexts()

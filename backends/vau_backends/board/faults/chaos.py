@@ -40,7 +40,7 @@ FRAMES: Final = 160
 
 MOST_AT_ONCE: Final = 3
 MOST_TRIES: Final = 5  # for each lasting fault that is to strike
-REVIVAL_S: Final = 10.0
+REVIVAL_S: Final = 2 * LIMIT_S
 
 Say = Callable[[str], None]
 
@@ -192,7 +192,8 @@ class Chaos:
             case Slow.FOREIGN:
                 self._proxy.make_foreign()
                 self._proxy.unplug()
-                self._outcome(1)  # that the old one is gone; then the new one is met
+                gone = self._outcome(1)  # that the old one is gone; then the new one is met
+                self._weigh(self.report.of(kind), gone)
                 self._round(before, kind)
             case Slow.DEADLINE:
                 self._proxy.struck[kind] += 1
@@ -245,6 +246,10 @@ class Chaos:
     def _missed(self, tally: Tally, outcome: str) -> None:
         """Count a fault that did not strike; what went wrong all the same is not lost."""
         tally.missed += 1
+        self._weigh(tally, outcome)
+
+    def _weigh(self, tally: Tally, outcome: str) -> None:
+        """Count what must not be, of a call that counts for nothing else."""
         tally.wrong += outcome == "wrong"
         tally.hangs += outcome == "hang"
 
@@ -285,8 +290,7 @@ class Chaos:
             if monotonic() > until_s:
                 outcome = "hang"
                 break
-        tally.wrong += outcome == "wrong"
-        tally.hangs += outcome == "hang"
+        self._weigh(tally, outcome)
 
 
 T = TypeVar("T")
