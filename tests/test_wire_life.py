@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ from vau.backend import BackendInfo, BackendOptions
 from vau.client import Client
 from vau.config import ServerConfig
 from vau.errors import (
+    BackendBusy,
     BackendFault,
     ConfigInvalid,
     Draining,
@@ -44,8 +46,10 @@ from vau.errors import (
 )
 from vau.lane import Lane
 from vau.metrics import Metrics
+from vau.model import Model
 from vau.sizing import Reckoning
 from vau.v1 import speech_pb2 as pb
+from vau.wire.beforehand import capacity_of
 from vau.wire.server import Server, serve
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
@@ -344,6 +348,54 @@ def test_more_streams_than_a_board_carries_are_remarked_on(
     found = [text for text in texts if "about 3 live streams" in text]
     assert len(found) == remarks
     assert all("lets 7 in" in text for text in found)
+
+
+def test_of_several_models_on_a_board_the_slowest_is_remarked_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(MODEL, name="other")
+    taken_s = {MODEL.name: 0.024, other.name: 0.001}
+
+    def reckoned(model: Model, *_: object, **__: object) -> Reckoning:
+        return Reckoning(chunk_s=taken_s[model.name])
+
+    monkeypatch.setattr("vau.wire.beforehand.reckon", reckoned)
+    with serving((MODEL, OneByOne()), (other, OneByOne())):  # type: ignore[arg-type]
+        pass
+    said = [each for each in caplog.records if each.getMessage() == "backend remark"]
+    texts = [vars(each)["vau_facts"]["text"] for each in said]
+    assert [text for text in texts if "about 3 live streams" in text]
+
+
+def test_a_board_that_fails_when_it_is_timed_is_served_without_a_remark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object, **__: object) -> Reckoning:
+        raise BackendBusy("not now")
+
+    monkeypatch.setattr("vau.wire.beforehand.reckon", fails)
+    with serving((MODEL, OneByOne())) as served:  # type: ignore[arg-type]
+        assert hear(served.client, [speech()], streaming()).finished.frames
+
+
+def test_a_board_is_not_timed_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_end = threading.Event()
+
+    def hangs(*_: object, **__: object) -> Reckoning:
+        may_end.wait(PATIENCE_S)
+        return Reckoning(chunk_s=0.024)
+
+    async def timed() -> int | None:
+        lane = Lane(MODEL, OneByOne())  # type: ignore[arg-type]
+        try:
+            return await capacity_of(lane)
+        finally:
+            may_end.set()
+            await lane.shutdown()
+
+    monkeypatch.setattr("vau.wire.beforehand.reckon", hangs)
+    monkeypatch.setattr("vau.wire.beforehand.CHECK_S", 0.01)
+    assert asyncio.run(timed()) is None
 
 
 def test_a_board_is_timed_at_the_start_and_no_slot_stays_taken() -> None:

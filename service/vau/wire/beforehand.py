@@ -5,13 +5,13 @@ from functools import partial
 from typing import Final
 
 from vau.awaited import Awaited
-from vau.errors import BackendFault
+from vau.errors import BackendError, BackendFault
 from vau.lane import Lane
 from vau.selfcheck import self_check
 from vau.shadow.process import Shadow
 from vau.sizing import reckon
 
-CHECK_S: Final = 60.0  # for a backend to pass its check, which takes milliseconds
+CHECK_S: Final = 60.0  # for a backend's check, or to time it: milliseconds as a rule
 UNSURE: Final = 2  # times as many streams may be meant: it is measured in a moment
 
 
@@ -33,12 +33,16 @@ async def checked(lane: Lane) -> None:
 async def capacity_of(lane: Lane) -> int | None:
     """Return about how many live streams the backend of ``lane`` carries.
 
-    None where they share its calls, so that one alone would tell nothing of many.
+    None where they share its calls, so that one alone would tell nothing of many, and where it
+    fails or does not end: that is for its health to say.
     """
     if lane.backend.info.max_batch > 1:
         return None
     measure = partial(reckon, lane.model, warm_rounds=1, rounds=3)
-    return (await lane.ask(measure)).streams
+    try:
+        return (await asyncio.wait_for(lane.ask(measure), CHECK_S)).streams
+    except (BackendError, TimeoutError):
+        return None
 
 
 async def opened(shadow: Shadow) -> None:

@@ -162,7 +162,7 @@ class Server:
         self._watch = Watch(self._host)
         self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
-        self._carried: dict[str, int | None] = {}  # streams by backend, where they were timed
+        self._carried: dict[str, int] = {}  # streams by backend, of its slowest model
         self._server = _transport(config, door)
 
     @property
@@ -175,8 +175,10 @@ class Server:
         self._shadows.start()
         for lane in self._host.lanes:
             await checked(lane)
-            self._carried[lane.backend.info.id] = await capacity_of(lane)
-            meters = self._metrics.of(lane.backend.info.id)
+            name = lane.backend.info.id
+            if (streams := await capacity_of(lane)) is not None:
+                self._carried[name] = min(streams, self._carried.get(name, streams))
+            meters = self._metrics.of(name)
             meters.model(lane.model.name, lane.model.digest)
         for shadow in self._shadows.all:
             await opened(shadow)
