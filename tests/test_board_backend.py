@@ -193,6 +193,18 @@ def test_nobody_waits_for_ever_for_a_board_that_is_being_opened_anew(
         backend.open()
 
 
+def test_who_ends_an_utterance_does_not_wait_for_the_board(
+    backend: BoardBackend, model_of_it: Backend
+) -> None:
+    slots = [backend.open() for _ in range(backend.info.slot_count)]
+    backend.run([Work(slot, FRAMES[:2]) for slot in slots])
+    with backend._lock:  # noqa: SLF001 - as the watch holds it meanwhile
+        for slot in slots:
+            backend.release(slot)
+    holds(model_of_it, backend.run([Work(backend.open(), FRAMES)])[0])
+    assert len(backend._driver._streams) == 1  # noqa: SLF001
+
+
 def test_a_board_is_found_by_its_serial_number(
     server: BoardServer, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ against them before it serves. See docs/boards.md.
 """
 
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -76,6 +77,7 @@ class BoardBackend:
         info = driver.board.info
         self._costs = CostModel(tilings_on(info, self._weights), info.clock_hz)
         self._slots: dict[Slot, Stream] = {}
+        self._released: deque[Stream] = deque()
         self._next = 0
         self._closed = False
         self._read()
@@ -137,11 +139,19 @@ class BoardBackend:
             return slot
 
     def release(self, slot: Slot) -> None:
-        """End the utterance."""
-        with self._lock:
-            stream = self._slots.pop(slot, None)
-            if stream is not None:
-                self._driver.end(stream)
+        """End the utterance; who holds the board is not waited for."""
+        stream = self._slots.pop(slot, None)
+        if stream is not None:
+            self._released.append(stream)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._end_released()
+            finally:
+                self._lock.release()
+
+    def _end_released(self) -> None:
+        while self._released:
+            self._driver.end(self._released.popleft())
 
     def snapshot(self, slot: Slot) -> bytes:
         """Copy the state out, in the form of ``muntaniala``: both take each other's."""
@@ -281,6 +291,7 @@ class BoardBackend:
                 stage="open",
             )
         try:
+            self._end_released()
             yield
         finally:
             self._watch.used()
