@@ -124,6 +124,23 @@ def test_the_name_it_was_asked_by_stays_its_id(model: Model) -> None:
     waiting.close()
 
 
+def test_whoever_sees_what_it_is_finds_it_there(model: Model) -> None:
+    states: list[State] = []
+
+    class Watched(Awaited):
+        """One that is looked at whenever something about it changes."""
+
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if "_info" in vars(self) and self.info.bit_exact:
+                states.append(self.health().state)
+
+    waiting = Watched("muntaniala", model, OPTIONS, WHY, look_s=0.01)
+    eventually(lambda: bool(states))
+    waiting.close()
+    assert set(states) == {State.READY}
+
+
 def test_one_that_comes_when_nobody_waits_any_more_is_closed(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

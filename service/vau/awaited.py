@@ -158,8 +158,8 @@ class Awaited:
     def _hand_over(self, backend: Backend) -> None:
         with self._handing_over:
             if not self._ended.is_set():
-                self._info = replace(backend.info, id=self._asked)
                 self._backend = backend
+                self._info = replace(backend.info, id=self._asked)  # whoever sees it may call
                 return
         backend.close()
 
