@@ -15,7 +15,7 @@ def test_what_lasts_is_told_once_and_told_again_when_it_comes_again(
 ) -> None:
     monkeypatch.setattr(watch, "LOOK_S", 0.0)
     gone, late = DeviceLost("gone"), DeviceTimeout("late", stage="open")
-    errors: Iterator[VauError | None] = iter([gone, gone, late, late, None, late])
+    errors: Iterator[VauError | None] = iter([gone, gone, late, gone, late, None, late])
     seen = threading.Event()
 
     def look(_idle_s: float) -> None:

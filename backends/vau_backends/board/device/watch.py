@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -26,8 +27,8 @@ class Watch:
         """Start; ``look`` hears how long the device has been idle, in seconds."""
         self._lock, self._look = lock, look
         self._ended = threading.Event()
-        self._used_s = self._told_s = monotonic()
-        self._told: type[VauError] | None = None
+        self._used_s = monotonic()
+        self._told_s: dict[type[VauError], float] = {}  # since it was last well
         self._thread = threading.Thread(target=self._watch, name=f"{name} watch", daemon=True)
         self._thread.start()
 
@@ -49,12 +50,13 @@ class Watch:
             except VauError as error:
                 self._tell(error)
             else:
-                self._told = None
+                self._told_s.clear()
             finally:
                 self._lock.release()
 
     def _tell(self, error: VauError) -> None:
         """Log what is wrong; while that lasts, which may be for days, not at every look."""
-        if type(error) is not self._told or monotonic() - self._told_s > TELL_AGAIN_S:
+        now_s = monotonic()
+        if now_s - self._told_s.get(type(error), -inf) > TELL_AGAIN_S:
             logger.warning("%s: %s", self._thread.name, error)
-            self._told, self._told_s = type(error), monotonic()
+            self._told_s[type(error)] = now_s
