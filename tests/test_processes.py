@@ -7,8 +7,9 @@ from multiprocessing import resource_tracker, util
 
 import pytest
 
+from tests.serving import eventually
 from vau.errors import AudioCorrupt, BackendFault
-from vau.processes import core_count, spread, stopping_on_interrupt
+from vau.processes import core_count, spread, stopping_on_interrupt, told_to_stop
 
 
 def squares(numbers: Sequence[int]) -> Iterator[int]:
@@ -21,6 +22,11 @@ def fail_at_3(numbers: Sequence[int]) -> Iterator[int]:
         if number == 3:
             raise AudioCorrupt("the third is bad", field="audio")
         yield number
+
+
+def until_told(_numbers: Sequence[int]) -> Iterator[bool]:
+    eventually(told_to_stop)
+    yield True
 
 
 def die(_numbers: Sequence[int]) -> list[int]:
@@ -59,6 +65,12 @@ def test_leaving_early_leaves_no_process() -> None:
 def test_who_stops_begins_no_other_group_and_gets_those_that_run() -> None:
     outcomes = spread(squares, range(9), jobs=2, group_size=2, stopping=lambda: True)
     assert sorted(outcomes) == [0, 1, 4, 9]
+
+
+def test_who_stops_tells_the_groups_that_run() -> None:
+    outcomes = spread(until_told, range(9), jobs=2, group_size=5, stopping=lambda: True)
+    assert list(outcomes) == [True, True]
+    assert not told_to_stop()
 
 
 def test_the_second_interrupt_is_one() -> None:

@@ -2,6 +2,8 @@ import io
 import json
 import multiprocessing
 import os
+from collections.abc import Callable, Iterable
+from ctypes import c_bool
 from itertools import permutations
 from pathlib import Path
 
@@ -327,7 +329,7 @@ def unread(_error: VauError, _file: Path) -> int:
 
 @pytest.mark.parametrize("where", ["one", "two", "server"])
 def test_who_stops_gets_what_was_begun(folder: Path, where: str) -> None:
-    items = find_items([folder / "audio/a.x.flac"] * 50)
+    items = find_items([folder / "audio/a.x.flac"] * 100)
     with serving((LIVELY, muntaniala(LIVELY))) as served:
         chosen = TranscribePlan(
             model="" if where == "server" else str(folder / "model"),
@@ -344,10 +346,22 @@ def test_who_stops_gets_what_was_begun(folder: Path, where: str) -> None:
             unread,
             warn=print,
             count=heard.append,
-            stopping=lambda: where != "one" or bool(heard),
+            stopping=lambda: bool(heard),
         )
-    assert 0 < len(statuses) < 50
+    assert 0 < len(statuses) < 100
     assert len(statuses) == len(heard)
+
+
+def test_a_process_that_is_told_to_stop_begins_no_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(work: Callable[[object], Iterable[object]], items: object, **_: object) -> object:
+        return work(items)
+
+    monkeypatch.setattr("vau.commands.transcribe.plan.spread", told)
+    monkeypatch.setattr("vau.processes._told", [c_bool(True)])
+    items = find_items([folder / "audio"])
+    assert list(transcribe(items, plan(folder, folder / "stopped", jobs=2), ignore)) == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from ctypes import c_bool
 from itertools import islice
 from multiprocessing import resource_tracker
 from typing import Final, TypeVar
@@ -24,6 +25,10 @@ Outcome = TypeVar("Outcome")
 ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 """The signals that ask a process to end."""
 
+POLL_S: Final = 0.1  # how long a Ctrl-C is on its way to the workers
+
+_told: Final[list[c_bool]] = []  # of a worker: what its parent sets
+
 
 def spread(
     work: Callable[[Sequence[Item]], Iterable[Outcome]],
@@ -35,7 +40,8 @@ def spread(
 ) -> Iterator[Outcome]:
     """Yield what ``work`` yields for the items, as groups of them are done.
 
-    stopping: once it is true no other group is begun; those that were, end.
+    stopping: once it is true no other group is begun, and ``told_to_stop`` is true in the
+            workers; the groups that were begun, end.
     work:   can be pickled, like the items and what it yields: a function of a module.
     Raises  what ``work`` raises, and BackendFault if a process died; leaving early, for
             whatever reason, ends the other processes at once.
@@ -48,13 +54,15 @@ def spread(
     groups = (items[at : at + size] for at in range(0, len(items), size))
     context = multiprocessing.get_context("spawn")
     known = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
+    told = context.RawValue(c_bool, False)  # without a lock that one who dies would hold
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(told,))
     try:
         with _births():  # a process starts when work is submitted
             running = {pool.submit(_gather, work, group) for group in islice(groups, jobs)}
         while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            if following := [] if stopping() else list(islice(groups, len(done))):
+            done, running = wait(running, POLL_S, FIRST_COMPLETED)
+            told.value = told.value or stopping()
+            if following := [] if told.value else list(islice(groups, len(done))):
                 with _births():
                     running |= {pool.submit(_gather, work, group) for group in following}
             for future in done:
@@ -69,6 +77,11 @@ def spread(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def told_to_stop() -> bool:
+    """Tell, in a worker of ``spread``, whether it is to begin nothing more."""
+    return any(told.value for told in _told)
 
 
 def core_count() -> int:
@@ -135,11 +148,12 @@ def _births() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _begin() -> None:
-    """Let a signal end a worker without a word, from now on.
+def _begin(told: c_bool) -> None:
+    """Take what tells to stop, and let a signal end a worker without a word, from now on.
 
     A Ctrl-C, which a terminal sends to all, is its parent's to answer; that ends it or not.
     """
+    _told.append(told)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

@@ -21,7 +21,7 @@ from vau.commands.transcribe.items import Item, check_utterances, named_apart
 from vau.commands.transcribe.journal import Journal, digest_of_options
 from vau.decode import DecoderName
 from vau.errors import VauError
-from vau.processes import spread
+from vau.processes import spread, told_to_stop
 from vau.transcripts import Engine, Output, Transcription, write
 
 FILES_AT_ONCE: Final = 16  # a group that one process takes
@@ -154,7 +154,7 @@ def transcribe(
     if plan.server:
         yield from _counted(_on_server(items, plan, warn, stopping), on_audio)
     elif min(plan.jobs, len(items)) > 1:
-        work = partial(_work, plan)
+        work = partial(_work, plan, stopping=told_to_stop)
         done = spread(
             work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE, stopping=stopping
         )
