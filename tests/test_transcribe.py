@@ -23,6 +23,7 @@ from vau.commands.transcribe.items import (
     paths_of,
 )
 from vau.commands.transcribe.plan import (
+    Kept,
     TranscribePlan,
     duration_s,
     in_order,
@@ -229,6 +230,13 @@ def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
     assert [(item.name.name, str(outcome)) for item, outcome in ordered] == [
         (name, name) for name in "bcd"
     ]
+
+
+def test_outcomes_behind_a_gap_are_not_lost() -> None:
+    items = [Item(Path(name), Path(name)) for name in "abcde"]
+    kept = {index: Kept(items[index].file, 0.1) for index in (4, 2, 0)}
+    ordered = list(in_order(items, kept.items()))
+    assert ordered == [(items[index], kept[index]) for index in (0, 2, 4)]
 
 
 def plan(

@@ -176,7 +176,10 @@ def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
 def in_order(
     items: Sequence[Item], outcomes: Iterable[Outcome]
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Yield outcomes in the order of ``items``, each as soon as those before it are there."""
+    """Yield outcomes in the order of ``items``, each as soon as those before it are there.
+
+    What stands behind one that never comes is yielded at the end.
+    """
     waiting: dict[int, Result] = {}
     following = 0
     for index, outcome in outcomes:
@@ -184,6 +187,8 @@ def in_order(
         while following in waiting:
             yield items[following], waiting.pop(following)
             following += 1
+    for index in sorted(waiting):
+        yield items[index], waiting[index]
 
 
 def duration_s(file: Path) -> float:
