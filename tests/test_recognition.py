@@ -385,3 +385,19 @@ def test_a_file_that_is_gone_when_it_is_done_keeps_its_digest(
     monkeypatch.setattr("vau.client.recognition.files.converse", after_reading)
     ((_, done),) = transcribe(served.address, [file], Request())
     assert comparable(done).sha256 == digest
+
+
+def test_who_stops_while_a_file_is_sent_begins_no_other(
+    served: Served, files: list[Path]
+) -> None:
+    stop = threading.Event()
+
+    def change(_index: int, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        stop.set()
+        return samples
+
+    asked = Request(model=LIVELY.name, backend="muntaniala")
+    done = transcribe(
+        served.address, files, asked, streams=1, change=change, stopping=stop.is_set
+    )
+    assert [index for index, _ in done] == [0]

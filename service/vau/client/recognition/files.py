@@ -65,6 +65,7 @@ def transcribe(
             on_update=on_update,
             on_loss=on_loss,
             resume=resume,
+            stopping=stopping,
         )
         pool = ThreadPoolExecutor(min(streams, limits.max_streams or streams))
         try:
@@ -76,8 +77,8 @@ def transcribe(
                 if stopping():
                     for each in places:
                         each.cancel()
-                if not future.cancelled():
-                    yield places[future], future.result()
+                if not future.cancelled() and (done := future.result()) is not None:
+                    yield places[future], done
         finally:
             client.close()  # cancels what still runs, so that its threads end
             pool.shutdown(cancel_futures=True)
@@ -104,8 +105,12 @@ class _Sending:
     on_update: Callable[[int, Update], None] | None
     on_loss: Callable[[int, str], None] | None
     resume: Resume
+    stopping: Callable[[], bool]
 
-    def transcribe(self, index: int, file: Path) -> Transcription | Failed:
+    def transcribe(self, index: int, file: Path) -> Transcription | Failed | None:
+        """Send a file, or return None if none is to be begun any more."""
+        if self.stopping():
+            return None
         try:
             audio = read_recording(file, self.channel)
         except AudioError as error:
