@@ -40,6 +40,7 @@ from vau_backends.board.workbench.side_by_side import compared
 
 STEPS: Final = 60
 LOOK_S: Final = 5.0
+LIMIT_S: Final = 900.0  # for tests that take a minute or two
 SMALL: Final = Parameters(rows=2, columns=2, units=4, inputs=8, most_payload=256)
 NETWORKS: Final = (
     ("full dies, weights of the whole range", network(Shape(hidden=8, inputs=14), seed=1)),
@@ -65,20 +66,27 @@ def noticed(rtl: Path, file: str = "") -> str:
 
 def failing(what: str, rtl: Path) -> str:
     """Return which test of tests/test_rtl_*.py fails first on these sources, if one does."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"),
-            f"tests/test_rtl_{what}.py",
-        ],
-        cwd=ROOT,
-        env={**os.environ, REQUIRED: "1", SOURCES: str(rtl)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    tests = f"tests/test_rtl_{what}.py"
+    words = ("-n0", "-x", "-q", "-p", "no:cacheprovider", tests)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words],
+            cwd=ROOT,
+            env={**os.environ, REQUIRED: "1", SOURCES: str(rtl)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{tests} has not ended within {LIMIT_S:g} s"
     if done.returncode not in (0, 1):
         raise RuntimeError(f"pytest ended with {done.returncode}: {done.stdout}{done.stderr}")
-    return next((line for line in done.stdout.splitlines() if line.startswith("FAILED")), "")
+    if done.returncode == 0:
+        return ""
+    lines = done.stdout.splitlines()
+    told = (line for line in lines if line.startswith((f"FAILED {tests}", f"ERROR {tests}")))
+    return next(told, lines[-1])
 
 
 def differing(rtl: Path) -> str:
