@@ -84,6 +84,15 @@ def test_the_second_interrupt_is_one() -> None:
     assert said == ["once"]
 
 
+def test_an_interrupt_that_cannot_be_told_of_is_one_all_the_same() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with stopping_on_interrupt(lambda: os.write(writer, b"stopping")) as stopping:
+        signal.raise_signal(signal.SIGINT)
+        assert stopping()
+    os.close(writer)
+
+
 def test_the_cores_are_those_that_this_process_may_use() -> None:
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})

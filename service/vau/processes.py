@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import c_bool
 from itertools import islice
 from multiprocessing import resource_tracker
@@ -122,7 +122,8 @@ def stopping_on_interrupt(say: Callable[[], object]) -> Iterator[Callable[[], bo
     def press(_number: int, _frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         pressed.set()
-        say()
+        with suppress(OSError):  # of an output that nobody reads
+            say()
 
     before = signal.signal(signal.SIGINT, press)
     try:
