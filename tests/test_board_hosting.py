@@ -23,6 +23,7 @@ from vau_backends.board import hosting
 from vau_backends.board.device.board import Board
 from vau_backends.board.discovery import Found, found_of
 from vau_backends.board.hosting import FIRST_PAUSE_S, MOST_PAUSE_S, Hosted
+from vau_backends.board.virtual import build as virtual_build
 from vau_backends.board.virtual.build import BUILDING
 
 RIGHT = Right(weights_for(2))
@@ -171,6 +172,18 @@ def test_a_build_that_is_ended_leaves_neither_a_process_nor_a_file(
     assert said.splitlines() == [BUILDING]
     assert not list((tmp_path / "cache/boards").iterdir())
     eventually(lambda: not is_running(int(pid.read_text())))
+
+
+def test_a_build_that_is_ended_as_its_tool_ends_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(process: "subprocess.Popen[str]", **_: object) -> None:
+        process.wait()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        virtual_build._run(["true"])  # noqa: SLF001 - as a build does
 
 
 def is_running(pid: int) -> bool:

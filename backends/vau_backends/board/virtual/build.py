@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -227,7 +228,8 @@ def _run(command: Sequence[str]) -> None:
             try:
                 said, _ = process.communicate(timeout=_LIMIT_S)
             except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.killpg(process.pid, signal.SIGKILL)
                 raise
     except (OSError, subprocess.SubprocessError) as cause:
         raise BackendFault(f"building the virtual board: {cause}") from cause
