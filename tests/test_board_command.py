@@ -16,7 +16,7 @@ from vau_backends.board.device.opening import tilings_on
 from vau_backends.board.discovery import VARIABLE
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.words import REPLY, Operation
-from vau_backends.board.virtual.server import main as virtual_board
+from vau_backends.board.virtual.server import arguments
 from vau_backends.board.workbench.conformance.conformance import PROMISES
 from vau_backends.board.workbench.networks import network_for, random_network
 
@@ -193,10 +193,11 @@ def test_a_board_that_is_served_to_everybody_says_so(listen: str, is_told: bool)
 
 
 @pytest.mark.parametrize("verb", ["selftest", "chaos"])
-def test_a_board_that_is_there_is_not_made_to_a_size(verb: str) -> None:
-    done = vau("board", verb, "--board", "tcp:127.0.0.1:1", "--array", "1x1")
+@pytest.mark.parametrize("array", ["1x1", "2x2"])  # one is what is taken unasked
+def test_a_board_that_is_there_is_not_made_to_a_size(verb: str, array: str) -> None:
+    done = vau("board", verb, "--board", "tcp:127.0.0.1:1", "--array", array)
     assert done.returncode == 2
-    assert "1x1 makes a virtual board, and tcp:127.0.0.1:1 is there" in done.stderr
+    assert f"{array} makes a virtual board, and tcp:127.0.0.1:1 is there" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["0000000000005eed", "board:0000000000005EED"])
@@ -245,6 +246,10 @@ def test_a_board_without_its_backend_is_refused() -> None:
             ("--tcp", each, "no host:port")
             for each in ("nonsense", ":1", "h:", "h:x", "h:99999")
         ),
+        *(
+            ("--serial", each, "16 hexadecimal digits")
+            for each in ("zz", "", "-1", "0x5eed", "1_0", "10000000000000000")
+        ),
         *(("--fault", each, "four numbers") for each in ("1,2", "a,b,c,d", "1,2,3,4,5", "")),
     ],
 )
@@ -252,5 +257,5 @@ def test_what_no_virtual_board_can_be_started_with_is_refused_in_words(
     capsys: pytest.CaptureFixture[str], flag: str, value: str, says: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        virtual_board([flag, value])
+        arguments([flag, value])
     assert says in capsys.readouterr().err

@@ -225,7 +225,7 @@ def arguments(words: Sequence[str]) -> Served:
         help="host:port; port 0 takes a free one",
     )
     parser.add_argument("--pty", action="store_true", help="a pseudo terminal instead of TCP")
-    parser.add_argument("--serial", type=lambda text: int(text, 16), default=1)
+    parser.add_argument("--serial", type=_serial, default=1)
     parser.add_argument(
         "--max-idle", type=float, help="seconds without a byte after which it ends"
     )
@@ -264,6 +264,12 @@ def _endpoint(text: str) -> tuple[str, int]:
             f"{text!r} is no host:port, with a port of at most {MOST_PORT}"
         )
     return host, int(port)
+
+
+def _serial(text: str) -> int:
+    if not re.fullmatch(r"[0-9a-fA-F]{1,16}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not 1 to 16 hexadecimal digits")
+    return int(text, 16)
 
 
 def _fault(text: str) -> tuple[int, int, int, int]:
