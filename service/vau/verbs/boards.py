@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Final
 
+import typer
+
 from vau.commands import flags
 from vau.commands.flags import boards as boarding
 from vau.errors import ConfigInvalid
@@ -66,12 +68,12 @@ def board_check(
     return _show(boards().check(bench, inform), as_json)
 
 
-def _chosen(board: str, array: str) -> str:
+def _chosen(context: typer.Context, board: str, array: str) -> str:
     """Return the board that was named, or else a virtual one of so many dies.
 
     Raises ConfigInvalid for both: a board that is there has the dies that it has.
     """
-    if board and array != VIRTUAL_DIES:
+    if board and flags.is_given(context, "array"):
         raise ConfigInvalid(
             f"array={array} makes a virtual board, and {board} is there: name one of them",
             field="array",
@@ -80,6 +82,7 @@ def _chosen(board: str, array: str) -> str:
 
 
 def board_selftest(
+    context: typer.Context,
     *,
     array: boarding.Array = VIRTUAL_DIES,
     board: boarding.Board = "",
@@ -92,11 +95,12 @@ def board_selftest(
     """Step a board and the reference side by side: bits, cycles and saturations."""
     from vau.boards import Bench, boards
 
-    bench = Bench(board=_chosen(board, array), model=model, count=steps, seed=seed)
+    bench = Bench(board=_chosen(context, board, array), model=model, count=steps, seed=seed)
     return _show(boards().selftest(bench, inform), as_json)
 
 
 def board_chaos(
+    context: typer.Context,
     *,
     array: boarding.Array = VIRTUAL_DIES,
     board: boarding.Board = "",
@@ -111,7 +115,7 @@ def board_chaos(
     from vau.boards import Bench, boards
 
     bench = Bench(
-        board=_chosen(board, array),
+        board=_chosen(context, board, array),
         model=model,
         count=faults,
         seed=seed,
