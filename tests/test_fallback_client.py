@@ -46,6 +46,7 @@ def test_the_command_names_fallbacks_and_says_that_one_was_taken(
         )
         assert done.returncode == 0, done.stderr
         *phones, summary = map(json.loads, done.stdout.splitlines())
+        assert summary["backends"] == ([ONE] if runs_left is None else [ONE, TWIN])
         told.append((phones, summary["output_digest"]))
         notices = [line for line in done.stderr.splitlines() if "takes over" in line]
         assert len(notices) == (runs_left is not None)

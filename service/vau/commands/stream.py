@@ -240,6 +240,7 @@ def _tell_end(
         made_by = {
             "model": engine.model,
             "backend": engine.backend,
+            "backends": monitor.backends,
             "decoder": engine.decoder,
         }
         figures = {**summary(done), **made_by, "frame_latency_ms": monitor.latencies_ms()}
