@@ -64,6 +64,7 @@ FLOORS: Final = (
     {"vau.frontend"},
     {"vau.audiofile", "vau.config", "vau.honesty", "vau.commands.flags", "vau.processes"},
     {"vau.timeline"},
+    {"vau.pictures"},
     {
         "vau.audio",
         "vau.checkpoint",
@@ -71,7 +72,6 @@ FLOORS: Final = (
         "vau.door",
         "vau.logs",
         "vau.metrics.histogram",  # shared by all who have meters
-        "vau.pictures",
         "vau.search",
         "vau.manifest",
         "vau.wholefile",

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import logging
@@ -255,7 +256,7 @@ def test_a_file_of_settings_that_cannot_be_meant_is_refused(
 @pytest.mark.parametrize("kind", list(all_errors()))
 def test_every_error_has_an_exit_status(kind: type[VauError]) -> None:
     status = next(EXIT_CODES[each] for each in kind.__mro__ if each in EXIT_CODES)
-    assert status in {2, 3, 4, 5, 6} or kind in (VauError, ServerDefect)
+    assert status in {2, 3, 4, 5, 6, 74} or kind in (VauError, ServerDefect)
 
 
 def test_refusals_are_told_from_what_is_unusable() -> None:
@@ -529,6 +530,21 @@ def test_an_output_that_is_full_is_told_in_a_line(
         )
     assert done.returncode == 74
     assert_one_line(done.stderr, "the output cannot be written: no space is left")
+
+
+def test_a_file_that_cannot_be_written_ends_a_verb_as_an_output_that_is_full_does(
+    folder: Path, here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(_from: Path, _to: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    audio = f"{folder}/audio/a.flac"
+    heard = ("transcribe", audio, "--model", f"{folder}/model", "--progress", "jsonl")
+    for verb in (("features", audio), heard):
+        done = here(*verb, "--out", f"{tmp_path}/x")
+        assert done.returncode == 74
+        assert_one_line(done.stderr, "No space left on device; make room there")
 
 
 # --- the verbs ---------------------------------------------------------------------------

@@ -12,10 +12,9 @@ from tests.audio import recording
 from tests.lively import LIVELY
 from tests.serving import floating, muntaniala
 from vau.batch import Batch, BatchOptions
-from vau.errors import ConfigInvalid
 from vau.transcripts import Transcription, write
 from vau.transcripts.npz import write_npz
-from vau.wholefile import write_whole
+from vau.wholefile import Unwritable, write_whole
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +158,12 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing_behind(
         file.write(b"half")
         raise OSError(number, os.strerror(number))
 
-    with pytest.raises(ConfigInvalid, match=f"{os.strerror(number)}; make room there, or"):
+    with pytest.raises(Unwritable, match=f"{os.strerror(number)}; make room there, or"):
         write_whole(tmp_path / "x", fill)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigInvalid, match=r"cannot be written.*choose another folder"):
+    with pytest.raises(Unwritable, match=r"cannot be written.*choose another folder"):
         write_whole(tmp_path / "file" / "x.jsonl", lambda file: file.write(b""))

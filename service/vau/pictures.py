@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vau.errors import ConfigInvalid
+from vau.wholefile import Unwritable
 
 DOTS_PER_INCH: Final = 110
 
@@ -41,13 +42,13 @@ def save(figure: Any, file: Path, field: str) -> None:  # noqa: ANN401
     """Write a figure as a PNG, whatever the file's name ends in; see ``check_png``.
 
     field:  what asked for it; an error names it.
-    Raises  ConfigInvalid if the file cannot be written.
+    Raises  Unwritable if the file cannot be written.
     """
     try:
         # Without the name of the library's release the same figure gives the same bytes.
         figure.savefig(file, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
     except OSError as cause:
-        raise ConfigInvalid(
+        raise Unwritable(
             f"{field}={file}: cannot be written: {cause.strerror or cause}; "
             "choose another place",
             field=field,

@@ -33,7 +33,7 @@ class Output:
         return not HOLD_POSTERIORS.isdisjoint(self.formats)
 
     def prepare(self) -> None:
-        """Make the folder. Raises ConfigInvalid if no file can be written there."""
+        """Make the folder. Raises Unwritable if no file can be written there."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder):

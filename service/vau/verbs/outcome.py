@@ -10,6 +10,7 @@ import typer
 from vau import errors
 from vau.commands.flags.said import reword
 from vau.errors import VauError
+from vau.wholefile import Unwritable
 
 DONE, SOME_FAILED, USAGE, UNUSABLE, BAD_AUDIO, LOST, REFUSED = range(7)
 DEFECT: Final = 70
@@ -20,6 +21,7 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
     VauError: DEFECT,
     errors.ServerDefect: DEFECT,
     errors.ConfigError: USAGE,
+    Unwritable: UNWRITTEN,
     errors.AudioError: BAD_AUDIO,
     errors.ModelError: UNUSABLE,
     errors.BackendError: UNUSABLE,

@@ -53,7 +53,7 @@ class Journal:
     def mend(self) -> None:
         """End a line that was cut short, so that the next is one of its own.
 
-        Raises ConfigInvalid if it cannot be written.
+        Raises Unwritable if it cannot be written.
         """
         try:
             with self.path.open("a+b") as file:
@@ -83,7 +83,7 @@ class Journal:
     def add(self, entry: Entry) -> None:
         """Append a line, in one piece even if several processes do.
 
-        Raises ConfigInvalid if it cannot be written.
+        Raises Unwritable if it cannot be written.
         """
         line = (to_json(asdict(entry)) + "\n").encode(errors="backslashreplace")
         try:
