@@ -18,7 +18,7 @@ from tests.lively import LIVELY, write_lively_bundle
 from tests.models import write_tiny_bundle
 from tests.serving import floating, muntaniala, serving
 from tests.transcriptions import transcribed
-from vau.commands.transcribe.items import check_names, find_items
+from vau.commands.transcribe.items import Item, check_names, find_items
 from vau.commands.transcribe.journal import Journal
 from vau.commands.transcribe.plan import Kept, TranscribePlan, in_order, transcribe_all
 from vau.commands.transcribe.plan import transcribe as transcribe_some
@@ -74,6 +74,13 @@ def fail(error: VauError, _file: Path) -> int:
 
 def run(corpus: Path, chosen: TranscribePlan) -> None:
     transcribe_all(find_items([corpus / "in"]), chosen, ignore, print, fail, warn=print)
+
+
+def recalled(corpus: Path) -> list[Item]:
+    """Return the items of the corpus, with what the journal says of them."""
+    entries = Journal(corpus / "out").entries()
+    found = find_items([corpus / "in"])
+    return [replace(item, before=entries[item.name.name]) for item in found]
 
 
 def times(corpus: Path) -> dict[str, int]:
@@ -157,15 +164,22 @@ def test_other_options_do_it_all_again(corpus: Path, option: str) -> None:
 
 def test_a_file_that_is_left_alone_counts_as_heard(corpus: Path) -> None:
     run(corpus, plan(corpus))
-    entries = Journal(corpus / "out").entries()
-    items = [
-        replace(item, before=entries[item.name.name]) for item in find_items([corpus / "in"])
-    ]
+    items = recalled(corpus)
     told: list[tuple[float, float]] = []
     outcomes = transcribe_some(items, plan(corpus), lambda *seconds: told.append(seconds))
     kept = [outcome for _, outcome in in_order(items, outcomes)]
     assert kept == [Kept(item.file, 0.2) for item in items]
     assert told[-1] == pytest.approx((0.6, 0.6))
+
+
+@pytest.mark.parametrize("where", ["here", "server"])
+def test_who_stops_looks_at_no_other_file(corpus: Path, where: str) -> None:
+    with serving((LIVELY, muntaniala(LIVELY))) as served:
+        chosen = plan(corpus, server=served.address if where == "server" else "")
+        run(corpus, chosen)
+        items = recalled(corpus)
+        assert len(list(transcribe_some(items, chosen, ignore))) == len(NAMES)
+        assert list(transcribe_some(items, chosen, ignore, stopping=lambda: True)) == []
 
 
 def test_lines_that_are_none_count_for_nothing(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def _work(
     choice = Choice(model=plan.model, backend=plan.backend, options=options)
     with choice.open() as batch:
         new = []
-        for index, item in numbered:
+        for index, item in takewhile(lambda _: not stopping(), numbered):
             kept = _still_held(item, plan, batch.engine)
             if kept is None:
                 new.append((index, item))
@@ -245,9 +245,12 @@ def _on_server(
     new = list(enumerate(items))
     if any(item.before for item in items):
         engine = engine_on(plan.server, request, access=plan.access)
-        held = [(index, _still_held(item, plan, engine)) for index, item in new]
-        yield from ((index, kept) for index, kept in held if kept is not None)
-        new = [pair for pair, (_, kept) in zip(new, held, strict=True) if kept is None]
+        held = [
+            (pair, _still_held(pair[1], plan, engine))
+            for pair in takewhile(lambda _: not stopping(), new)
+        ]
+        yield from ((index, kept) for (index, _), kept in held if kept is not None)
+        new = [pair for pair, kept in held if kept is None]
     for place, outcome in transcribe_remotely(
         plan.server,
         [item.file for _, item in new],
