@@ -83,6 +83,7 @@ FLOORS: Final = (
         "vau.errors",
         "vau.npz",
         "vau.percentiles",
+        "vau.signals",
         "vau.smallfile",
         "vau.v1",
         "vau.wire.durations",
@@ -114,6 +115,7 @@ PORT: Final = {
     "vau.errors",
     "vau.estimate",
     "vau.model",
+    "vau.signals",
     "vau.timeline",
 }
 """All that a backend knows of the service."""

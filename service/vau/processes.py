@@ -18,12 +18,10 @@ from multiprocessing import resource_tracker
 from typing import Final, TypeVar
 
 from vau.errors import BackendFault
+from vau.signals import ENDING, signals_held_back
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
-
-ENDING: Final = (signal.SIGINT, signal.SIGTERM)
-"""The signals that ask a process to end."""
 
 POLL_S: Final = 0.1  # how long a Ctrl-C is on its way to the workers
 
@@ -87,28 +85,6 @@ def told_to_stop() -> bool:
 def core_count() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-@contextmanager
-def signals_held_back() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait for the end of the block: their handlers may raise.
-
-    On another thread than the main one nothing is to be held back: there none raises.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    handlers = {
-        number: signal.signal(number, lambda one, _frame: held.append(one)) for number in ENDING
-    }
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for caught in held:
-        signal.raise_signal(caught)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from typing import IO, Any, Final
 from vau.errors import Unreachable
 from vau.load.processor import children_cpu_s, process_cpu_s
 from vau.model import find_model
-from vau.processes import signals_held_back
 from vau.registry import open_backend
+from vau.signals import signals_held_back
 
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0

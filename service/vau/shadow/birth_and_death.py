@@ -7,10 +7,10 @@ from multiprocessing.process import BaseProcess
 from typing import Final
 
 from vau.errors import BackendFault
-from vau.processes import ENDING
 from vau.shadow import child
 from vau.shadow.messages import Connection, Order
 from vau.shadow.priority import come_forward
+from vau.signals import ENDING
 
 LAST_WORDS_S: Final = 2.0  # for a process whose pipe has ended to end as well
 

@@ -17,12 +17,12 @@ from vau.backend import Backend, BackendOptions
 from vau.errors import BackendFault, ModelIncompatible, VauError
 from vau.logs import Log, facts, log_to
 from vau.model import find_model
-from vau.processes import ENDING
 from vau.registry import open_backend
 from vau.selfcheck import self_check
 from vau.shadow.messages import Connection, GaveUp, Opened, Order, Stretches, hear
 from vau.shadow.priority import stand_back
 from vau.shadow.worker import Worker
+from vau.signals import ENDING
 
 FAILED: Final = 1
 REPORT_S: Final = 0.1  # while there is more to do; each report takes the server's time

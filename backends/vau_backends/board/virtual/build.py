@@ -13,13 +13,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import vau_hardware
 from vau.errors import BackendFault
+from vau.signals import signals_held_back
 from vau_backends.board.virtual.parameters import Parameters
 from vau_backends.board.virtual.toolchain import Toolchain, find
 
@@ -216,21 +217,13 @@ def _compile(
 def _run(command: Sequence[str]) -> None:
     """Run a tool, and say what it said if it fails. All that it starts ends with us."""
     try:
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            try:
-                said, _ = process.communicate(timeout=_LIMIT_S)
-            except BaseException:
-                with suppress(ProcessLookupError):  # it has just ended
-                    os.killpg(process.pid, signal.SIGKILL)
-                raise
+        with ExitStack() as at_the_end:
+            with signals_held_back():  # within Popen they would lose what it has started
+                process = at_the_end.enter_context(_started(command))
+                if_ended = at_the_end.enter_context(ExitStack())
+                if_ended.callback(_kill, process)
+            said, _ = process.communicate(timeout=_LIMIT_S)
+            if_ended.pop_all()
     except (OSError, subprocess.SubprocessError) as cause:
         raise BackendFault(f"building the virtual board: {cause}") from cause
     if process.returncode:
@@ -238,3 +231,21 @@ def _run(command: Sequence[str]) -> None:
             f"building the virtual board: {shlex.join(command[:2])} ... ended with "
             f"{process.returncode}; it said:\n{said[-_TAIL:]}"
         )
+
+
+def _started(command: Sequence[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """End a tool and whatever it has started."""
+    with suppress(ProcessLookupError):  # it has just ended
+        os.killpg(process.pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from vau.errors import BackendFault, ConfigInvalid
+from vau.signals import ENDING
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.payloads import OWNER, Config
 from vau_backends.board.link.words import Operation, address
@@ -42,7 +43,6 @@ UNUSABLE: Final = 3
 SIGNALLED: Final = 128
 MOST_PORT: Final = 65535
 _FULL: Final = Parameters()
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +147,12 @@ def _ended_at_once() -> Iterator[None]:
     def end(number: int, _: object) -> NoReturn:
         raise SystemExit(SIGNALLED + number)
 
-    for number in _ENDING:
+    for number in ENDING:
         signal.signal(number, end)
     try:
         yield
     finally:
-        for number in _ENDING:
+        for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
 
 
@@ -165,13 +165,13 @@ class _Stop:
 
     def __enter__(self) -> "_Stop":
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in _ENDING:
+        for number in ENDING:
             signal.signal(number, lambda *_: None)
         return self
 
     def __exit__(self, *_: object) -> None:
         signal.set_wakeup_fd(-1)
-        for number in _ENDING:
+        for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
         os.close(self.reader)
         os.close(self._writer)
