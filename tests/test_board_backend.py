@@ -301,8 +301,7 @@ def test_that_something_was_mended_is_said_for_a_minute(
 
 def test_what_a_board_has_no_instrument_for_is_absent(backend: Backend) -> None:
     telemetry = backend.telemetry()
-    assert replace(telemetry, mended={}) == Telemetry()
-    assert not any(telemetry.mended.values())
+    assert replace(telemetry, mended={}) == Telemetry()  # what was retried is not measured
     assert not backend.info.measures_energy
 
 
