@@ -1,10 +1,16 @@
-"""What pytest says at the end of a run, besides what passed and failed."""
+"""What holds for all tests, and what pytest says at the end of a run besides what passed."""
 
 import pytest
+from hypothesis import settings
 
 from tests.boards import board, driver, right, server, weights
 
 __all__ = ["board", "driver", "right", "server", "weights"]  # fixtures, of tests/boards.py
+
+settings.register_profile(
+    "untimed", settings.default, deadline=None
+)  # on however busy a machine
+settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
