@@ -22,14 +22,8 @@ from vau.commands.transcribe.items import (
     named_apart,
     paths_of,
 )
-from vau.commands.transcribe.plan import (
-    Kept,
-    TranscribePlan,
-    duration_s,
-    in_order,
-    transcribe,
-    transcribe_all,
-)
+from vau.commands.transcribe.plan import Kept, TranscribePlan
+from vau.commands.transcribe.run import duration_s, in_order, transcribe, transcribe_all
 from vau.errors import ConfigInvalid, VauError
 from vau.transcripts import Output, OutputFormat, Transcription
 
@@ -366,7 +360,7 @@ def test_a_process_that_is_told_to_stop_begins_no_file(
     def told(work: Callable[[object], Iterable[object]], items: object, **_: object) -> object:
         return work(items)
 
-    monkeypatch.setattr("vau.commands.transcribe.plan.spread", told)
+    monkeypatch.setattr("vau.commands.transcribe.here.spread", told)
     monkeypatch.setattr("vau.processes._told", [c_bool(True)])
     items = find_items([folder / "audio"])
     assert list(transcribe(items, plan(folder, folder / "stopped", jobs=2), ignore)) == []

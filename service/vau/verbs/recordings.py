@@ -50,8 +50,9 @@ def transcribe(
     """
     from vau.commands import display
     from vau.commands.transcribe import items as which
-    from vau.commands.transcribe import plan as verb
+    from vau.commands.transcribe.plan import Result, TranscribePlan
     from vau.commands.transcribe.progress import JsonProgress
+    from vau.commands.transcribe.run import transcribe_all
     from vau.commands.transcribe.totals import Totals
     from vau.processes import core_count, stopping_on_interrupt
     from vau.transcripts import Output
@@ -64,7 +65,7 @@ def transcribe(
         raise typer.BadParameter(
             "PATHS: name files or folders, - for a list of them on stdin, or a --manifest"
         )
-    plan = verb.TranscribePlan(
+    plan = TranscribePlan(
         **engines.engine(context, model, backend),
         server=server,
         access=access_of(context),
@@ -87,13 +88,13 @@ def transcribe(
     ):
         tell = partial(print, flush=True)
 
-        def count(outcome: verb.Result) -> None:
+        def count(outcome: Result) -> None:
             totals.add(outcome)
             if progress == "jsonl":
                 lines.on_file(outcome)
 
         object_to = partial(complain, context=context)
-        statuses = verb.transcribe_all(
+        statuses = transcribe_all(
             items, plan, show, tell, object_to, warn=warn, count=count, stopping=stopping
         )
     if out is not None:

@@ -1,0 +1,130 @@
+"""One run of ``vau transcribe``: all its recordings, in their order, whatever computes them."""
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import soundfile
+
+from vau.batch import Failed
+from vau.commands.transcribe.here import here
+from vau.commands.transcribe.items import Item, check_utterances, named_apart
+from vau.commands.transcribe.on_server import on_server
+from vau.commands.transcribe.plan import Kept, Outcome, Result, TranscribePlan, counted
+from vau.errors import VauError
+
+
+def transcribe_all(
+    items: Sequence[Item],
+    plan: TranscribePlan,
+    on_progress: Callable[[float, float], None],
+    tell: Callable[[str], None],
+    complain: Callable[[VauError, Path], int],
+    *,
+    warn: Callable[[str], None],
+    count: Callable[[Result], None] = lambda _outcome: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> list[int]:
+    """Transcribe; return what ``complain`` returns of each file, 0 for those that are well.
+
+    tell:     hears the path and the phonemes of each, unless they are written to files.
+    complain: hears of each file that could not be read; both in the order of ``items``.
+    warn:     hears what is doubtful about the audio of each that could be.
+    count:    hears what became of each.
+    stopping: once it is true no other file is begun; those that were, are finished.
+    Raises    what is not the fault of one file, and what these three raise; in any case
+              nothing goes on behind the caller's back.
+    """
+    if plan.output is not None:
+        items = named_apart(items)
+        if "kaldi" in plan.output.formats:
+            check_utterances(items, plan.output.folder)
+        plan.output.prepare()
+        items = _recalled(items, plan)
+    statuses = []
+    # Not left to the garbage collector: whoever holds an error holds what it passed through.
+    with closing(
+        in_order(items, transcribe(items, plan, on_progress, warn, stopping=stopping))
+    ) as ordered:
+        for item, outcome in ordered:
+            count(outcome)
+            if isinstance(outcome, Failed):
+                statuses.append(complain(outcome.error, item.file))
+                if plan.strict:
+                    break
+                continue
+            statuses.append(0)
+            if isinstance(outcome, Kept):
+                continue
+            for notice in outcome.notices:
+                warn(f"{item.file}: {notice}")
+            if plan.output is None:
+                tell(f"{item.file}\t{' '.join(outcome.symbols())}")
+    return statuses
+
+
+def transcribe(
+    items: Sequence[Item],
+    plan: TranscribePlan,
+    on_progress: Callable[[float, float], None],
+    warn: Callable[[str], None] = lambda _text: None,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
+    """Yield each file as it is done, and written if it is to be; the order is chance.
+
+    on_progress: hears how many seconds of audio are done, and of how many.
+    warn:        hears of streams that were lost, or found no room.
+    Raises       what is not the fault of one file.
+    """
+    total_s = sum(duration_s(item.file) for item in items)
+    done_s = 0.0
+
+    def on_audio(seconds: float) -> None:
+        nonlocal done_s
+        done_s += seconds
+        on_progress(done_s, total_s)
+
+    numbered = list(enumerate(items))
+    if plan.server:
+        yield from counted(on_server(plan, numbered, warn, stopping), on_audio)
+    else:
+        yield from here(plan, numbered, on_audio, stopping)
+
+
+def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
+    """Return the items, with what the journal says of them if that is to count."""
+    journal = plan.journal
+    if journal is None:
+        return list(items)
+    journal.mend()
+    entries = journal.entries() if plan.resume else {}
+    return [replace(item, before=entries.get(item.name.as_posix())) for item in items]
+
+
+def in_order(
+    items: Sequence[Item], outcomes: Iterable[Outcome]
+) -> Generator[tuple[Item, Result], None, None]:
+    """Yield outcomes in the order of ``items``, each as soon as those before it are there.
+
+    What stands behind one that never comes is yielded at the end.
+    """
+    waiting: dict[int, Result] = {}
+    following = 0
+    for index, outcome in outcomes:
+        waiting[index] = outcome
+        while following in waiting:
+            yield items[following], waiting.pop(following)
+            following += 1
+    for index in sorted(waiting):
+        yield items[index], waiting[index]
+
+
+def duration_s(file: Path) -> float:
+    """Return what a file's header says it lasts; 0 if it cannot be read."""
+    try:
+        return float(soundfile.info(os.fsencode(file)).duration)
+    except (soundfile.SoundFileError, TypeError, ValueError):
+        return 0.0
