@@ -32,7 +32,8 @@ COPY --from=build /opt/vau /opt/vau
 ENV PATH=/opt/vau/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001
 EXPOSE 50051 9464
-# Fails as soon as one backend is not usable, and while the server drains.
+# Fails as soon as a backend that was there is not usable, or the default one is not there, and
+# while the server drains.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python3", "-c", "import grpc; from grpc_health.v1 import health_pb2 as pb, health_pb2_grpc as rpc; said = rpc.HealthStub(grpc.insecure_channel('127.0.0.1:50051')).Check(pb.HealthCheckRequest(), timeout=4); exit(said.status != pb.HealthCheckResponse.SERVING)"]
 # Plain text on every interface of the container: what reaches it is for whoever publishes the

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vau.backend import Backend, BackendInfo, BackendOptions, Result, Work
+from vau.backend import Backend, BackendInfo, BackendOptions, Health, Result, State, Work
 from vau.errors import BackendFault, DeviceLost
 from vau.model import Model
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
@@ -42,6 +42,11 @@ class Puppet:
     @property
     def info(self) -> BackendInfo:
         return replace(self.backend.info, id=KIND, kind=KIND)
+
+    def health(self) -> Health:
+        if is_pulled("loose"):
+            return Health(State.FAULT, "a string is loose")
+        return self.backend.health()
 
     def run(self, work: Sequence[Work]) -> list[Result]:
         while is_pulled("hold"):

@@ -73,10 +73,31 @@ def test_the_others_serve_and_the_absent_one_says_why_it_does_not(served: Served
     assert hear(served.client, AUDIO, streaming()).finished.frames
     assert health_of(served.address, "vau.backend.puppet") == NOT_SERVING
     assert health_of(served.address, "vau.backend.muntaniala:1x1") == SERVING
-    assert health_of(served.address, "") == NOT_SERVING
+    assert health_of(served.address, "") == SERVING
+    assert health_of(served.address, "vau.v1.SpeechRecognition") == SERVING
     assert listed(served).state == pb.BackendInfo.STATE_INITIALIZING
     assert "is it plugged in?" in listed(served).state_text
     assert served.value("vau_backend_state", backend="puppet", state="initializing") == 1
+
+
+def test_a_server_whose_default_is_absent_is_not_serving_until_it_is_there(
+    model: Model,
+) -> None:
+    absent = Awaited("puppet", model, OPTIONS, WHY, look_s=0.01)
+    with serving((model, absent), (model, muntaniala(model))) as served:
+        assert health_of(served.address, "vau.backend.muntaniala:1x1") == SERVING
+        assert health_of(served.address, "") == NOT_SERVING
+        assert health_of(served.address, "vau.v1.SpeechRecognition") == NOT_SERVING
+        puppet.let_go("absent")
+        eventually(lambda: health_of(served.address, "") == SERVING)
+
+
+def test_once_it_was_there_its_fault_is_the_servers(served: Served) -> None:
+    puppet.let_go("absent")
+    eventually(lambda: health_of(served.address, "vau.backend.puppet") == SERVING)
+    assert health_of(served.address, "") == SERVING
+    puppet.pull("loose")
+    eventually(lambda: health_of(served.address, "") == NOT_SERVING)
 
 
 def test_who_asks_for_it_hears_that_it_is_not_ready_whatever_else_is_wanted(

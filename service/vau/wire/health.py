@@ -120,9 +120,18 @@ class Watch:
         async with self._showing:  # or one would show what another has outdated meanwhile
             for name in names:
                 await self._set(f"vau.backend.{name}", is_serving=self._is_usable(name))
-            all_usable = all(map(self._is_usable, self._host.lanes.backend_ids))
-            await self._set(SERVICE, is_serving=all_usable)
-            await self._set("", is_serving=all_usable)
+            is_serving = all(map(self._is_usable, self._required()))
+            await self._set(SERVICE, is_serving=is_serving)
+            await self._set("", is_serving=is_serving)
+
+    def _required(self) -> list[str]:
+        """Return who has to be well for the server to be: the default, and all that were ready.
+
+        One that is still waited for takes nothing from those that serve.
+        """
+        default, *others = self._host.lanes.backend_ids
+        states = {name: self._host.health[name].state for name in others}
+        return [default, *(name for name in others if states[name] is not State.INITIALIZING)]
 
     async def _set(self, service: str, *, is_serving: bool) -> None:
         await self.servicer.set(service, _SERVING if is_serving else _NOT_SERVING)
