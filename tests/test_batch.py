@@ -49,11 +49,11 @@ def backend() -> Iterator[Backend]:
 def transcribed(
     backend: Backend, files: list[Path], options: BatchOptions
 ) -> list[Transcription]:
-    """Return the transcriptions in the order of the files, what the clock says left out."""
+    """Return the transcriptions in the order of the files."""
     done: dict[int, Transcription] = {}
     for index, outcome in Batch(LIVELY, backend, options).transcribe(files):
         assert isinstance(outcome, Transcription)
-        done[index] = replace(outcome, wall_s=0.0, compute_s=0.0, energies=())
+        done[index] = replace(outcome, energies=())  # added up otherwise
     return [done[index] for index in range(len(files))]
 
 
@@ -133,15 +133,6 @@ def test_all_samples_are_told(backend: Backend, files: list[Path]) -> None:
     outcomes = list(Batch(LIVELY, backend).transcribe(files, told.append))
     samples = [done.samples for _, done in outcomes if isinstance(done, Transcription)]
     assert sum(told) == sum(samples) == round(sum(SECONDS) * 16_000)
-
-
-def test_the_time_of_a_round_is_shared_out_among_its_files(
-    backend: Backend, files: list[Path]
-) -> None:
-    outcomes = [done for _, done in Batch(LIVELY, backend).transcribe(files)]
-    for done in outcomes:
-        assert isinstance(done, Transcription)
-        assert 0.0 < done.compute_s <= done.wall_s
 
 
 def test_a_fault_of_the_backend_ends_the_batch(backend: Backend, files: list[Path]) -> None:

@@ -104,8 +104,6 @@ def comparable(done: Transcription | Failed) -> Transcription:
     )
     return replace(
         done,
-        wall_s=0.0,
-        compute_s=0.0,
         energies=energies,
         segments=segments,
         posteriors=None,

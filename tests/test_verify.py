@@ -159,8 +159,6 @@ def transcription(heard: Heard, file: Path) -> Transcription:
         energies=(),
         input_digest=finished.input_digest,
         output_digest=finished.output_digest,
-        wall_s=1.0,
-        compute_s=1.0,
         engine=Engine(
             model=LIVELY.name,
             model_digest=LIVELY.digest,

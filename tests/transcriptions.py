@@ -52,8 +52,6 @@ def transcribed(
         energies=(),
         input_digest=b"",
         output_digest=b"",
-        wall_s=1.0,
-        compute_s=0.5,
         engine=Engine(
             model="tiny",
             model_digest="d",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +27,6 @@ from vau.selfcheck import self_check
 from vau.session import (
     Answer,
     Push,
-    Round,
     Session,
     advance,
     close_session,
@@ -81,13 +79,11 @@ class _Open:
     file: Path
     audio: Recording
     session: Session
-    started_s: float
     taken: int = 0
     last_piece: int = 0
     posteriors: list[NDArray[Any]] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
-    compute_s: float = 0.0
 
     def next_push(self, piece_samples: int) -> Push:
         piece = self.audio.samples[self.taken : self.taken + piece_samples]
@@ -96,16 +92,13 @@ class _Open:
         ends = EndReason.HALF_CLOSE if self.taken == len(self.audio.samples) else None
         return Push(self.session, piece.astype("<i2").tobytes(), ends)
 
-    def keep(self, answer: Answer, done: Round, *, logits: bool) -> None:
-        """Take what a round answered, and this file's part of its time, by the steps."""
+    def keep(self, answer: Answer, *, logits: bool) -> None:
+        """Take what a round answered."""
         rows = answer.logits if logits else answer.log_prob
         if rows is not None:
             self.posteriors.append(rows)
         self.segments += [each for each in answer.segments if each.end_reason is not None]
         self.notices += [remark.text + "." for remark in answer.remarks]
-        round_s = done.feature_s + done.compute_s + done.post_s
-        steps = sum(each.steps for each in done.answers if isinstance(each, Answer))
-        self.compute_s += round_s * answer.steps / max(1, steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +200,7 @@ class Batch:
                 decoder=self._options.decoder,
             )
             open_session(session, self._backend)
-            running.append(_Open(index, file, audio, session, perf_counter()))
+            running.append(_Open(index, file, audio, session))
 
     def _advance(
         self, running: list[_Open], on_answer: Callable[[int, Answer], None] | None
@@ -226,7 +219,7 @@ class Batch:
                 raise answer
             if on_answer is not None:
                 on_answer(each.index, answer)
-            each.keep(answer, done, logits=self._options.logits)
+            each.keep(answer, logits=self._options.logits)
             if push.ends is not None:
                 close_session(each.session, self._backend)
                 ended.append((each.index, self._finish(each)))
@@ -243,11 +236,9 @@ class Batch:
             posteriors=posteriors,
             fraction_bits=self._backend.info.logit_fraction_bits,
             frames=summary.frames,
-            energies=summary.cost.energies,
+            energies=summary.cost.apart.energies,
             input_digest=summary.input_digest,
             output_digest=summary.output_digest,
-            wall_s=perf_counter() - each.started_s,
-            compute_s=each.compute_s,
             engine=self.engine,
             notices=tuple(each.notices),
         )

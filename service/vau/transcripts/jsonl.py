@@ -68,8 +68,6 @@ def summary(done: Transcription) -> dict[str, Any]:
         "type": "summary",
         "frames": done.frames,
         "audio_s": done.audio_s,
-        "wall_s": round(done.wall_s, 6),
-        "real_time_factor": round(done.real_time_factor, 6),
         "energy": [energy_object(energy) for energy in done.energies],
         "input_digest": done.input_digest.hex(),
         "output_digest": done.output_digest.hex(),
@@ -77,9 +75,12 @@ def summary(done: Transcription) -> dict[str, Any]:
 
 
 def energy_object(energy: Energy) -> dict[str, Any]:
-    """Return an energy with what it includes and where it comes from."""
+    """Return an energy with what it includes and where it comes from.
+
+    Of the joules there are nine digits: more would tell how the frames were cut and added up.
+    """
     return {
-        "joules": energy.joules,
+        "joules": float(f"{energy.joules:.9g}"),
         "origin": energy.origin,
         "boundary": energy.boundary,
         "method": energy.method,

@@ -49,15 +49,12 @@ class Transcription:
 
     frames: int
     energies: tuple[Energy, ...]
+    """What its frames cost one by one, whatever shared a call with them (``Cost.apart``);
+    through a server, what they cost there."""
+
     input_digest: bytes
     output_digest: bytes
     """Chains over all frames; empty where the arithmetic is not integer."""
-
-    wall_s: float
-    """From the first sample to the last answer, files that shared the batch included."""
-
-    compute_s: float
-    """This file's share of the time in front end, backend and decoder."""
 
     engine: Engine
     notices: tuple[str, ...] = ()
@@ -73,11 +70,6 @@ class Transcription:
     def audio_s(self) -> float:
         """Duration of the audio."""
         return self.samples / SAMPLE_RATE_HZ
-
-    @property
-    def real_time_factor(self) -> float:
-        """Computing time over audio time: below 1 keeps up with live audio."""
-        return self.compute_s / self.audio_s
 
     def phones(self) -> list[Phone]:
         """Return the phonemes of all segments, silence left out."""

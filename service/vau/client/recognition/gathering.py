@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,6 @@ class Gathering:
         """
         self._name, self._sha256 = name, sha256
         self._keep_posteriors = keep_posteriors
-        self._began_s = perf_counter()
         self._engine: Engine | None = None
         self._finished: Finished | None = None
         self._posteriors: list[NDArray[Any]] = []
@@ -62,8 +60,6 @@ class Gathering:
             energies=end.energies,
             input_digest=end.input_digest,
             output_digest=end.output_digest,
-            wall_s=perf_counter() - self._began_s,
-            compute_s=end.compute_s,
             engine=self._engine,
             notices=tuple(self._notices),
         )
@@ -91,8 +87,6 @@ class Gathering:
             energies=self._cost.energies,
             input_digest=b"",
             output_digest=b"",
-            wall_s=perf_counter() - self._began_s,
-            compute_s=0.0,
             engine=self._engine,
             notices=tuple(self._notices),
             incomplete=why,
