@@ -40,7 +40,7 @@ from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
 from vau_backends.board.link.words import REPLY, Capability, Operation, Status, address
-from vau_backends.board.transport.port import Port
+from vau_backends.board.transport.port import MOST_WAITING, Port
 from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.muntaniala.weights import NetworkWeights, from_model
@@ -687,6 +687,22 @@ def test_a_board_that_is_always_busy_is_given_up(server: BoardServer, driver: Dr
     with pytest.raises(DeviceTimeout) as caught:
         driver.run(driver.begin(), SPEECH)
     assert caught.value.facts["stage"] == "busy"
+
+
+def test_a_busy_board_that_talks_without_end_is_not_listened_to_meanwhile(
+    server: BoardServer, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "BUSY_LIMIT_S", 60.0)
+    server.meddle = busy_for(np.inf, retry_ms=60_000)
+
+    def without_end(said: bytes) -> bytes:
+        frames = Chunks().push(said)
+        is_busy = any(each is not None and each.status == Status.BUSY for each in frames)
+        return said + MOST_WAITING * b"e\0" * is_busy
+
+    server.edit = without_end
+    with pytest.raises(DeviceLost, match="without end"):
+        driver.run(driver.begin(), SPEECH)
 
 
 def test_a_deadline_shorter_than_the_work_is_told_and_the_stream_goes_on(

@@ -43,3 +43,5 @@ def test_who_talks_without_end_is_not_listened_to_for_ever(port: Flooded) -> Non
         port.send(b"ever", 60.0)
     with pytest.raises(DeviceLost, match="without end"):
         port.drop()
+    with pytest.raises(DeviceLost, match="without end"):
+        port.gather(60.0)

@@ -35,6 +35,8 @@ async def capacity_of(lane: Lane) -> int | None:
 
     None where they share its calls, so that one alone would tell nothing of many, and where it
     fails or does not end: that is for its health to say.
+    What has not ended in time keeps the thread of the lane: for the chunks that are left of it,
+    a few, or for good in a backend that hangs, which no other thread can end.
     """
     if lane.backend.info.max_batch > 1:
         return None

@@ -6,6 +6,7 @@ one of the errors below; whoever drives the board decides what to do about it.
 
 import logging
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final
@@ -70,7 +71,7 @@ class Exchange:
         self._tag = secrets.randbelow(MOST_SEQUENCE) + 1
         self._nonce = 0
         self._info: Info | None = None
-        self._heard: list[Frame | None] = []
+        self._heard = deque[Frame | None]()
         self._mended_s = 0.0  # when an answer to junk last made us send everything again
 
     # --- outside the order ----------------------------------------------------------------
@@ -225,10 +226,10 @@ class Exchange:
         told_ms = COUNT.unpack(reply.payload)[0] if len(reply.payload) == COUNT.size else 0
         pause_s = max(told_ms / 1e3, LEAST_PAUSE_S)
         busy_s += pause_s
-        until_s = min(monotonic() + pause_s, end_s)
-        while busy_s <= BUSY_LIMIT_S and (left_s := until_s - monotonic()) > 0:
-            self._heard += list(self.chunks.push(self.port.receive(left_s)))
-        if busy_s > BUSY_LIMIT_S or until_s == end_s:
+        left_s = end_s - monotonic()
+        if busy_s <= BUSY_LIMIT_S:
+            self.port.gather(min(pause_s, left_s))
+        if busy_s > BUSY_LIMIT_S or pause_s >= left_s:
             raise DeviceTimeout(
                 f"{self.port.name}: the board has been busy for {busy_s:.1f} s", stage="busy"
             )
@@ -279,8 +280,8 @@ class Exchange:
     def _next(self, limit_s: float) -> Frame | None:
         """Return the next frame, or None if there is none yet."""
         if not self._heard:
-            self._heard = list(self.chunks.push(self.port.receive(limit_s)))
-        return self._heard.pop(0) if self._heard else None
+            self._heard.extend(self.chunks.push(self.port.receive(limit_s)))
+        return self._heard.popleft() if self._heard else None
 
     def _send(self, data: bytes, end_s: float) -> None:
         self.port.send(data, max(0.01, end_s - monotonic()))

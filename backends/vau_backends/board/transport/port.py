@@ -78,6 +78,14 @@ class Port:
         self._waiting.clear()
         return data
 
+    def gather(self, limit_s: float) -> None:
+        """Keep what comes within so long for ``receive``. Raises as ``drop`` does."""
+        end_s = monotonic() + limit_s
+        while (left_s := end_s - monotonic()) > 0:
+            if self._wait(select.POLLIN, left_s):
+                self._waiting += self._read()
+                self._bounded(len(self._waiting))
+
     def drop(self) -> int:
         """Forget what has come and was not read; return how many bytes that was.
 
