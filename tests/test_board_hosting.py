@@ -156,22 +156,49 @@ def test_a_cache_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path)
     assert said.endswith("; name another folder with VAU_CACHE")
 
 
+def begun(folder: Path) -> tuple["subprocess.Popen[str]", int]:
+    """Begin a build that is never done, in the cache beside ``folder``; return a tool's pid."""
+    folder.mkdir()
+    pid = folder / "pid"
+    never_done = f'sleep 1000 & echo $! >"{pid}.new"; mv "{pid}.new" "{pid}"; wait'
+    variables = {**fake_tools(folder, never_done), "VAU_CACHE": str(folder.parent / "cache")}
+    process = subprocess.Popen(VIRTUAL_BOARD, env=variables, stderr=subprocess.PIPE, text=True)
+    eventually(pid.exists)
+    return process, int(pid.read_text())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_build_that_is_ended_leaves_neither_a_process_nor_a_file(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    pid = tmp_path / "pid"
-    never_done = f'sleep 1000 & echo $! >"{pid}.new"; mv "{pid}.new" "{pid}"; wait'
-    with subprocess.Popen(
-        VIRTUAL_BOARD, env=fake_tools(tmp_path, never_done), stderr=subprocess.PIPE, text=True
-    ) as process:
-        eventually(pid.exists)
-        process.send_signal(number)
-        _, said = process.communicate()
+    process, tool = begun(tmp_path / "ended")
+    process.send_signal(number)
+    _, said = process.communicate()
     assert process.returncode == 128 + number
     assert said.splitlines() == [BUILDING]
     assert not list((tmp_path / "cache/boards").iterdir())
-    eventually(lambda: not is_running(int(pid.read_text())))
+    eventually(lambda: not is_running(tool))
+
+
+def test_what_a_killed_build_left_is_cleared_away_by_the_next_and_no_living_one(
+    tmp_path: Path,
+) -> None:
+    cache = tmp_path / "cache/boards"
+    killed, orphan = begun(tmp_path / "killed")
+    left = set(cache.iterdir())
+    living, _ = begun(tmp_path / "living")
+    try:
+        at_work = set(cache.iterdir()) - left
+        assert len(left) == len(at_work) == 1
+        killed.kill()
+        killed.communicate()
+        subprocess.run(VIRTUAL_BOARD, env=fake_tools(tmp_path, TOUCHES), check=False)
+        assert {each for each in cache.iterdir() if each.is_dir()} == at_work
+    finally:
+        os.killpg(os.getpgid(orphan), signal.SIGKILL)
+        living.terminate()
+        living.communicate()
+    assert not [each for each in cache.iterdir() if each.is_dir()]
 
 
 def test_a_build_that_is_ended_as_its_tool_ends_is_ended(

@@ -2,18 +2,21 @@
 
 The library lies in a cache under the hash of everything that it was made of. It is built in a
 folder beside and moved there when it is whole, so that any number of processes may ask at a
-time: at worst two build the same.
+time: at worst two build the same. That folder is locked as long as its builder lives; one whose
+builder was killed is cleared away by the next.
 """
 
+import fcntl
 import hashlib
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -27,6 +30,8 @@ from vau_backends.board.virtual.toolchain import Toolchain, find
 logger = logging.getLogger(__name__)
 
 BUILDING: Final = "it is built first, this once, which takes minutes"
+_UNDER_WAY: Final = "building-"
+_LOCK: Final = "lock"
 _LIMIT_S: Final = 1800.0
 _TAIL: Final = 4000
 # Verilator 5.006 (Debian 12) wants assignments to arrays in loops unrolled.
@@ -99,8 +104,9 @@ def build(parameters: Parameters, how: Build = PLAIN) -> Path:
     logger.warning(BUILDING)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as made:
-            library = _make(parameters, how, tools, Path(made))
+        _clear_away_the_dead(folder)
+        with _begun(folder) as made:
+            library = _make(parameters, how, tools, made)
             library.replace(wanted)
     except OSError as cause:
         raise BackendFault(
@@ -108,6 +114,26 @@ def build(parameters: Parameters, how: Build = PLAIN) -> Path:
             f"{cause.strerror or cause}; name another folder with VAU_CACHE"
         ) from cause
     return wanted
+
+
+@contextmanager
+def _begun(folder: Path) -> Iterator[Path]:
+    """Make a folder to build in, locked as long as this process lives."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_UNDER_WAY) as name:
+        made = Path(name)
+        with (made / "unlocked").open("wb") as lock:
+            with suppress(OSError):  # a file system without locks: nobody clears it away
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                Path(lock.name).rename(made / _LOCK)  # it has this name only once it is locked
+            yield made
+
+
+def _clear_away_the_dead(folder: Path) -> None:
+    """Remove what builders left behind that were killed, and nobody else's."""
+    for path in folder.glob(f"{_UNDER_WAY}*/{_LOCK}"):
+        with suppress(OSError), path.open("wb") as lock:  # its builder lives, or is not ours
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _key(parameters: Parameters, how: Build, tools: Toolchain) -> str:
