@@ -27,6 +27,7 @@ FLOORS: Final = (
         "vau.commands.estimate",
         "vau.commands.evaluate",
         "vau.commands.features",
+        "vau.commands.plot",
         "vau.commands.backends",
         "vau.commands.serve",
         "vau.commands.stream",
@@ -45,10 +46,11 @@ FLOORS: Final = (
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
-    {"vau.lane", "vau.batch", "vau.shadow", "vau.tracing"},
+    {"vau.lane", "vau.batch", "vau.hearing", "vau.shadow", "vau.tracing"},
     {"vau.transcripts", "vau.checkpoint.whole"},
     {"vau.sizing", "vau.awaited"},
     {"vau.session"},
+    {"vau.panels"},
     {"vau.segments", "vau.wire.vocabulary"},  # shared by both ends of a wire
     {
         "vau.boards",

@@ -18,7 +18,6 @@ from tests.serving import muntaniala
 from vau.audio import HOP_S, frame_count
 from vau.backend import Backend, BackendOptions, Cost, Result, Slot, Work
 from vau.batch import Batch, BatchOptions
-from vau.commands.compare.hearing import call_device_s
 from vau.commands.compare.plan import ComparePlan, compare
 from vau.commands.compare.report import SCHEMA, report
 from vau.commands.compare.result import Comparison
@@ -27,6 +26,7 @@ from vau.commands.compare.table.layout import LABEL
 from vau.commands.compare.table.phones import phone_lines
 from vau.errors import BackendFault, VauError
 from vau.evaluation.edits import Edits
+from vau.hearing import call_device_s
 from vau.model import Model
 from vau.registry import GROUP
 from vau.segments import Phone

@@ -137,6 +137,7 @@ for each in (
     measures.evaluate,
     recordings.verify,
     recordings.compare,
+    recordings.plot,
     measures.estimate,
     recordings.features,
     server.backends,

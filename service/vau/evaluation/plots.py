@@ -1,7 +1,7 @@
 """Confusions and calibration, drawn."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,8 @@ from vau.errors import ConfigInvalid
 from vau.evaluation.frames import BINS
 from vau.evaluation.report import Evaluation
 from vau.evaluation.scores import Score
+from vau.panels import BY_MANNER
 from vau.pictures import new_figure, save
-
-BY_MANNER: Final = """IY IH EH EY AE AA AO AH ER UH UW OW AY AW OY
-    W Y L R M N NG V DH Z ZH F TH S SH HH JH CH B D G P T K""".split()
-"""The order in which phones are drawn, so that what sounds alike is near; others follow."""
 
 
 def draw(found: Evaluation, folder: Path) -> list[Path]:

@@ -1,10 +1,11 @@
-"""Verbs that take files: ``transcribe``, ``verify``, ``compare`` and ``features``."""
+"""Verbs that take files: ``transcribe``, ``verify``, ``compare``, ``plot`` and ``features``."""
 
 import json
 import os
 import sys
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -199,6 +200,42 @@ def compare(
     for file in verb.draw_and_write(plan, found):
         written(file)
     return SOME_FAILED if statuses or (strict and found.is_beyond) else DONE
+
+
+def plot(
+    *,
+    file: files.File,
+    out: files.PictureOut = None,
+    from_s: files.DrawnFrom = 0.0,
+    to_s: files.DrawnTo = None,
+    model: engines.Model = flags.DEFAULT_MODEL,
+    backend: engines.Backend = flags.DEFAULT_BACKEND,
+    channel: files.Channel = "mix",
+    decoder: engines.Decoder = "viterbi",
+    chunk_ms: measuring.CallMs = 100,
+    _config: flags.Config = None,
+) -> None:
+    """Draw a recording: its sound, posteriors, phones, and the energy of each frame.
+
+    All of it is heard, whatever part is drawn.
+    """
+    from vau.commands.display import progress
+    from vau.commands.plot import plan as verb
+
+    plan = verb.PlotPlan(
+        file=file,
+        out=out or Path(f"{file.name}.png"),
+        from_s=from_s,
+        to_s=to_s,
+        model=model,
+        backend=backend,
+        channel=channel,
+        decoder=decoder,
+        chunk_ms=chunk_ms,
+    )
+    with progress(Console(stderr=True), "s of audio") as show:
+        verb.plot(plan, show)
+    written(plan.out)
 
 
 def features(

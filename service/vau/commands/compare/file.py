@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from vau.audiofile import Recording
 from vau.backend import BackendInfo, promise_equal_bits
-from vau.commands.compare.hearing import Heard
 from vau.comparison import (
     Divergence,
     LogitPlace,
@@ -21,6 +20,7 @@ from vau.comparison import (
 )
 from vau.evaluation.edits import Edits, count_edits
 from vau.evaluation.manifest import Utterance
+from vau.hearing import Heard
 
 
 @dataclass(frozen=True, slots=True)

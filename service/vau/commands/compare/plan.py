@@ -11,7 +11,6 @@ from vau.audiofile import Channel, header, read_recording
 from vau.backend import BackendOptions
 from vau.batch import Failed
 from vau.commands.compare.file import FileResult, Shown, Source, most_divergent, result_of
-from vau.commands.compare.hearing import Engine
 from vau.commands.compare.plots import draw
 from vau.commands.compare.result import Comparison
 from vau.comparison import Posteriors
@@ -20,6 +19,7 @@ from vau.errors import AudioError, ConfigInvalid, VauError
 from vau.evaluation.listening import inventory_of
 from vau.evaluation.manifest import Utterance, read_manifest
 from vau.frontend import Frontend
+from vau.hearing import Engine
 from vau.model import Model, find_model
 from vau.pictures import check_png, new_figure
 from vau.registry import open_backend

@@ -9,10 +9,10 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.backend import BackendInfo, Cost, promise_equal_bits
 from vau.batch import Failed
 from vau.commands.compare.file import FileResult, Shown
-from vau.commands.compare.hearing import Heard
 from vau.comparison import Divergence, joined
 from vau.decode import DecoderName
 from vau.evaluation.edits import Edits
+from vau.hearing import Heard
 from vau.model import Model
 
 

@@ -130,6 +130,17 @@ FeatureKind = Annotated[
     Literal["fbank", "mfcc"],
     flag("--kind", "Log-mel energies and log energy, or cepstra; with deltas."),
 ]
+DrawnFrom = Annotated[
+    float, flag("--from", "Draw the recording from here.", min=0.0, metavar="S")
+]
+DrawnTo = Annotated[
+    float | None,
+    flag("--to", "Draw it up to here.", min=0.0, metavar="S", show_default="its end"),
+]
+PictureOut = Annotated[
+    Path | None,
+    flag("--out", "File to write.", metavar="PNG", show_default="FILE.png, in this folder"),
+]
 FeatureOut = Annotated[Path, flag("--out", "File to write.", metavar="NPZ")]
 Transcript = Annotated[
     Path | None,

@@ -6,16 +6,15 @@ All on one time axis; beside it what was heard and what a frame costs.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from vau.audio import FULL_SCALE, HOP_S, SAMPLE_RATE_HZ
+from vau.audio import SAMPLE_RATE_HZ
 from vau.commands.compare.file import Shown
 from vau.commands.compare.plots.costs import SIDE_IN, draw_costs
 from vau.commands.compare.plots.divergence import draw_divergence
-from vau.commands.compare.plots.phones import PHONE_ROW_IN, draw_phones, spoken_rows
-from vau.commands.compare.plots.posteriors import draw_posteriors, panel_in, visible_classes
-from vau.commands.compare.plots.window import Window, window_of
+from vau.commands.compare.plots.phones import spoken_rows
+from vau.commands.compare.plots.posteriors import draw_posteriors, panel_in
+from vau.commands.compare.plots.window import window_of
 from vau.commands.compare.result import Comparison
+from vau.panels import PHONE_ROW_IN, Window, draw_phones, draw_sound, visible_classes
 from vau.pictures import new_figure, save
 
 SOUND_IN, DIVERGENCE_IN, REST_IN = 0.7, 1.7, 1.6
@@ -33,7 +32,8 @@ def draw(found: Comparison, shown: Shown, file: Path) -> None:
 def comparison_figure(found: Comparison, shown: Shown) -> Any:  # noqa: ANN401 - an extra's type
     """Draw everything; the panels are labelled, so that they can be found by name."""
     window = window_of(shown)
-    classes = visible_classes(found, shown, window)
+    log_probs = (each.log_prob[window.rows] for each in shown.posteriors)
+    classes = visible_classes(log_probs, found.model.phonemes)
     rows = list(spoken_rows(found, shown))
     backends = len(found.backends)
     heights = [SOUND_IN, *[panel_in(classes)] * backends]
@@ -42,10 +42,11 @@ def comparison_figure(found: Comparison, shown: Shown) -> Any:  # noqa: ANN401 -
     figure = new_figure(window.width_in + SIDE_IN, height_in)
     left, right = figure.subfigures(1, 2, width_ratios=[window.width_in, SIDE_IN])
     axes = left.subplots(len(heights), sharex=True, height_ratios=heights)
-    _draw_sound(axes[0], shown, window)
+    draw_sound(axes[0], shown.samples, window)
     for place, panel in enumerate(axes[1 : backends + 1]):
         draw_posteriors(panel, (found, shown), place, (window, classes))
     draw_phones(axes[-2], rows, window)
+    axes[-2].set_title("phones; yellow: not the reference's", loc="left", fontsize=9)
     draw_divergence(axes[-1], found, shown)
     axes[-1].set_xlim(window.start_s, window.end_s)
     axes[-1].set_xlabel("seconds")
@@ -62,15 +63,3 @@ def _title(found: Comparison, shown: Shown, window: Window) -> str:
         part = f", of which {window.start_s:.1f} to {window.end_s:.1f} s"
     others = ", ".join(info.id for info in found.backends[1:])
     return f"{found.model.name}: {others} beside {reference}\n{name}, {seconds:.2f} s{part}"
-
-
-def _draw_sound(axes: Any, shown: Shown, window: Window) -> None:  # noqa: ANN401
-    """Draw the least and the greatest sample of each frame's hop."""
-    hop = round(HOP_S * SAMPLE_RATE_HZ)
-    samples = shown.samples[window.first * hop : window.end * hop]
-    padded = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop) / FULL_SCALE
-    times = (window.first + np.arange(len(padded)) + 0.5) * HOP_S
-    axes.fill_between(times, padded.min(axis=1), padded.max(axis=1), color="#555555", lw=0)
-    axes.set_ylabel("sound", fontsize=8)
-    axes.set_yticks([])
-    axes.set_label("sound")

@@ -8,29 +8,17 @@ from numpy.typing import NDArray
 
 from vau.commands.compare.file import Shown
 from vau.commands.compare.plots.colours import colour_of
-from vau.commands.compare.plots.window import Window
 from vau.commands.compare.result import Comparison
-from vau.evaluation.plots import BY_MANNER
+from vau.panels import Window
 
 ROW_IN: Final = 0.085  # a phone's row
 LEAST_IN: Final = 1.3
-VISIBLE: Final = 0.1  # phones that no frame holds likelier are left out
 GREY: Final = 0.65  # of what both hold certain; less than black, so that colours show on it
 
 
 def panel_in(classes: Sequence[int]) -> float:
     """Return how high a panel of so many phones is, in inches."""
     return max(LEAST_IN, ROW_IN * len(classes))
-
-
-def visible_classes(found: Comparison, shown: Shown, window: Window) -> list[int]:
-    """Return the classes that any backend holds likely in any frame, like sounds together."""
-    rows = slice(window.first, window.end)
-    likely = np.max([each.log_prob[rows].max(axis=0) for each in shown.posteriors], axis=0)
-    order = {phone: place for place, phone in enumerate(BY_MANNER)}
-    phonemes = found.model.phonemes
-    known = [at for at in range(len(phonemes)) if likely[at] > np.log(VISIBLE)]
-    return sorted(known, key=lambda at: (order.get(phonemes[at], len(order)), phonemes[at]))
 
 
 def draw_posteriors(
@@ -41,8 +29,9 @@ def draw_posteriors(
 ) -> None:
     """Draw one backend: grey what the reference holds too, in colour what one of them does."""
     (found, shown), (window, classes) = source, part
-    rows = slice(window.first, window.end)
-    mine, its = (np.exp(shown.posteriors[at].log_prob[rows, classes].T) for at in (0, place))
+    mine, its = (
+        np.exp(shown.posteriors[at].log_prob[window.rows, classes].T) for at in (0, place)
+    )
     axes.imshow(
         overlay(mine, its, (colour_of(0), colour_of(place))),
         aspect="auto",

@@ -64,6 +64,7 @@ class _Stream:
 
     backend: Backend
     session: Session
+    on_answer: Callable[[Answer], None]
     answers: list[Answer] = field(default_factory=list)
     host_s: float = 0.0
     calls_device_s: float | None = None
@@ -78,6 +79,7 @@ class _Stream:
         if call_s is not None:
             self.calls_device_s = (self.calls_device_s or 0.0) + call_s
         self.answers.append(self.session.answer(result))
+        self.on_answer(self.answers[-1])
 
     def heard(self, silence_ids: frozenset[int]) -> tuple[Heard, Posteriors]:
         phones = [
@@ -113,15 +115,19 @@ class Engine:
     share weights, and with that their cost, and no bit."""
 
     def hear(
-        self, samples: NDArray[np.int16], on_samples: Callable[[int], None]
+        self,
+        samples: NDArray[np.int16],
+        on_samples: Callable[[int], None],
+        on_answer: Callable[[Answer], None] = lambda _answer: None,
     ) -> list[tuple[Heard, Posteriors]]:
         """Take a recording, one sample at least, through all; answer in their order.
 
         on_samples: hears after every chunk how many samples it had.
+        on_answer:  hears the answer of each backend to each chunk.
         Raises      what a backend raises: then the others are given back too.
         """
         streams = [
-            _Stream(backend, Session(self.model, decoder=self.decoder))
+            _Stream(backend, Session(self.model, decoder=self.decoder), on_answer)
             for backend in self.backends
         ]
         try:

@@ -1,0 +1,1 @@
+"""One recording as a picture: ``plan`` runs it, ``figure`` draws it."""
