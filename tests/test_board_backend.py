@@ -378,7 +378,8 @@ def test_what_a_board_without_parity_answered_on_wrong_weights_is_not_gone_on_wi
     assert backend.health().text == "mended: memory 1"
     with pytest.raises(DeviceCorrupt, match="weights were wrong during this utterance"):
         backend.run([Work(before, FRAMES[9:])])
-    with pytest.raises(DeviceCorrupt, match="weights were wrong during this utterance"):
+    with pytest.raises(DeviceCorrupt, match="weights were wrong during this utterance") as told:
         backend.snapshot(before)
+    assert told.value.is_of_answers
     holds(model_of_it, backend.run([Work(after, FRAMES)])[0])
     backend.close()

@@ -16,6 +16,7 @@ from tests.serving import (
     END_UTTERANCE,
     FREE,
     PATIENCE_S,
+    Failing,
     Heard,
     Served,
     Talk,
@@ -23,6 +24,7 @@ from tests.serving import (
     eventually,
     floating,
     hear,
+    muntaniala,
     recognition,
     speech,
     streaming,
@@ -30,7 +32,7 @@ from tests.serving import (
 from vau.backend import Health, State
 from vau.client import Client
 from vau.config import ServerConfig
-from vau.errors import BackendFault, ResumeMismatch, SlotsExhausted
+from vau.errors import BackendFault, DeviceCorrupt, ResumeMismatch, SlotsExhausted
 from vau.session import Heard as Stretch
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
@@ -408,6 +410,20 @@ def test_one_of_the_same_arithmetic_takes_nobody_over_unless_both_promise_their_
         config = wanted(TWIN, output=LOG_PROB)
         error = broken(served.client, config, *[AUDIO[:8000]] * 6)
         assert f"{TWIN} does not promise the bits of {ONE}" in str(error)
+
+
+def test_a_stream_whose_answers_are_in_doubt_is_taken_over_by_nobody() -> None:
+    failing = Failing(muntaniala())
+    with pool(failing, flaky(TWIN)) as served:  # type: ignore[arg-type]
+        talk = Talk(served.client, wanted(TWIN))
+        talk.say(AUDIO[:8000])
+        failing.defect = DeviceCorrupt("its weights were wrong", answers="doubtful")
+        with pytest.raises(DeviceCorrupt, match="were wrong$") as told:
+            talk.say(AUDIO[8000:16_000])
+        assert told.value.is_of_answers
+        failing.defect = DeviceCorrupt("it fails its checksum")
+        heard = hear(served.client, [AUDIO[:8000]], wanted(TWIN))
+        assert way(notices(heard.responses)[0])[:2] == (ONE, TWIN)
 
 
 def test_one_that_is_known_not_to_be_ready_is_passed_over(three: Pool) -> None:

@@ -184,6 +184,14 @@ class DeviceTimeout(BackendFault):
 class DeviceCorrupt(BackendFault):
     """A checksum, a parity, a known answer or a cycle count is wrong, also the second time."""
 
+    @property
+    def is_of_answers(self) -> bool:
+        """Whether earlier answers may be wrong, too: nobody is to go on from a state of then.
+
+        A backend says so by the fact ``answers="doubtful"``.
+        """
+        return self.facts.get("answers") == "doubtful"
+
 
 class SlotsExhausted(VauError):
     """The server carries as many streams as it was told to."""

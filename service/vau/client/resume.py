@@ -11,6 +11,7 @@ from vau.errors import (
     BackendFault,
     ClientNotReading,
     ConfigInvalid,
+    DeviceCorrupt,
     Draining,
     QuotaExceeded,
     SlotsExhausted,
@@ -75,6 +76,8 @@ class Resume:
 
 def is_passing(error: VauError) -> bool:
     """Tell whether the same stream may go on after ``error``."""
+    if isinstance(error, DeviceCorrupt) and error.is_of_answers:
+        return False
     return isinstance(error, PASSING) or error.facts.get("code") in TRANSPORT
 
 

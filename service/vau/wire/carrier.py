@@ -221,7 +221,12 @@ class Carrier:
         return replace(timed, answer=replace(timed.answer, repeated=repeated))
 
     async def _moved(self, error: BackendError, enter: Callable[[Lane], Awaitable[T]]) -> T:
-        """Let another lane do what this one failed at, and say so."""
+        """Let another lane do what this one failed at, and say so.
+
+        Raises ``error`` if no other can, or none may.
+        """
+        if not is_for_another(error):
+            raise error
         change = self._place(self.lane, error)
         here, trail = self.lane.backend.info, self.session.way.trail
         unfit = partial(unfitness, here=here, trail=trail)

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vau.backend import BackendInfo, promise_equal_bits
-from vau.errors import BackendError, BadSnapshot, ResumeMismatch, SlotsExhausted, VauError
+from vau.errors import (
+    BackendError,
+    BadSnapshot,
+    DeviceCorrupt,
+    ResumeMismatch,
+    SlotsExhausted,
+    VauError,
+)
 from vau.lane import Lane
 from vau.session import Trail
 from vau.wire.host import USABLE, Host
@@ -61,10 +68,12 @@ def ailment(host: Host, lane: Lane) -> str:
 def is_for_another(error: VauError) -> bool:
     """Tell whether another backend may do what this one has failed at.
 
-    A state that is damaged, or of another config, is so everywhere.
+    A state that is damaged, of another config, or of answers that are in doubt is so everywhere.
     """
     if isinstance(error, ResumeMismatch):
         return error.facts.get("differs") == "backend"
+    if isinstance(error, DeviceCorrupt) and error.is_of_answers:
+        return False
     return isinstance(error, CANNOT)
 
 

@@ -262,7 +262,8 @@ class Driver:
         if stream.is_doubtful:
             raise DeviceCorrupt(
                 f"{self._keeper.name}: weights were wrong during this utterance, and a board "
-                "without parity does not tell since when; do not trust its answers"
+                "without parity does not tell since when; do not trust its answers",
+                answers="doubtful",
             )
 
     def _check_next(self) -> None:
