@@ -418,7 +418,7 @@ def test_a_stream_whose_answers_are_in_doubt_is_taken_over_by_nobody() -> None:
         talk = Talk(served.client, wanted(TWIN))
         talk.say(AUDIO[:8000])
         failing.defect = DeviceCorrupt("its weights were wrong", answers="doubtful")
-        with pytest.raises(DeviceCorrupt, match="were wrong$") as told:
+        with pytest.raises(DeviceCorrupt, match=r"were wrong$") as told:
             talk.say(AUDIO[8000:16_000])
         assert told.value.is_of_answers
         failing.defect = DeviceCorrupt("it fails its checksum")

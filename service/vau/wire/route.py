@@ -68,7 +68,7 @@ def ailment(host: Host, lane: Lane) -> str:
 def is_for_another(error: VauError) -> bool:
     """Tell whether another backend may do what this one has failed at.
 
-    A state that is damaged, of another config, or of answers that are in doubt is so everywhere.
+    A state that is damaged, of another config, or of doubtful answers is so everywhere.
     """
     if isinstance(error, ResumeMismatch):
         return error.facts.get("differs") == "backend"
