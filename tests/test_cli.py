@@ -511,6 +511,21 @@ def test_a_standard_stream_that_is_closed_is_no_defect(served: Served, folder: P
         assert "Traceback" not in done.stderr
 
 
+def test_a_path_that_is_no_utf_8_is_printed_with_its_bytes(
+    folder: Path, tmp_path: Path
+) -> None:
+    file = recording(tmp_path / os.fsdecode(b"\xe9.flac"), 0.1)
+    done = subprocess.run(
+        (*VAU, "transcribe", file, "--model", folder / "model"),
+        env=environment(PYTHONIOENCODING="utf-8:strict"),  # as of any locale but C
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.partition(b"\t")[0] == os.fsencode(file)
+
+
 @pytest.mark.parametrize("verb", ["--version", "stream"])
 def test_an_output_that_is_full_is_told_in_a_line(
     served: Served, folder: Path, verb: str

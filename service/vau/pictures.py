@@ -1,5 +1,6 @@
 """Pictures as PNGs: the only module of the service that knows how matplotlib is had."""
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,16 @@ def new_figure(width_in: float, height_in: float) -> Any:  # noqa: ANN401 - an e
             "install it: pip install 'vau[plots]'"
         ) from cause
     return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def title(figure: Any, text: str, **look: object) -> None:  # noqa: ANN401
+    """Write a title over all of a figure, in which the name of a file may stand.
+
+    What is no UTF-8 in it is shown as its bytes, and a dollar begins no formula.
+    look: what else matplotlib takes for a text.
+    """
+    shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+    figure.suptitle(shown, parse_math=False, **look)
 
 
 def check_png(file: Path, field: str) -> None:

@@ -1,6 +1,7 @@
 """The standard streams of a process: any of them may be closed, and the output full."""
 
 import errno
+import io
 import os
 import sys
 from typing import Final
@@ -14,7 +15,10 @@ FULL: Final = {
 
 
 def hold_standard_streams() -> None:
-    """Lead those that are closed to nowhere, so that no other file takes their place."""
+    """Lead those that are closed to nowhere, so that no other file takes their place.
+
+    A path that is no UTF-8 leaves by the standard output with the bytes that it came with.
+    """
     descriptor = os.open(os.devnull, os.O_RDWR)
     while descriptor <= 2:
         descriptor = os.open(os.devnull, os.O_RDWR)
@@ -23,6 +27,8 @@ def hold_standard_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")
 
 
 def why_unwritten(error: OSError) -> str:

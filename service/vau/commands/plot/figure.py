@@ -16,7 +16,7 @@ from vau.panels import (
     placed,
     visible_classes,
 )
-from vau.pictures import new_figure
+from vau.pictures import new_figure, title
 
 SOUND_IN, ENERGY_IN, REST_IN = 0.9, 1.1, 2.0
 """How high the panels are, and titles, times and gaps beside them."""
@@ -52,7 +52,7 @@ def figure_of(drawing: Drawing) -> Any:  # noqa: ANN401 - an extra's type
     if len(ticks) > FEW_TICKS:  # else whatever divides the window well
         axes[-1].set_xticks(ticks)
     axes[-1].set_xlabel("seconds")
-    figure.suptitle(_title(drawing), fontsize=11, x=0.01, ha="left")
+    title(figure, _title(drawing), fontsize=11, x=0.01, ha="left")
     return figure
 
 
@@ -102,7 +102,7 @@ def _draw_posteriors(axes: Any, drawing: Drawing, classes: list[int]) -> None:  
 def _draw_phones(axes: Any, drawing: Drawing) -> None:  # noqa: ANN401
     boxes = tuple(placed(phone, BEHIND) for phone in drawing.phones)
     nameless = draw_phones(axes, [Row("", "black", boxes)], drawing.window)
-    title = "phones" if boxes else "phones: none was heard"
+    heading = "phones" if boxes else "phones: none was heard"
     if nameless:
-        title += f"; {nameless} of {len(boxes)} are too short here for their names"
-    axes.set_title(title, loc="left", fontsize=9)
+        heading += f"; {nameless} of {len(boxes)} are too short here for their names"
+    axes.set_title(heading, loc="left", fontsize=9)

@@ -15,7 +15,7 @@ from vau.commands.compare.plots.posteriors import draw_posteriors, panel_in
 from vau.commands.compare.plots.window import window_of
 from vau.commands.compare.result import Comparison
 from vau.panels import PHONE_ROW_IN, Window, draw_phones, draw_sound, visible_classes
-from vau.pictures import new_figure, save
+from vau.pictures import new_figure, save, title
 
 SOUND_IN, DIVERGENCE_IN, REST_IN = 0.7, 1.7, 1.6
 """How high the panels are, and titles, times and legend beside them."""
@@ -51,7 +51,7 @@ def comparison_figure(found: Comparison, shown: Shown) -> Any:  # noqa: ANN401 -
     axes[-1].set_xlim(window.start_s, window.end_s)
     axes[-1].set_xlabel("seconds")
     draw_costs(right, found, height_in)
-    figure.suptitle(_title(found, shown, window), fontsize=11)
+    title(figure, _title(found, shown, window), fontsize=11)
     return figure
 
 
