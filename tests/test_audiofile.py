@@ -6,13 +6,23 @@ from typing import Final
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.audio import RATE_HZ, encoded, noise, tone
 from tests.timit import sphere
-from vau.audiofile import Converter, Pcm, read_pcm, read_recording, to_mono_16k
+from vau.audio import to_int16
+from vau.audiofile import (
+    Blocks,
+    Converter,
+    Pcm,
+    Pieces,
+    read_pcm,
+    read_recording,
+    to_mono_16k,
+)
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 LOSSLESS: Final = [("WAV", "wav"), ("FLAC", "flac"), ("NIST", "sphere")]
@@ -56,6 +66,13 @@ def test_16_bit_samples_are_read_as_they_were_written(
 def test_a_file_longer_than_a_block_is_read_whole() -> None:
     samples = noise(200_001)
     np.testing.assert_array_equal(read(encoded(samples, "FLAC")).samples, samples)
+
+
+def test_an_mp3_read_in_blocks_is_the_one_read_at_once() -> None:
+    mp3 = encoded(noise(200_001), "MP3", "MPEG_LAYER_III")
+    with soundfile.SoundFile(io.BytesIO(mp3)) as decoder:
+        once = to_int16(decoder.read(-1, always_2d=True))
+    np.testing.assert_array_equal(read(mp3).samples, once)
 
 
 @pytest.mark.parametrize(("container", "subtype", "name"), LOSSY)
@@ -260,6 +277,48 @@ def test_a_recording_has_the_digest_of_the_bytes_that_were_read(tmp_path: Path) 
     recording = read_recording(tmp_path / "x.flac")
     np.testing.assert_array_equal(recording.samples, noise()[:, 0])
     assert recording.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_blocks_are_a_recording_and_no_longer_however_long_it_is(
+    tmp_path: Path, rate_hz: int, channels: int
+) -> None:
+    file = tmp_path / "x.flac"
+    file.write_bytes(encoded(noise(200_001, channels), "FLAC", rate_hz=rate_hz))
+    blocks = Blocks(file)
+    read = list(blocks)
+    assert max(map(len, read)) <= 1 << 16
+    np.testing.assert_array_equal(np.concatenate(read), read_recording(file).samples)
+    assert blocks.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@given(st.lists(st.integers(0, 40), max_size=8), st.integers(1, 50))
+def test_pieces_have_one_length_whatever_the_blocks_have(sizes: list[int], count: int) -> None:
+    samples = noise(sum(sizes))[:, 0]
+    pieces = Pieces(np.split(samples, np.cumsum(sizes)))
+    taken: list[NDArray[np.int16]] = []
+    is_last = False
+    while not is_last:
+        piece, is_last = pieces.take(count)
+        assert len(piece) == count or is_last
+        taken.append(piece)
+    np.testing.assert_array_equal(np.concatenate(taken), samples)
+    assert len(taken[-1]) or not len(samples)
+
+
+def test_what_is_wrong_with_the_end_of_a_flac_is_an_error_behind_its_last_block(
+    tmp_path: Path,
+) -> None:
+    content = bytearray(encoded(noise(200_001), "FLAC"))
+    content[4 + 4 + 18] ^= 1  # of the MD5
+    file = tmp_path / "x.flac"
+    file.write_bytes(content)
+    blocks = Blocks(file)
+    heard: list[NDArray[np.int16]] = []
+    with pytest.raises(AudioCorrupt, match=r"x\.flac: the MD5 of its samples is"):
+        heard.extend(blocks)
+    assert sum(map(len, heard)) == 200_001
 
 
 def test_a_file_of_which_nothing_is_left_at_16_khz_is_an_error_that_names_it(

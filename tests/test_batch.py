@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from tests.audio import recording
+from tests.audio import encoded, noise, recording
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import floating, muntaniala
 from tests.test_selfcheck import Unnormalised
-from vau.audiofile import Recording, read_pcm, read_recording
+from vau.audiofile import read_pcm
 from vau.backend import Backend
 from vau.batch import Batch, BatchOptions, Choice, Failed
 from vau.endpoint import EndReason
@@ -115,6 +117,62 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     assert kinds == [Failed, *[Transcription] * len(files), Failed]
 
 
+def test_a_file_found_damaged_at_its_end_fails_alone_and_gives_its_slot_back(
+    backend: Backend, files: list[Path], tmp_path: Path
+) -> None:
+    content = bytearray(files[2].read_bytes())
+    content[4 + 4 + 18] ^= 1  # of the MD5 of its samples
+    bad = tmp_path / "bad.flac"
+    bad.write_bytes(content)
+    told: list[int] = []
+    options = BatchOptions(piece_s=0.1)
+    outcomes = dict(Batch(LIVELY, backend, options).transcribe([bad, *files], told.append))
+    kinds = [type(outcomes[index]) for index in range(len(files) + 1)]
+    assert kinds == [Failed, *[Transcription] * len(files)]
+    assert sum(told) >= round(sum(SECONDS) * 16_000)
+    assert_every_slot_is_free(backend)
+
+
+def test_memory_does_not_grow_with_the_length_of_a_file(
+    backend: Backend, tmp_path: Path
+) -> None:
+    def peak_bytes(seconds: int) -> int:
+        file = tmp_path / f"{seconds}.wav"
+        file.write_bytes(encoded(np.tile(noise(44_100, 2), (seconds, 1)), rate_hz=44_100))
+        options = BatchOptions(keep_posteriors=False)
+        tracemalloc.start()
+        list(Batch(LIVELY, backend, options).transcribe([file]))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(1)  # what is loaded once
+    assert peak_bytes(24) - peak_bytes(8) < 16 * 16_000 * 2 // 2  # half of what is heard
+
+
+def test_posteriors_that_nobody_wants_are_not_kept(backend: Backend, files: list[Path]) -> None:
+    done = transcribed(backend, files, BatchOptions(keep_posteriors=False))
+    assert [each.posteriors for each in done] == [None] * len(files)
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_posteriors_that_waited_in_a_file_are_the_same(
+    backend: Backend,
+    files: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    logits: bool,
+) -> None:
+    options = BatchOptions(logits=logits, piece_s=0.1)
+    expected = transcribed(backend, files, options)
+    monkeypatch.setattr("vau.transcripts.rows.IN_MEMORY_BYTES", 100)
+    found = transcribed(backend, files, replace(options, folder=tmp_path))
+    for one, other in zip(found, expected, strict=True):
+        assert_same(one, other)
+    assert isinstance(found[2].posteriors, np.memmap)
+    assert list(tmp_path.iterdir()) == []  # it never had a name
+
+
 def test_only_bad_files_are_all_reported(backend: Backend, tmp_path: Path) -> None:
     absent = [tmp_path / f"{n}.wav" for n in range(10)]
     outcomes = [outcome for _, outcome in Batch(LIVELY, backend).transcribe(absent)]
@@ -124,8 +182,7 @@ def test_only_bad_files_are_all_reported(backend: Backend, tmp_path: Path) -> No
 def test_every_slot_is_given_back(backend: Backend, files: list[Path]) -> None:
     batch = Batch(LIVELY, backend)
     next(batch.transcribe(files))  # and leave the others half way
-    slots = [backend.open() for _ in range(backend.info.slot_count)]
-    assert len(set(slots)) == backend.info.slot_count
+    assert_every_slot_is_free(backend)
 
 
 def test_all_samples_are_told(backend: Backend, files: list[Path]) -> None:
@@ -200,14 +257,17 @@ def test_a_file_that_is_gone_when_it_is_done_keeps_its_digest(
 
 
 def test_audio_that_a_session_refuses_fails_its_file_alone(
-    backend: Backend, files: list[Path], monkeypatch: pytest.MonkeyPatch
+    backend: Backend, files: list[Path]
 ) -> None:
-    empty = Recording(np.zeros(0, np.int16), "")
-    monkeypatch.setattr(
-        "vau.batch.read_recording",
-        lambda file, channel: read_recording(file, channel) if file in files else empty,
-    )
-    outcomes = dict(Batch(LIVELY, backend).transcribe([*files[:2], Path("empty.wav")]))
-    assert [type(outcomes[index]) for index in range(3)] == [*[Transcription] * 2, Failed]
+    def emptied(index: int, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        return samples[: len(samples) * (index != 1)]
+
+    outcomes = dict(Batch(LIVELY, backend).transcribe(files, change=emptied))
+    kinds = [type(outcomes[index]) for index in range(len(files))]
+    assert kinds == [Transcription, Failed, Transcription, Transcription]
+    assert_every_slot_is_free(backend)
+
+
+def assert_every_slot_is_free(backend: Backend) -> None:
     slots = [backend.open() for _ in range(backend.info.slot_count)]
     assert len(set(slots)) == backend.info.slot_count

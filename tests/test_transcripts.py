@@ -13,7 +13,7 @@ from tests.lively import LIVELY
 from tests.serving import floating, muntaniala
 from vau.backend import Energy
 from vau.batch import Batch, BatchOptions
-from vau.transcripts import Transcription, energy_object, write
+from vau.transcripts import Rows, Transcription, energy_object, write
 from vau.transcripts.npz import write_npz
 from vau.wholefile import Unwritable, write_whole
 
@@ -170,6 +170,20 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing_behind(
     with pytest.raises(Unwritable, match=f"{os.strerror(number)}; make room there, or"):
         write_whole(tmp_path / "x", fill)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_full_while_posteriors_wait_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> BinaryIO:
+        return Path("/dev/full").open("wb")
+
+    monkeypatch.setattr("vau.transcripts.rows.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    rows = Rows(tmp_path)
+    with pytest.raises(Unwritable, match="No space left on device; make room there"):
+        rows.add(np.zeros((10, 10), np.float32))
+    rows.close()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -6,15 +6,15 @@ batches. What shares a batch changes no bit of what comes out.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import Channel, Recording, read_recording
+from vau.audiofile import Blocks, Channel, Pieces
 from vau.backend import Backend, BackendOptions
 from vau.decode import DecoderName
 from vau.endpoint import EndReason
@@ -32,7 +32,7 @@ from vau.session import (
     close_session,
     open_session,
 )
-from vau.transcripts import Engine, Transcription
+from vau.transcripts import Engine, Rows, Transcription
 
 FILES_AT_ONCE: Final = 16
 PIECE_S: Final = 0.5
@@ -59,6 +59,12 @@ class BatchOptions:
     logits: bool = False
     """Keep integer logits rather than log posteriors."""
 
+    keep_posteriors: bool = True
+    """Whether there are posteriors in the transcriptions."""
+
+    folder: Path | None = None
+    """Where the posteriors of long files wait; None for in memory."""
+
     interim_results: bool = False
     """Let answers hold results that later audio may still change."""
 
@@ -77,28 +83,34 @@ class _Open:
 
     index: int
     file: Path
-    audio: Recording
+    blocks: Blocks
+    pieces: Pieces
     session: Session
-    taken: int = 0
+    posteriors: Rows
     last_piece: int = 0
-    posteriors: list[NDArray[Any]] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
     def next_push(self, piece_samples: int) -> Push:
-        piece = self.audio.samples[self.taken : self.taken + piece_samples]
-        self.taken += len(piece)
+        """Take the next piece. Raises AudioError if the file does not go on as it should."""
+        piece, is_last = self.pieces.take(piece_samples)
         self.last_piece = len(piece)
-        ends = EndReason.HALF_CLOSE if self.taken == len(self.audio.samples) else None
+        ends = EndReason.HALF_CLOSE if is_last else None
         return Push(self.session, piece.astype("<i2").tobytes(), ends)
 
-    def keep(self, answer: Answer, *, logits: bool) -> None:
+    def keep(self, answer: Answer, options: BatchOptions) -> None:
         """Take what a round answered."""
-        rows = answer.logits if logits else answer.log_prob
-        if rows is not None:
-            self.posteriors.append(rows)
+        rows = answer.logits if options.logits else answer.log_prob
+        if rows is not None and options.keep_posteriors:
+            self.posteriors.add(rows)
         self.segments += [each for each in answer.segments if each.end_reason is not None]
         self.notices += [remark.text + "." for remark in answer.remarks]
+
+    def close(self, backend: Backend) -> None:
+        """Let go of its files and its slot."""
+        self.blocks.close()
+        self.posteriors.close()
+        close_session(self.session, backend)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +187,7 @@ class Batch:
                 yield from ended
         finally:
             for each in running:
-                close_session(each.session, self._backend)
+                each.close(self._backend)
 
     def _fill(
         self,
@@ -187,53 +199,62 @@ class Batch:
         at_once = min(self._options.files_at_once, self._backend.info.slot_count)
         while len(running) < at_once and (following := next(waiting, None)):
             index, file = following
+            blocks = Blocks(file, self._options.channel)
             try:
-                audio = read_recording(file, self._options.channel)
+                pieces = Pieces(blocks if change is None else [change(index, _joined(blocks))])
             except AudioError as error:
                 yield index, Failed(file, error)
                 continue
-            if change is not None:
-                audio = replace(audio, samples=change(index, audio.samples))
             session = Session(
                 self._model,
                 interim_results=self._options.interim_results,
                 decoder=self._options.decoder,
             )
             open_session(session, self._backend)
-            running.append(_Open(index, file, audio, session))
+            posteriors = Rows(self._options.folder)
+            running.append(_Open(index, file, blocks, pieces, session, posteriors))
 
     def _advance(
         self, running: list[_Open], on_answer: Callable[[int, Answer], None] | None
     ) -> list[tuple[int, Transcription | Failed]]:
         """Take every running file one piece further; return those that ended."""
         piece_samples = round(self._options.piece_s * SAMPLE_RATE_HZ)
-        pushes = [each.next_push(piece_samples) for each in running]
-        done = advance(self._frontend, self._backend, pushes)
         ended: list[tuple[int, Transcription | Failed]] = []
-        for each, push, answer in zip(running, pushes, done.answers, strict=True):
+        pushes: dict[int, Push] = {}
+        for place, each in enumerate(running):
+            try:
+                pushes[place] = each.next_push(piece_samples)
+            except AudioError as error:
+                ended.append(self._failed(each, error))
+        done = advance(self._frontend, self._backend, list(pushes.values()))
+        for (place, push), answer in zip(pushes.items(), done.answers, strict=True):
+            each = running[place]
             if isinstance(answer, AudioError):
-                close_session(each.session, self._backend)
-                ended.append((each.index, Failed(each.file, answer)))
+                ended.append(self._failed(each, answer))
                 continue
             if isinstance(answer, VauError):  # not the file's fault: none can go on
                 raise answer
             if on_answer is not None:
                 on_answer(each.index, answer)
-            each.keep(answer, logits=self._options.logits)
+            each.keep(answer, self._options)
             if push.ends is not None:
-                close_session(each.session, self._backend)
                 ended.append((each.index, self._finish(each)))
+                each.close(self._backend)
         return ended
+
+    def _failed(self, each: _Open, error: AudioError) -> tuple[int, Failed]:
+        each.last_piece = 0
+        each.close(self._backend)
+        return each.index, Failed(each.file, error)
 
     def _finish(self, each: _Open) -> Transcription:
         summary = each.session.summary()
-        posteriors = np.concatenate(each.posteriors) if each.posteriors else None
         return Transcription(
             file=str(each.file),
-            sha256=each.audio.sha256,
+            sha256=each.blocks.sha256,
             samples=summary.samples,
             segments=tuple(each.segments),
-            posteriors=posteriors,
+            posteriors=each.posteriors.whole(),
             fraction_bits=self._backend.info.logit_fraction_bits,
             frames=summary.frames,
             energies=summary.cost.apart.energies,
@@ -242,6 +263,10 @@ class Batch:
             engine=self.engine,
             notices=tuple(each.notices),
         )
+
+
+def _joined(blocks: Iterable[NDArray[np.int16]]) -> NDArray[np.int16]:
+    return np.concatenate(list(blocks))
 
 
 def engine_of(model: Model, backend: Backend, decoder: DecoderName) -> Engine:

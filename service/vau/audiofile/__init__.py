@@ -2,22 +2,18 @@
 
 from vau.audiofile.containers import SUFFIXES, Format
 from vau.audiofile.converting import Channel, Converter, Pcm, to_mono_16k
-from vau.audiofile.reading import (
-    Header,
-    Recording,
-    format_of,
-    header,
-    read_pcm,
-    read_recording,
-)
+from vau.audiofile.reading import Header, format_of, header, read_pcm
+from vau.audiofile.recording import Blocks, Pieces, Recording, read_recording
 
 __all__ = [
     "SUFFIXES",
+    "Blocks",
     "Channel",
     "Converter",
     "Format",
     "Header",
     "Pcm",
+    "Pieces",
     "Recording",
     "format_of",
     "header",

@@ -1,17 +1,16 @@
 """What formats are told by, and whether a file is all there, which decoders do not notice."""
 
-import hashlib
 import io
 import math
 import os
 import re
 import struct
-from typing import BinaryIO, Final, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from vau.errors import AudioCorrupt, AudioUnsupported
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 Format = Literal["wav", "flac", "ogg", "mp3", "sphere"]
 """The container; ``ogg`` holds Vorbis or Opus."""
@@ -19,7 +18,7 @@ Format = Literal["wav", "flac", "ogg", "mp3", "sphere"]
 SUFFIXES: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph")
 """What files of these formats are usually called; reading goes by content alone."""
 
-READ_FRAMES: Final = 1 << 16  # a block while reading: bounds memory beyond the result's
+READ_SAMPLES: Final = 1 << 16  # of a block while reading, all channels together
 
 _MAGIC: Final[dict[bytes, Format]] = {
     b"RIFF": "wav",
@@ -55,7 +54,7 @@ def sniff(file: BinaryIO, name: str) -> Format:
 
 
 def checked_wav(file: BinaryIO, name: str) -> BinaryIO:
-    """Return ``file`` if its data chunk is all there, or a mended copy if its size is 0."""
+    """Return ``file`` if its data chunk is all there; if its size is 0, with that mended."""
     size_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     riff = file.read(12)
@@ -77,7 +76,8 @@ def checked_wav(file: BinaryIO, name: str) -> BinaryIO:
             if size == _SIZE_UNKNOWN and big_size is not None:
                 size = big_size
             if size == 0 and present and riff[4:8] != struct.pack(order + "I", size_bytes - 8):
-                return _with_size(file, start - 4, struct.pack(order + "I", present))
+                size_field = struct.pack(order + "I", present)
+                return io.BufferedReader(_Mended(file, start - 4, size_field))
             if size > present and size != _SIZE_UNKNOWN and size not in _SIZE_UNKNOWN_SIGNED:
                 raise cut_short(
                     name, f"the header states {size} bytes of audio, {present} are there"
@@ -89,12 +89,31 @@ def checked_wav(file: BinaryIO, name: str) -> BinaryIO:
     raise cut_short(name, f"it has more than {MAX_WAV_CHUNKS} chunks before its audio")
 
 
-def _with_size(file: BinaryIO, at: int, size: bytes) -> BinaryIO:
-    """Copy a WAV that was written as a stream, its data size filled in."""
-    file.seek(0)
-    content = bytearray(file.read())
-    content[at : at + 4] = size
-    return io.BytesIO(content)
+class _Mended(io.RawIOBase):
+    """A file of which a few bytes read otherwise than they are."""
+
+    def __init__(self, file: BinaryIO, at: int, patch: bytes) -> None:
+        """Begin where ``file`` stands; it stays the caller's to close."""
+        self._file, self._at, self._patch = file, at, patch
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        view = memoryview(buffer).cast("B")
+        start = self._file.tell()
+        data = bytearray(self._file.read(len(view)))
+        for place, byte in enumerate(self._patch, self._at - start):
+            if 0 <= place < len(data):
+                data[place] = byte
+        view[: len(data)] = data
+        return len(data)
 
 
 def check_ogg_ends(file: BinaryIO, name: str) -> None:
@@ -116,15 +135,14 @@ def check_ogg_ends(file: BinaryIO, name: str) -> None:
         raise cut_short(name, "its last page is not marked as the end of the stream")
 
 
-def check_flac_sum(file: BinaryIO, samples: NDArray[np.int16], name: str) -> None:
-    """Raise AudioCorrupt if the samples are not those that were encoded.
+def check_flac_sum(file: BinaryIO, found: bytes, name: str) -> None:
+    """Raise AudioCorrupt if the samples, of which ``found`` is the MD5, are not the encoded.
 
     Ref: RFC 9639, section 8.2: STREAMINFO comes first and ends with the MD5 of the samples,
          interleaved and little-endian; zeros if unknown.
     """
     file.seek(4 + 4 + 18)
     stated = file.read(16)
-    found = hashlib.md5(samples.astype("<i2").tobytes(), usedforsecurity=False).digest()
     if stated not in (bytes(16), found):
         raise AudioCorrupt(
             f"{name}: the MD5 of its samples is {found.hex()}, its header says {stated.hex()}; "

@@ -8,7 +8,7 @@ import soxr
 from numpy.typing import NDArray
 
 from vau.audio import FULL_SCALE, SAMPLE_RATE_HZ, to_int16
-from vau.audiofile.containers import READ_FRAMES, Format
+from vau.audiofile.containers import READ_SAMPLES, Format
 from vau.counted import counted
 from vau.errors import AudioUnsupported
 
@@ -35,8 +35,8 @@ def to_mono_16k(pcm: Pcm, channel: Channel = "mix") -> NDArray[np.int16]:
     Raises AudioUnsupported if it has no such channel.
     """
     converter = Converter(pcm.rate_hz, pcm.samples.shape[1], channel)
-    starts = range(0, len(pcm.samples), READ_FRAMES)
-    blocks = [converter.push(pcm.samples[at : at + READ_FRAMES]) for at in starts]
+    starts = range(0, len(pcm.samples), READ_SAMPLES)
+    blocks = [converter.push(pcm.samples[at : at + READ_SAMPLES]) for at in starts]
     return np.concatenate([*blocks, converter.finish()])
 
 

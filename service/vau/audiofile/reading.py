@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from vau.audio import to_int16
 from vau.audiofile.containers import (
-    READ_FRAMES,
+    READ_SAMPLES,
     Format,
     check_flac_sum,
     check_ogg_ends,
@@ -31,7 +31,7 @@ from vau.audiofile.containers import (
     cut_short,
     sniff,
 )
-from vau.audiofile.converting import Channel, Pcm, to_mono_16k
+from vau.audiofile.converting import Pcm
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 RATES_HZ: Final = range(1_000, 1_000_001)
@@ -64,36 +64,6 @@ def header(source: BinaryIO) -> Header:
         return Header(decoder.samplerate, decoder.channels, decoder.frames, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A file as a model hears it."""
-
-    samples: NDArray[np.int16]
-    """At 16 kHz, shape (samples,); one at least."""
-
-    sha256: str
-    """Hex digest of the bytes that were read."""
-
-
-def read_recording(file: Path, channel: Channel = "mix") -> Recording:
-    """Decode a file to 16 kHz mono: one channel, or the mean of all.
-
-    Raises AudioError as ``read_pcm`` and ``to_mono_16k`` do, and AudioCorrupt if it is so
-           short that no sample is left at 16 kHz.
-    """
-    with _open_file(file) as opened:
-        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        pcm = _read(opened, str(file))
-    samples = to_mono_16k(pcm, channel)
-    if not len(samples):
-        raise AudioCorrupt(
-            f"{file}: its length of {len(pcm.samples)} at {pcm.rate_hz} Hz is less than a "
-            "sample at 16 kHz; give a file with audio",
-            field="audio",
-        )
-    return Recording(samples, sha256)
-
-
 def read_pcm(source: Path | BinaryIO) -> Pcm:
     """Decode a WAV, FLAC, Ogg Vorbis, Ogg Opus, MP3 or NIST SPHERE file.
 
@@ -103,13 +73,25 @@ def read_pcm(source: Path | BinaryIO) -> Pcm:
             AudioUnsupported if it is of another format, AudioError if it cannot be opened.
     """
     if isinstance(source, Path):
-        with _open_file(source) as file:
+        with open_file(source) as file:
             return _read(file, str(source))
     return _read(source, "audio")
 
 
+class _Decoder(soundfile.SoundFile):  # type: ignore[misc] # the library has no types
+    """Decodes from the first sample to the last.
+
+    The library seeks to where it stands after each read of a file that can. That costs time,
+    and an MP3 decoder that seeks loses what earlier frames left for later ones.
+    """
+
+    def seekable(self) -> bool:
+        """Tell it that this file cannot."""
+        return False
+
+
 @contextmanager
-def _opened(file: BinaryIO, name: str) -> Iterator[tuple[soundfile.SoundFile, Format]]:
+def _opened(file: BinaryIO, name: str) -> Iterator[tuple[_Decoder, Format]]:
     """Open a decoder for ``file``, after what it would not notice has been checked."""
     kind = sniff(file, name)
     if kind == "wav":
@@ -121,7 +103,9 @@ def _opened(file: BinaryIO, name: str) -> Iterator[tuple[soundfile.SoundFile, Fo
         check_sphere(file, name)
     file_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
-    with _decoding(name), soundfile.SoundFile(file) as decoder:
+    with _decoding(name):
+        decoder = _Decoder(file)
+    with decoder:
         _check_header(decoder, kind, file_bytes, name)
         yield decoder, kind
 
@@ -147,7 +131,20 @@ def _check_header(
 
 
 @contextmanager
-def _open_file(file: Path) -> Iterator[io.BufferedReader]:
+def opened_pcm(
+    file: BinaryIO, name: str
+) -> Iterator[tuple[Header, Iterator[NDArray[np.int16]]]]:
+    """Yield what a file says of itself and its samples, in blocks of shape (frames, channels).
+
+    Raises  what ``read_pcm`` raises: of the end of a file, behind its last block.
+    """
+    with _opened(file, name) as (decoder, kind):
+        said = Header(decoder.samplerate, decoder.channels, decoder.frames, kind)
+        yield said, _blocks(decoder, said, file, name)
+
+
+@contextmanager
+def open_file(file: Path) -> Iterator[io.BufferedReader]:
     """Open a file; what the system has against it, then or later, becomes an AudioError."""
     try:
         try:
@@ -162,16 +159,8 @@ def _open_file(file: Path) -> Iterator[io.BufferedReader]:
 
 
 def _read(file: BinaryIO, name: str) -> Pcm:
-    with _opened(file, name) as (decoder, kind):
-        samples = _decoded(decoder, kind, name)
-        rate_hz, frames, subtype = decoder.samplerate, decoder.frames, decoder.subtype
-    if not len(samples):
-        raise AudioCorrupt(f"{name}: holds no sample; give a file with audio", field="audio")
-    if len(samples) < frames:
-        raise cut_short(name, f"{len(samples)} of {frames} samples could be decoded")
-    if kind == "flac" and subtype == "PCM_16":
-        check_flac_sum(file, samples, name)
-    return Pcm(samples, rate_hz, kind)
+    with opened_pcm(file, name) as (said, blocks):
+        return Pcm(np.concatenate(list(blocks)), said.rate_hz, said.format)
 
 
 @contextmanager
@@ -191,20 +180,30 @@ def _decoding(name: str) -> Iterator[None]:
         ) from cause
 
 
-def _decoded(decoder: soundfile.SoundFile, kind: Format, name: str) -> NDArray[np.int16]:
-    """Decode to the end, shape (frames, channels)."""
+def _blocks(
+    decoder: _Decoder, said: Header, file: BinaryIO, name: str
+) -> Iterator[NDArray[np.int16]]:
+    """Decode to the end, then look whether it is the end of a whole file."""
     dtype = "int16" if decoder.subtype == "PCM_16" else "float64"
-    # After each read the library seeks to where it stands, and an MP3 decoder that seeks
-    # loses what earlier frames left for later ones.
-    size = -1 if kind == "mp3" else READ_FRAMES
-    blocks: list[NDArray[np.int16]] = []
+    size = max(1, READ_SAMPLES // said.channels)
+    md5 = hashlib.md5(usedforsecurity=False)
+    is_summed = said.format == "flac" and dtype == "int16"
     done = 0
-    while len(block := decoder.read(size, dtype=dtype, always_2d=True)):
-        blocks.append(block if dtype == "int16" else _scaled(block, done, name))
-        done += len(block)
-        if size < 0:
+    while True:
+        with _decoding(name):
+            block = decoder.read(size, dtype=dtype, always_2d=True)
+        if not len(block):
             break
-    return np.concatenate(blocks) if blocks else np.zeros((0, decoder.channels), np.int16)
+        if is_summed:
+            md5.update(block.astype("<i2", copy=False).data)
+        yield block if dtype == "int16" else _scaled(block, done, name)
+        done += len(block)
+    if not done:
+        raise AudioCorrupt(f"{name}: holds no sample; give a file with audio", field="audio")
+    if done < said.frames:
+        raise cut_short(name, f"{done} of {said.frames} samples could be decoded")
+    if is_summed:
+        check_flac_sum(file, md5.digest(), name)
 
 
 def _scaled(block: NDArray[np.float64], first_frame: int, name: str) -> NDArray[np.int16]:

@@ -11,6 +11,7 @@ from vau.transcripts.jsonl import (
 )
 from vau.transcripts.kaldi import utterance_id
 from vau.transcripts.output import Output, OutputFormat, write
+from vau.transcripts.rows import Rows
 from vau.transcripts.transcription import Engine, Transcription
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Engine",
     "Output",
     "OutputFormat",
+    "Rows",
     "Transcription",
     "energy_object",
     "header",

@@ -18,12 +18,12 @@ def write_kaldi(done: Transcription, stem: Path) -> list[Path]:
     """
     if done.posteriors is None or done.posteriors.dtype != np.float32:
         raise ValueError(f"{done.file}: its log posteriors were not kept")
-    rows = done.posteriors.astype("<f4")
+    rows = done.posteriors.astype("<f4", copy=False)
     utterance = utterance_id(stem)
     begin = f"{utterance} ".encode()
     head = b"\0BFM " + struct.pack("<bibi", 4, rows.shape[0], 4, rows.shape[1])
     ark, scp = stem.with_name(f"{stem.name}.ark"), stem.with_name(f"{stem.name}.scp")
-    write_whole(ark, lambda file: file.write(b"".join((begin, head, rows.tobytes()))))
+    write_whole(ark, lambda file: file.writelines((begin, head, rows.data)))
     return [ark, write_text_whole(scp, f"{utterance} {ark}:{len(begin)}\n")]
 
 

@@ -49,7 +49,14 @@ def _work(
         if on_audio is not None:
             on_audio(samples / SAMPLE_RATE_HZ)
 
-    options = BatchOptions(channel=plan.channel, logits=plan.logits, decoder=plan.decoder)
+    output = plan.output
+    options = BatchOptions(
+        channel=plan.channel,
+        logits=plan.logits,
+        keep_posteriors=output is not None and output.holds_posteriors,
+        folder=None if output is None else output.folder,
+        decoder=plan.decoder,
+    )
     choice = Choice(model=plan.model, backend=plan.backend, options=options)
     with choice.open() as batch:
         new = []
