@@ -4,8 +4,9 @@ import pytest
 from hypothesis import settings
 
 from tests.boards import board, driver, right, server, weights
+from tests.in_process import here
 
-__all__ = ["board", "driver", "right", "server", "weights"]  # fixtures, of tests/boards.py
+__all__ = ["board", "driver", "here", "right", "server", "weights"]  # fixtures
 
 settings.register_profile(
     "untimed", settings.default, deadline=None

@@ -21,6 +21,7 @@ FLOORS: Final = (
     {"vau.verbs"},
     {"vau.commands"},
     {  # a verb of the command line each
+        "vau.commands.align",
         "vau.commands.bench",
         "vau.commands.compare",
         "vau.commands.demo",
@@ -42,6 +43,7 @@ FLOORS: Final = (
         "vau.commands.live_audio",
         "vau.commands.local_server",
     },
+    {"vau.alignment"},
     {"vau.evaluation", "vau.client.paced"},
     {"vau.client.recognition"},
     {"vau.wire", "vau.client"},

@@ -1,12 +1,11 @@
 import errno
 import io
 import json
-import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any, Final
@@ -25,10 +24,11 @@ from tests.commands import (
     started,
     vau,
 )
+from tests.in_process import Here
 from tests.lively import LIVELY, write_lively_bundle
 from tests.serving import Served, Talk, eventually, floating, muntaniala, serving
 from vau import errors
-from vau.cli import app, main
+from vau.cli import app
 from vau.commands import backends as inventory
 from vau.commands.flags import variable
 from vau.errors import ServerDefect, VauError
@@ -36,6 +36,7 @@ from vau.registry import PlugIn
 from vau.verbs.outcome import EXIT_CODES
 
 TYPED_ONLY: Final = {
+    *product(("align",), ("--phones", "--text", "--text-file")),
     ("stream", "--model"),
     ("stream", "--backend"),
     ("transcribe", "--resume"),
@@ -48,7 +49,7 @@ TYPED_ONLY: Final = {
     *product(("board selftest", "board chaos"), ("--array", "--board", "--model")),
 }
 """They name what a server or a board has, or what to do with it: the variable and the file name
-what this machine has."""
+what this machine has. Or they say what is said in one recording."""
 
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -79,28 +80,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served() -> Iterator[Served]:
     with serving((LIVELY, muntaniala(LIVELY)), (LIVELY, floating(LIVELY))) as running:
         yield running
-
-
-Here = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
-    """Return what runs a command in this process, which takes a fraction of the time."""
-
-    def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        monkeypatch.setattr(sys, "argv", ["vau", *arguments])
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        status = main()
-        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
-
-    before, logger = signal.getsignal(signal.SIGTERM), logging.getLogger()
-    handlers, level = list(logger.handlers), logger.level
-    yield run
-    signal.signal(signal.SIGTERM, before)
-    logger.handlers[:] = handlers
-    logger.setLevel(level)
 
 
 def assert_one_line(stderr: str, *parts: str) -> None:

@@ -20,7 +20,7 @@ from vau.commands.standard_streams import (
     why_unwritten,
 )
 from vau.errors import VauError
-from vau.verbs import boards, live, measures, recordings, server
+from vau.verbs import aligning, boards, live, measures, recordings, server
 from vau.verbs.outcome import (
     DEFECT,
     DONE,
@@ -134,6 +134,7 @@ for each in (
     server.serve,
     live.stream,
     recordings.transcribe,
+    aligning.align,
     measures.evaluate,
     recordings.verify,
     recordings.compare,

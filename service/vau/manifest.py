@@ -6,7 +6,7 @@ are the columns; a list of texts is as good as them with spaces between.
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
@@ -101,6 +101,42 @@ def check_apart(manifest: Path, rows: Iterable[tuple[int, Row]]) -> None:
                 "give each a name of its own",
             )
         lines[name] = line
+
+
+def check_name(manifest: Path, line: int, utterance: str) -> Path:
+    """Return where an utterance is written below a folder, without suffix.
+
+    Raises ConfigInvalid if its name leads elsewhere.
+    """
+    name = Path(utterance)
+    if name.is_absolute() or not name.name or ".." in name.parts:
+        raise invalid(
+            manifest,
+            f"line {line}: utterance {utterance!r} names no file below the output folder; "
+            "leave out what leads away from it",
+        )
+    return name
+
+
+def rows_of_split(
+    manifest: Path,
+    rows: list[tuple[int, Row]],
+    split: str,
+    warn: Callable[[str], None],
+) -> list[tuple[int, Row]]:
+    """Return the rows of ``split``, or all of them if it is empty or there is no such column.
+
+    warn:   hears of a ``split`` that was asked for where there is no such column.
+    Raises  ConfigInvalid for a split that none of them is in, listing those there are.
+    """
+    if split and "split" not in rows[0][1]:
+        warn(f"{manifest}: no column split, so all its utterances are taken for {split!r}")
+    elif split:
+        splits = sorted({row["split"] for _, row in rows if row["split"]})
+        if split not in splits:
+            raise invalid(manifest, f"no split {split!r}; it has {listed(splits)}")
+        return [(line, row) for line, row in rows if row["split"] == split]
+    return rows
 
 
 def invalid(file: Path, what: str) -> ConfigInvalid:

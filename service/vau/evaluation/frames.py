@@ -97,12 +97,19 @@ def labels_of_frames(
 def boundary_errors_ms(
     alignment: Iterable[Stretch], silences: frozenset[str], heard: Sequence[Phone]
 ) -> tuple[float, ...]:
-    """Return how far from its label each phone begins that was heard rightly.
+    """Return the distances of ``boundary_offsets_ms``, which have no sign."""
+    return tuple(map(abs, boundary_offsets_ms(alignment, silences, heard)))
+
+
+def boundary_offsets_ms(
+    alignment: Iterable[Stretch], silences: frozenset[str], heard: Sequence[Phone]
+) -> tuple[float, ...]:
+    """Return how far behind its label each phone begins that was heard rightly.
 
     Rightly are those that the alignment of labels and phones heard, silence left out of
     both, pairs with a phone of the same name.
     heard:   without silence.
-    Returns  absolute differences, in milliseconds of audio.
+    Returns  milliseconds of audio, less than 0 for what begins before its label.
     """
     stretches = list(alignment)
     ends = np.cumsum([frames for _, frames in stretches])
@@ -113,10 +120,10 @@ def boundary_errors_ms(
     ]
     starts_said = iter([start * HOP_SAMPLES for _, start in said])
     starts_heard = iter([phone.start_sample for phone in heard])
-    errors = []
+    offsets = []
     for one, other in align([phone for phone, _ in said], [phone.symbol for phone in heard]):
         said_at = None if one is None else next(starts_said)
         heard_at = None if other is None else next(starts_heard)
         if one == other and said_at is not None and heard_at is not None:
-            errors.append(1000 * abs(heard_at - said_at) / SAMPLE_RATE_HZ)
-    return tuple(errors)
+            offsets.append(1000 * (heard_at - said_at) / SAMPLE_RATE_HZ)
+    return tuple(offsets)

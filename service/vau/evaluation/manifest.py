@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from vau.manifest import check_apart, invalid, listed, rows_of
+from vau.manifest import check_apart, invalid, listed, rows_of, rows_of_split
 
 COLUMNS: Final = ("utt", "path", "phones")
 LABELS: Final = "phones_10ms.tsv"
@@ -71,14 +71,7 @@ def read_manifest(
             if an utterance has no phones, or the name of an earlier one.
     """
     rows = rows_of(manifest, COLUMNS)
-    if split and "split" not in rows[0][1]:
-        warn(f"{manifest}: no column split, so all its utterances are taken for {split!r}")
-    elif split:
-        splits = sorted({row["split"] for _, row in rows if row["split"]})
-        if split not in splits:
-            raise invalid(manifest, f"no split {split!r}; it has {listed(splits)}")
-        rows = [(line, row) for line, row in rows if row["split"] == split]
-    rows = rows[:limit]
+    rows = rows_of_split(manifest, rows, split, warn)[:limit]
     _check_rows(manifest, rows)
     labels = read_labels(manifest.with_name(LABELS), {row["utt"] for _, row in rows}, inventory)
     utterances = [_utterance(manifest, row, inventory, labels) for _, row in rows]

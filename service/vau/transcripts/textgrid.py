@@ -1,6 +1,6 @@
 """Phones and segments as a TextGrid of Praat, in its long text form."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,13 +16,20 @@ def write_textgrid(done: Transcription, stem: Path) -> list[Path]:
     """Write the tiers ``phones`` and ``segments`` of one file, laid out as Praat does."""
     end = clock(done.samples, EXACT)
     phones = [(phone.start, phone.end, phone.symbol) for phone in spoken(done, EXACT)]
-    text = (
+    tiers = {"phones": phones, "segments": _segments(done)}
+    target = stem.with_name(f"{stem.name}.TextGrid")
+    return [write_text_whole(target, textgrid(tiers, end))]
+
+
+def textgrid(tiers: Mapping[str, Iterable[Interval]], end: int) -> str:
+    """Return tiers from 0 to ``end``, laid out as Praat does; between intervals is nothing."""
+    return (
         'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
-        f"xmin = 0 \nxmax = {_time(end)} \ntiers? <exists> \nsize = 2 \nitem []: \n"
-        + _tier(1, "phones", list(_tiled(phones, end)), end)
-        + _tier(2, "segments", list(_tiled(_segments(done), end)), end)
+        f"xmin = 0 \nxmax = {_time(end)} \ntiers? <exists> \nsize = {len(tiers)} \nitem []: \n"
+    ) + "".join(
+        _tier(index, name, list(_tiled(intervals, end)), end)
+        for index, (name, intervals) in enumerate(tiers.items(), start=1)
     )
-    return [write_text_whole(stem.with_name(f"{stem.name}.TextGrid"), text)]
 
 
 def _segments(done: Transcription) -> Iterator[Interval]:

@@ -1,5 +1,7 @@
 """Flags and arguments that name files, and what is in them."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -29,12 +31,13 @@ def _channel(given: str | int) -> int | str:
     raise typer.BadParameter(f"{text!r} is neither a channel, the first is 1, nor 'mix'")
 
 
-def _formats(given: str | list[str]) -> tuple[str, ...]:
+def formats_among(known: Iterable[str], given: str | list[str]) -> tuple[str, ...]:
+    """Return the formats that are named. Raises BadParameter for one that is not known."""
     text = given if isinstance(given, str) else ",".join(map(str, given))  # of a TOML file
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
-        if name not in FORMATS:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(FORMATS)}")
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(known)}")
     return names
 
 
@@ -86,7 +89,7 @@ Formats = Annotated[
     flag(
         "--format",
         ". ".join(f"{name}: {what}" for name, what in FORMATS.items()) + ".",
-        parser=_formats,
+        parser=partial(formats_among, FORMATS),
         metavar="FORMAT,...",
     ),
 ]

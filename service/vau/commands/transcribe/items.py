@@ -12,7 +12,7 @@ from vau.audiofile import SUFFIXES
 from vau.commands.transcribe.journal import NAME as JOURNAL
 from vau.commands.transcribe.journal import Entry
 from vau.errors import ConfigInvalid
-from vau.manifest import check_apart, invalid, rows_of
+from vau.manifest import check_apart, check_name, rows_of
 from vau.transcripts import utterance_id
 
 STDIN: Final = Path("-")
@@ -96,13 +96,7 @@ def _utterances_of(manifest: Path) -> list[Item]:
     rows = rows_of(manifest, ("utt", "path"))
     check_apart(manifest, rows)
     for line, row in rows:
-        name = Path(row["utt"])
-        if name.is_absolute() or not name.name or ".." in name.parts:
-            raise invalid(
-                manifest,
-                f"line {line}: utterance {row['utt']!r} names no file below the output folder; "
-                "leave out what leads away from it",
-            )
+        name = check_name(manifest, line, row["utt"])
         items.append(Item(manifest.parent / row["path"], name))
     return items
 

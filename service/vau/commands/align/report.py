@@ -1,0 +1,90 @@
+"""What came of a manifest: counts, scores, and how far boundaries are from labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from vau.alignment import Alignment
+from vau.alignment.accuracy import Offsets, figures, offsets
+from vau.commands.align.items import Item
+from vau.errors import ConfigInvalid
+from vau.evaluation.manifest import Inventory, Stretch, read_labels
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the alignments of a manifest add up to."""
+
+    labels: Mapping[str, Sequence[Stretch]]
+    """By the names of the items; empty where nobody measures."""
+
+    silences: frozenset[str]
+    failed: int = 0
+    phones: int = 0
+    gops_nats: list[float] = field(default_factory=list)
+    """Of the utterances."""
+
+    offsets: list[tuple[int, Offsets]] = field(default_factory=list)
+    """Behind the places of the items: what is added up does not depend on who was first."""
+
+    def add(self, at: int, item: Item, found: Alignment) -> None:
+        """Take note of one alignment."""
+        self.phones += len(found.phones)
+        self.gops_nats.append(found.gop_nats)
+        if self.labels:
+            stretches = self.labels[item.name.as_posix()]
+            self.offsets.append((at, offsets(found, stretches, self.silences)))
+
+    def report(self) -> dict[str, Any]:
+        """Return the figures, those of boundaries at the top for the alignment itself."""
+        said: dict[str, Any] = {
+            "utterances": len(self.gops_nats),
+            "failed": self.failed,
+            "phones": self.phones,
+            "mean_gop_nats": round(fmean(sorted(self.gops_nats)), 6),
+        }
+        if not self.labels:
+            return said
+        ordered = [each for _, each in sorted(self.offsets, key=lambda pair: pair[0])]
+        return (
+            said
+            | figures(chain.from_iterable(each.aligned for each in ordered))
+            | {
+                "even": figures(chain.from_iterable(each.even for each in ordered)),
+                "heard": figures(chain.from_iterable(each.heard for each in ordered)),
+            }
+        )
+
+
+def labels_of(
+    file: Path | None, items: Sequence[Item], inventory: Inventory
+) -> Mapping[str, Sequence[Stretch]]:
+    """Return the labels of the items by their names, none if there is no file to be read.
+
+    Raises ConfigInvalid if it is not there, or lacks an item.
+    """
+    if file is None:
+        return {}
+    labels = read_labels(file, {item.name.as_posix() for item in items}, inventory)
+    if labels is None:
+        raise ConfigInvalid(f"labels: {file}: no such file", field="labels")
+    return labels
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the report for people."""
+    yield (
+        f"{report['utterances']} utterances aligned, {report['failed']} failed; "
+        f"{report['phones']} phones, GOP {report['mean_gop_nats']:.2f} nats in the mean"
+    )
+    if "boundaries" not in report:
+        return
+    yield ""
+    yield f"{'starts of phones':22}{'aligned':>12}{'even':>12}{'heard':>12}"
+    columns = (report, report["even"], report["heard"])
+    for name in figures([0.0]):
+        label = name.replace("_", " ")
+        yield f"{label:22}" + "".join(f"{each.get(name, '-'):>12}" for each in columns)
