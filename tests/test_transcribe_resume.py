@@ -186,9 +186,19 @@ def test_who_stops_looks_at_no_other_file(corpus: Path, where: str) -> None:
 def test_lines_that_are_none_count_for_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     entry = journal.entry_of(transcribed([[]], 10), Path("x/a"), "options", [])
-    for line in ("", "[]", "{}", "[" * 100_000, json.dumps({**asdict(entry), "outputs": []})):
+    wrong: tuple[dict[str, object], ...] = (
+        {"outputs": []},
+        {"outputs": {"/dev/zero": "without an end"}},
+        {"outputs": {"../x": "of another folder"}},
+        {"samples": 10**400},
+        {"samples": 0},
+        {"sha256": None},
+    )
+    lines = [json.dumps({**asdict(entry), **each}) for each in wrong]
+    for line in ("", "[]", "{}", "[" * 100_000, *lines):
         with journal.path.open("a") as file:
             file.write(line + "\n")
+    assert journal.entries() == {}
     journal.add(entry)
     journal.add(replace(entry, sha256="other"))
     with journal.path.open("a") as file:

@@ -1,27 +1,42 @@
-"""Manifests of utterances, with the labels beside them."""
+"""Manifests of utterances, as tables or JSON lines, with the labels beside them.
 
+Each is read as ``vau evaluate`` reads it and as ``vau transcribe`` does.
+"""
+
+import json
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Final
 
 from tests.fuzz.case import Parts
-from tests.fuzz.mutate import mutated, mutated_text
+from tests.fuzz.mutate import json_bytes, mutated, mutated_text
 from tests.fuzz.target import Target, resident_bytes
+from vau.commands.transcribe.items import check_utterances, find_items, named_apart
 from vau.errors import VauError
 from vau.evaluation.manifest import LABELS, Inventory, read_manifest
 
-MANIFEST: Final = "manifest.tsv"
+TABLE: Final = "manifest.tsv"
+OBJECTS: Final = "manifest.jsonl"
 _INVENTORY: Final = Inventory(("SIL", "AA", "B", "IY", "S", "T"), frozenset({"SIL"}))
 
 
 @cache
 def _manifest() -> str:
     rows = [
-        f"u{n}\t{MANIFEST}\tSIL AA1 B S IY T\t{('test', 'train')[n % 2]}\ts{n}"
-        for n in range(4)
+        f"u{n}\t{LABELS}\tSIL AA1 B S IY T\t{('test', 'train')[n % 2]}\ts{n}" for n in range(4)
     ]
     return "\n".join(["utt\tpath\tphones\tsplit\tspeaker", *rows])
+
+
+@cache
+def _objects() -> list[dict[str, object]]:
+    header, *rows = _manifest().split("\n")
+    objects: list[dict[str, object]] = [
+        dict(zip(header.split("\t"), row.split("\t"), strict=True)) for row in rows
+    ]
+    objects[1]["phones"] = ["AA1", "B"]
+    return objects
 
 
 @cache
@@ -30,16 +45,33 @@ def _labels() -> str:
 
 
 def _make(random: Random) -> Parts:
-    manifest, labels = _manifest().encode(), _labels().encode()
-    what = random.random()
-    if what < 0.6:
-        manifest = mutated_text(random, _manifest())
-    elif what < 0.7:
-        manifest = mutated(random, manifest)
-    if what > 0.5:
+    name, manifest = _made_table(random)
+    if random.random() < 0.5:
+        name, manifest = OBJECTS, _made_objects(random)
+    labels = _labels().encode()
+    if random.random() < 0.5:
         labels = mutated_text(random, _labels())
     split = random.choice((b"", b"test", b"train", b"none", b"\xc3\xa9"))
-    return ((MANIFEST, manifest), (LABELS, labels), ("split", split))
+    return ((name, manifest), (LABELS, labels), ("split", split))
+
+
+def _made_table(random: Random) -> tuple[str, bytes]:
+    what = random.random()
+    if what < 0.6:
+        return TABLE, mutated_text(random, _manifest())
+    return TABLE, mutated(random, _manifest().encode()) if what < 0.7 else _manifest().encode()
+
+
+def _made_objects(random: Random) -> bytes:
+    lines = [json.dumps(each).encode() for each in _objects()]
+    what = random.random()
+    if what < 0.6:
+        at = random.randrange(len(lines))
+        lines[at] = json_bytes(random, _objects()[at])
+    data = b"\n".join(lines)
+    if 0.5 < what < 0.7:
+        return mutated_text(random, data.decode(errors="replace"))
+    return mutated(random, data) if 0.7 < what < 0.8 else data
 
 
 class _Reader:
@@ -50,18 +82,28 @@ class _Reader:
         *files, (_, split) = parts
         for name, data in files:
             (self._folder / name).write_bytes(data)
+        manifest = self._folder / parts[0][0]
+        is_taken = self._transcribed(manifest)
         try:
-            read = read_manifest(
-                self._folder / MANIFEST, _INVENTORY, split.decode(), warn=lambda _: None
-            )
+            read = read_manifest(manifest, _INVENTORY, split.decode(), warn=lambda _: None)
         except VauError:
-            return False
+            return is_taken
         assert all(utterance.phones for utterance in read if utterance.alignment is None)
         return True
 
+    def _transcribed(self, manifest: Path) -> bool:
+        try:
+            items = named_apart(find_items((), manifest))
+            check_utterances(items, self._folder)
+        except VauError:
+            return False
+        assert all((self._folder / item.name).is_relative_to(self._folder) for item in items)
+        return True
+
     def check(self) -> None:
-        good = ((MANIFEST, _manifest().encode()), (LABELS, _labels().encode()), ("", b"test"))
-        assert self.take(good)
+        objects = "\n".join(map(json.dumps, _objects())).encode()
+        for manifest in ((TABLE, _manifest().encode()), (OBJECTS, objects)):
+            assert self.take((manifest, (LABELS, _labels().encode()), ("split", b"test")))
 
     def resident_bytes(self) -> int:
         return resident_bytes()

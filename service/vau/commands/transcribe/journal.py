@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from vau.errors import ConfigInvalid
@@ -18,6 +18,7 @@ from vau.transcripts import Engine, Transcription, to_json
 from vau.wholefile import unwritable
 
 NAME: Final = "manifest.jsonl"
+MOST_SAMPLES: Final = 1 << 62  # beyond what any file holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +136,23 @@ def digest_of_options(engine: Engine, formats: Sequence[str], **options: object)
 
 
 def _entry(line: bytes) -> Entry | None:
+    """Return what a line says; None of one that we did not write."""
     try:
         fields: Any = json.loads(line)
-        kinds = {"name": str, "samples": int, "outputs": dict}
-        is_whole = all(isinstance(fields[name], kind) for name, kind in kinds.items())
-        return Entry(**fields) if is_whole else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+        entry = Entry(**fields)
+    except (ValueError, TypeError, RecursionError):
         return None
+    kinds = dict.fromkeys(fields, str) | {"samples": int, "outputs": dict}
+    if not all(isinstance(fields[name], kind) for name, kind in kinds.items()):
+        return None
+    is_count = 0 < entry.samples <= MOST_SAMPLES
+    return entry if is_count and all(map(_is_below, entry.outputs)) else None
+
+
+def _is_below(path: str) -> bool:
+    """Tell whether a path leads to a place below the folder that it is relative to."""
+    pure = PurePosixPath(path)
+    return not pure.is_absolute() and ".." not in pure.parts
 
 
 def _sha256(file: Path) -> str:
