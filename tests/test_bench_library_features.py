@@ -4,22 +4,13 @@ from typing import Final
 
 import numpy as np
 import pytest
-import python_speech_features as psf
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from tests.bench._library_features import LibraryFeatures
+from tests.bench._library_features import LibraryFeatures, features_of_whole
 from vau.audio import frame_count
 
 NOISE: Final = np.random.default_rng(0).normal(0.0, 2000.0, 6000).astype(np.int16)
-
-
-def whole(samples: NDArray[np.int16]) -> NDArray[np.float64]:
-    power, energy = psf.fbank(samples, 16_000, nfilt=40, nfft=512, winfunc=np.hamming)
-    statics = np.column_stack([np.log(power), np.log(energy)])
-    deltas = psf.delta(statics, 2)
-    return np.column_stack([statics, deltas, psf.delta(deltas, 2)])
 
 
 @given(length=st.integers(1, 6000), cuts=st.lists(st.integers(0, 6000), max_size=8))
@@ -33,9 +24,8 @@ def test_a_stream_has_the_features_of_the_whole_signal(length: int, cuts: list[i
     rows.append(features.push(samples[:0], is_last=True))
     found = np.concatenate(rows)
     assert len(found) == frame_count(length)
-    np.testing.assert_allclose(
-        found, whole(samples), rtol=0, atol=1e-9
-    )  # other sums of float64
+    expected = features_of_whole(samples)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)  # other sums of float64
 
 
 @pytest.mark.parametrize("chunk", [160, 1600])

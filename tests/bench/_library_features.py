@@ -1,8 +1,9 @@
-"""Features of a live stream with python-speech-features, chunk by chunk, exactly.
+"""Features with python-speech-features: of a whole signal, and of a live stream, exactly.
 
-The library knows whole signals only. So each call gets the new samples behind those that
-their first frame overlaps with, and deltas are taken over the new frames and the four on
-either side that they look at. What comes out is what the library says to the whole signal.
+The library knows whole signals only. So each call for a stream gets the new samples behind
+those that their first frame overlaps with, and deltas are taken over the new frames and the
+four on either side that they look at. What comes out is what the library says to the whole
+signal.
 """
 
 from typing import Final
@@ -18,6 +19,21 @@ DELTA_FRAMES: Final = 2  # on either side, which a delta is taken over
 CONTEXT_FRAMES: Final = 2 * DELTA_FRAMES  # the deltas' deltas look so far
 
 Rows = NDArray[np.float64]
+
+
+def features_of_whole(samples: NDArray[np.int16]) -> Rows:
+    """Return the features of a whole signal; 123 a frame, as ``vau.frontend`` orders them."""
+    power, energy = psf.fbank(
+        samples,
+        SAMPLE_RATE_HZ,
+        nfilt=FBANK.mel_bands,
+        nfft=FBANK.fft_points,
+        preemph=FBANK.pre_emphasis,
+        winfunc=np.hamming,
+    )
+    statics = np.column_stack([np.log(power), np.log(energy)])
+    deltas = psf.delta(statics, DELTA_FRAMES)
+    return np.column_stack([statics, deltas, psf.delta(deltas, DELTA_FRAMES)])
 
 
 class LibraryFeatures:
