@@ -106,6 +106,8 @@ RESERVED: Final = {
     "prometheus_client": {"vau.metrics", "vau.load.page", "vau.shadow.meters"},
     "matplotlib": {"vau.pictures"},
     "opentelemetry": {"vau.tracing.otlp"},
+    "ray": {"vau.commands.transcribe.on_ray.driver"},
+    "fsspec": {"vau.commands.transcribe.on_ray.shelf"},
 }
 """Libraries that only these rooms, and the composition root, may import."""
 

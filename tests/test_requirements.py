@@ -41,7 +41,11 @@ def test_torch_is_pinned_for_training_alone() -> None:
     assert [path.name for path in FILES if "torch" in dict(pins(path))] == ["train.txt"]
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "bench.txt", "peers.txt"])
+def test_ray_is_installed_by_its_own_verb_alone() -> None:
+    assert [path.name for path in FILES if "ray" in dict(pins(path))] == ["ray.txt"]
+
+
+@pytest.mark.parametrize("name", ["dev.txt", "bench.txt", "peers.txt", "ray.txt"])
 def test_what_is_added_keeps_what_runs(name: str) -> None:
     assert pins(ROOT / "requirements/run.txt") <= pins(ROOT / "requirements" / name)
 
@@ -58,6 +62,10 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
         "bench.txt": project["dependency-groups"]["bench"],
         "build.txt": project["dependency-groups"]["build"],
         "fpga.txt": project["dependency-groups"]["fpga"],
+        "ray.txt": [
+            *project["project"]["optional-dependencies"]["ray"],
+            *project["dependency-groups"]["ray"],
+        ],
     }
     for name, lines in asked.items():
         pinned = pins(ROOT / "requirements" / name)

@@ -2,7 +2,7 @@ import io
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from ctypes import c_bool
 from dataclasses import replace
 from itertools import permutations
@@ -22,8 +22,8 @@ from vau.commands.transcribe.items import (
     named_apart,
     paths_of,
 )
-from vau.commands.transcribe.plan import Kept, TranscribePlan
-from vau.commands.transcribe.run import duration_s, in_order, transcribe, transcribe_all
+from vau.commands.transcribe.plan import Kept, TranscribePlan, in_order
+from vau.commands.transcribe.run import duration_s, transcribe, transcribe_all
 from vau.errors import ConfigInvalid, VauError
 from vau.transcripts import Output, OutputFormat, Transcription
 
@@ -213,15 +213,15 @@ def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:
     items = [Item(Path(name), Path(name)) for name in "abcd"]
     drawn: list[str] = []
 
-    def outcomes() -> object:
+    def outcomes() -> Iterator[tuple[int, str]]:
         for index in (1, 0, 3, 2):
             drawn.append("abcd"[index])
             yield index, "abcd"[index]
 
-    ordered = in_order(items, outcomes())  # type: ignore[arg-type]
+    ordered = in_order(items, outcomes())
     assert next(ordered)[0] is items[0]
     assert drawn == ["b", "a"]
-    assert [(item.name.name, str(outcome)) for item, outcome in ordered] == [
+    assert [(item.name.name, outcome) for item, outcome in ordered] == [
         (name, name) for name in "bcd"
     ]
 

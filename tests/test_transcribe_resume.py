@@ -20,9 +20,9 @@ from tests.serving import floating, muntaniala, serving
 from tests.transcriptions import transcribed
 from vau.commands.transcribe.items import Item, check_names, find_items
 from vau.commands.transcribe.journal import Journal
-from vau.commands.transcribe.plan import Kept, TranscribePlan
-from vau.commands.transcribe.run import in_order, transcribe_all
+from vau.commands.transcribe.plan import Kept, TranscribePlan, in_order
 from vau.commands.transcribe.run import transcribe as transcribe_some
+from vau.commands.transcribe.run import transcribe_all
 from vau.errors import ConfigInvalid, VauError
 from vau.transcripts import Output
 

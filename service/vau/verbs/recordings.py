@@ -35,12 +35,14 @@ def transcribe(
     backend: engines.Backend = "",
     channel: files.Channel = "mix",
     decoder: engines.Decoder = "viterbi",
-    out: files.Out = None,
+    out: files.Place = None,
     formats: files.Formats = "jsonl",
     logits: files.Logits = False,
     resume: files.Resumed = False,
     strict: files.Strict = False,
     progress: files.ShownProgress = "bar",
+    engine: engines.Carrier = "local",
+    address: engines.Address = "",
     jobs: engines.Jobs = None,
     _config: flags.Config = None,
 ) -> int:
@@ -60,6 +62,7 @@ def transcribe(
 
     files.check_output(context, out, formats, logits=logits)
     files.check_resumed(out, resume=resume)
+    engines.check_carrier(context, out, formats)
     if paths and not flags.is_typed(context, "manifest"):
         manifest = None  # of an environment that speaks of other commands
     if not paths and manifest is None:
@@ -70,11 +73,14 @@ def transcribe(
         **engines.engine(context, model, backend),
         server=server,
         access=access_of(context),
-        jobs=jobs or core_count(),
+        engine=engine,
+        address=address,
+        jobs=jobs or (0 if address and engine == "ray" else core_count()),
         channel=channel,
         decoder=decoder,
         logits=logits,
-        output=None if out is None else Output(out, formats),
+        output=None if out is None else Output(files.folder_of(out), formats),
+        url=out if isinstance(out, str) else "",
         resume=resume,
         strict=strict,
     )
@@ -87,7 +93,7 @@ def transcribe(
         bar if progress == "bar" else nullcontext(lines.on_audio) as show,
         stopping_on_interrupt(partial(os.write, 2, STOPPING)) as stopping,
     ):
-        tell = partial(print, flush=True)
+        tell = partial(print, file=sys.stdout, flush=True)  # Ray may not have it, we do
 
         def count(outcome: Result) -> None:
             totals.add(outcome)

@@ -3,7 +3,8 @@
 import json
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -144,9 +145,52 @@ Jobs = Annotated[
     int | None,
     flag(
         "--jobs",
-        "Processes here, or streams at a time on a server.",
+        "Processes here, workers of Ray, or streams at a time on a server.",
         min=1,
         metavar="N",
         show_default="one per core",
     ),
 ]
+Carrier = Annotated[
+    Literal["local", "ray"],
+    flag("--engine", "What carries the work: processes here, or workers of Ray (docs/ray.md)."),
+]
+Address = Annotated[
+    str,
+    flag(
+        "--address",
+        "A cluster of Ray, of which this machine is a node; without it, one is started here.",
+        metavar="HOST:PORT",
+        show_default=False,
+    ),
+]
+
+
+def check_carrier(
+    context: typer.Context, out: Path | str | None, formats: Sequence[str]
+) -> None:
+    """Raise BadParameter for what only one engine does, and another was chosen."""
+    is_ray = context.params["engine"] == "ray"
+    if is_ray and context.params["server"]:
+        raise typer.BadParameter(
+            "--engine: with --server the server computes; leave out one of them"
+        )
+    if context.params["address"] and not is_ray and is_typed(context, "address"):
+        raise typer.BadParameter("--address: is that of a cluster of Ray; add --engine ray")
+    if is_ray and context.params["address"].startswith("ray://"):
+        raise typer.BadParameter(
+            "--address: ray:// is from outside the cluster; run this on one of its nodes with "
+            "HOST:PORT, for example by 'ray job submit'"
+        )
+    if not isinstance(out, str):
+        return
+    if not is_ray:
+        raise typer.BadParameter(
+            f"--out: {out} is no folder of this machine; add --engine ray, or write into a "
+            "folder and copy it"
+        )
+    if "kaldi" in formats:
+        raise typer.BadParameter(
+            "--format: an index of Kaldi names a file of a folder, and --out is an address; "
+            "leave out kaldi"
+        )

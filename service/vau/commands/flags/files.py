@@ -1,9 +1,11 @@
 """Flags and arguments that name files, and what is in them."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote
 
 import typer
 
@@ -41,8 +43,27 @@ def formats_among(known: Iterable[str], given: str | list[str]) -> tuple[str, ..
     return names
 
 
+def _place(given: object) -> Path | str:
+    """Return a folder of this machine, or the address of another."""
+    if not isinstance(given, str):  # of a file of settings
+        raise typer.BadParameter(f"{given!r} is neither a folder nor an address")
+    if "://" not in given:
+        return Path(given)
+    if not given.startswith("file://"):
+        return given
+    path = unquote(given.removeprefix("file://").removeprefix("localhost"))
+    if not path.startswith("/"):
+        raise typer.BadParameter(f"{given!r} names another host; file:///folder is here")
+    return Path(path)
+
+
+def folder_of(place: Path | str) -> Path:
+    """Return the folder; of an address one that takes nothing: nothing is to go there."""
+    return place if isinstance(place, Path) else Path(os.devnull)
+
+
 def check_output(
-    context: typer.Context, out: Path | None, formats: tuple[str, ...], *, logits: bool
+    context: typer.Context, out: Path | str | None, formats: tuple[str, ...], *, logits: bool
 ) -> None:
     """Raise BadParameter for what was typed and would be written nowhere.
 
@@ -66,7 +87,7 @@ def check_output(
         )
 
 
-def check_resumed(out: Path | None, *, resume: bool) -> None:
+def check_resumed(out: Path | str | None, *, resume: bool) -> None:
     """Raise BadParameter for --resume where nothing was written."""
     if resume and out is None:
         raise typer.BadParameter("--resume: goes on with an --out, and there is none; add it")
@@ -83,6 +104,15 @@ Channel = Annotated[
 ]
 Out = Annotated[
     Path | None, flag("--out", "Write transcripts into this folder.", metavar="DIR")
+]
+Place = Annotated[
+    Any,
+    flag(
+        "--out",
+        "Write transcripts into this folder; with --engine ray also s3://, gs:// and the like.",
+        parser=_place,
+        metavar="DIR|URL",
+    ),
 ]
 Formats = Annotated[
     Any,

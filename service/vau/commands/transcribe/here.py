@@ -6,7 +6,6 @@ from itertools import takewhile
 from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.batch import BatchOptions, Choice
 from vau.commands.transcribe.plan import (
     Numbered,
     Outcome,
@@ -49,16 +48,7 @@ def _work(
         if on_audio is not None:
             on_audio(samples / SAMPLE_RATE_HZ)
 
-    output = plan.output
-    options = BatchOptions(
-        channel=plan.channel,
-        logits=plan.logits,
-        keep_posteriors=output is not None and output.holds_posteriors,
-        folder=None if output is None else output.folder,
-        decoder=plan.decoder,
-    )
-    choice = Choice(model=plan.model, backend=plan.backend, options=options)
-    with choice.open() as batch:
+    with plan.choice.open() as batch:
         new = []
         for index, item in takewhile(lambda _: not stopping(), numbered):
             kept = still_held(item, plan, batch.engine)

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from vau.audiofile import SUFFIXES
 from vau.commands.transcribe.journal import NAME as JOURNAL
-from vau.commands.transcribe.journal import Entry
+from vau.commands.transcribe.journal import PARTS, Entry
 from vau.errors import ConfigInvalid
 from vau.manifest import check_apart, check_name, rows_of
 from vau.transcripts import utterance_id
@@ -126,10 +126,11 @@ def check_names(items: Iterable[Item]) -> None:
     """Raise ConfigInvalid if two files would be written under one name, or the journal's."""
     taken: dict[Path, Path] = {}
     for item in items:
-        if item.name == Path(JOURNAL).with_suffix(""):
+        is_part = item.name.parent.parts[:1] == (PARTS,)
+        if is_part or item.name == Path(JOURNAL).with_suffix(""):
+            at = PARTS if is_part else JOURNAL
             raise ConfigInvalid(
-                f"out: {item.file} would be written to {JOURNAL}, which is the journal; "
-                "rename it",
+                f"out: {item.file} would be written to {at}, which is the journal; rename it",
                 field="out",
             )
         if item.name in taken:

@@ -4,6 +4,9 @@
 are there. A recording need not be heard again if all that it came from is still the same, and
 all that was written is still as it was. Of several lines of one recording the last counts,
 and one that was cut short counts for nothing.
+
+Workers that share no disk, or one that cannot append, note what they finish in parts,
+``manifest.parts/*.jsonl``, which the end of their run, or the next run, puts into the journal.
 """
 
 import hashlib
@@ -18,6 +21,7 @@ from vau.transcripts import Engine, Transcription, to_json
 from vau.wholefile import unwritable
 
 NAME: Final = "manifest.jsonl"
+PARTS: Final = "manifest.parts"
 MOST_SAMPLES: Final = 1 << 62  # beyond what any file holds
 
 
@@ -39,6 +43,21 @@ class Entry:
     outputs: dict[str, str]
     """SHA-256 of each file, by its path relative to the folder."""
 
+    def is_of(self, file: Path, engine: Engine, options: str) -> bool:
+        """Tell whether ``file`` would be heard just as it was."""
+        return (
+            self.file == str(file)
+            and self.model_digest == engine.model_digest
+            and self.arithmetic_id == engine.arithmetic_id
+            and self.options == options
+            and self.sha256 == sha256_of(file)
+        )
+
+    @property
+    def line(self) -> bytes:
+        """The line of the journal."""
+        return (to_json(asdict(self)) + "\n").encode(errors="backslashreplace")
+
 
 @dataclass(frozen=True, slots=True)
 class Journal:
@@ -52,16 +71,20 @@ class Journal:
         return self.folder / NAME
 
     def mend(self) -> None:
-        """End a line that was cut short, so that the next is one of its own.
+        """End a line that was cut short, so that the next is one of its own; take in the parts.
 
         Raises Unwritable if it cannot be written.
         """
+        parts = sorted((self.folder / PARTS).glob("*.jsonl"))
         try:
             with self.path.open("a+b") as file:
                 if file.seek(0, 2):
                     file.seek(-1, 2)
                     if file.read(1) != b"\n":
                         file.write(b"\n")
+                file.writelines(part.read_bytes() for part in parts)
+            for part in parts:
+                part.unlink()
         except OSError as cause:
             raise unwritable(self.path, cause) from cause
 
@@ -71,22 +94,20 @@ class Journal:
         Raises ConfigInvalid if it is there and cannot be read.
         """
         try:
-            lines = self.path.read_bytes().split(b"\n")
+            return entries_in(self.path.read_bytes())
         except FileNotFoundError:
             return {}
         except OSError as cause:
             raise ConfigInvalid(
                 f"{self.path}: cannot be read: {cause.strerror or cause}", field="out"
             ) from cause
-        found = (_entry(line) for line in lines)
-        return {entry.name: entry for entry in found if entry is not None}
 
     def add(self, entry: Entry) -> None:
         """Append a line, in one piece even if several processes do.
 
         Raises Unwritable if it cannot be written.
         """
-        line = (to_json(asdict(entry)) + "\n").encode(errors="backslashreplace")
+        line = entry.line
         try:
             with self.path.open("ab", buffering=0) as file:
                 written_bytes = file.write(line)
@@ -108,19 +129,14 @@ class Journal:
             arithmetic_id=done.engine.arithmetic_id,
             options=options,
             outputs={
-                file.relative_to(self.folder).as_posix(): _sha256(file) for file in outputs
+                file.relative_to(self.folder).as_posix(): sha256_of(file) for file in outputs
             },
         )
 
     def holds(self, entry: Entry, file: Path, engine: Engine, options: str) -> bool:
         """Tell whether ``file`` would be heard and written just as it was."""
-        return (
-            entry.file == str(file)
-            and entry.model_digest == engine.model_digest
-            and entry.arithmetic_id == engine.arithmetic_id
-            and entry.options == options
-            and entry.sha256 == _sha256(file)
-            and all(_sha256(self.folder / at) == digest for at, digest in entry.outputs.items())
+        return entry.is_of(file, engine, options) and all(
+            sha256_of(self.folder / at) == digest for at, digest in entry.outputs.items()
         )
 
 
@@ -133,6 +149,12 @@ def digest_of_options(engine: Engine, formats: Sequence[str], **options: object)
         "formats": sorted(formats),
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def entries_in(lines: bytes) -> dict[str, Entry]:
+    """Return the last of the lines of each recording, by the name of its transcript."""
+    found = (_entry(line) for line in lines.split(b"\n"))
+    return {entry.name: entry for entry in found if entry is not None}
 
 
 def _entry(line: bytes) -> Entry | None:
@@ -155,7 +177,7 @@ def _is_below(path: str) -> bool:
     return not pure.is_absolute() and ".." not in pure.parts
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
     """Return the digest of a file; of one that cannot be read, none that a file has."""
     try:
         with file.open("rb") as opened:

@@ -1,21 +1,25 @@
 """By what means recordings become transcripts, and what became of each of them.
 
-What computes them, an engine, stands in a module of its own: ``here`` and ``on_server``.
+What computes them stands in rooms of their own: ``here``, ``on_server`` and ``on_ray``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel
-from vau.batch import Failed
+from vau.batch import BatchOptions, Choice, Failed
 from vau.client.access import PLAIN, Access
 from vau.commands.transcribe.items import Item
 from vau.commands.transcribe.journal import Journal, digest_of_options
 from vau.decode import DecoderName
 from vau.transcripts import Engine, Output, Transcription, write
+
+Wanted = TypeVar("Wanted")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ Result: TypeAlias = Transcription | Failed | Kept
 Outcome: TypeAlias = tuple[int, Result]
 """Behind the place of the item."""
 
+EngineName = Literal["local", "ray"]
+
 Numbered = Sequence[tuple[int, Item]]
 """Items with their places: the same file may be wanted twice."""
 
@@ -46,13 +52,23 @@ class TranscribePlan:
     access: Access = PLAIN
     """``host:port``; empty computes here, and then model and backend are needed."""
 
+    engine: EngineName = "local"
+    """What carries the work where there is no server."""
+
+    address: str = ""
+    """Of a cluster of Ray; empty starts one on this machine."""
+
     jobs: int = 1
-    """Processes here, or streams at a time on the server."""
+    """Processes here, streams at a time on the server, or workers of Ray; 0 is one for each
+    processor of its cluster."""
 
     channel: Channel = "mix"
     decoder: DecoderName = "viterbi"
     logits: bool = False
     output: Output | None = None
+    url: str = ""
+    """Where transcripts go instead of the folder of ``output``, if that is no folder."""
+
     resume: bool = False
     """Leave alone what the journal of the output folder says was written and still holds."""
 
@@ -60,9 +76,30 @@ class TranscribePlan:
     """Stop at the first file that cannot be read."""
 
     @property
+    def place(self) -> str:
+        """The folder or the address that transcripts go to; there must be an output."""
+        assert self.output is not None
+        return self.url or str(self.output.folder.absolute())
+
+    @property
     def journal(self) -> Journal | None:
         """The journal of the output folder."""
         return None if self.output is None else Journal(self.output.folder)
+
+    @property
+    def choice(self) -> Choice:
+        """What hears the files, where there is no server."""
+        waiting = None
+        if self.output is not None:
+            waiting = Path(tempfile.gettempdir()) if self.url else self.output.folder
+        options = BatchOptions(
+            channel=self.channel,
+            logits=self.logits,
+            keep_posteriors=self.output is not None and self.output.holds_posteriors,
+            folder=waiting,
+            decoder=self.decoder,
+        )
+        return Choice(model=self.model, backend=self.backend, options=options)
 
     def options_of(self, engine: Engine) -> str:
         """Return the digest of what else decides what is written."""
@@ -101,3 +138,21 @@ def counted(
         if not isinstance(outcome, Failed):
             on_audio(outcome.audio_s)
         yield index, outcome
+
+
+def in_order(
+    items: Sequence[Wanted], outcomes: Iterable[tuple[int, Found]]
+) -> Generator[tuple[Wanted, Found], None, None]:
+    """Yield outcomes in the order of ``items``, each as soon as those before it are there.
+
+    What stands behind one that never comes is yielded at the end.
+    """
+    waiting: dict[int, Found] = {}
+    following = 0
+    for index, outcome in outcomes:
+        waiting[index] = outcome
+        while following in waiting:
+            yield items[following], waiting.pop(following)
+            following += 1
+    for index in sorted(waiting):
+        yield items[index], waiting[index]

@@ -1,7 +1,7 @@
 """One run of ``vau transcribe``: all its recordings, in their order, whatever computes them."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +9,21 @@ from pathlib import Path
 import soundfile
 
 from vau.batch import Failed
+from vau.commands.transcribe import on_ray
 from vau.commands.transcribe.here import here
 from vau.commands.transcribe.items import Item, check_utterances, named_apart
+from vau.commands.transcribe.journal import Journal
 from vau.commands.transcribe.on_server import on_server
-from vau.commands.transcribe.plan import Kept, Outcome, Result, TranscribePlan, counted
+from vau.commands.transcribe.plan import (
+    Kept,
+    Outcome,
+    Result,
+    TranscribePlan,
+    counted,
+    in_order,
+)
 from vau.errors import VauError
+from vau.transcripts import Output
 
 
 def transcribe_all(
@@ -41,8 +51,7 @@ def transcribe_all(
         items = named_apart(items)
         if "kaldi" in plan.output.formats:
             check_utterances(items, plan.output.folder)
-        plan.output.prepare()
-        items = _recalled(items, plan)
+        items = _recalled(items, plan, plan.output)
     statuses = []
     # Not left to the garbage collector: whoever holds an error holds what it passed through.
     with closing(
@@ -79,7 +88,8 @@ def transcribe(
     warn:        hears of streams that were lost, or found no room.
     Raises       what is not the fault of one file.
     """
-    total_s = sum(duration_s(item.file) for item in items)
+    durations_s = [duration_s(item.file) for item in items]
+    total_s = sum(durations_s)
     done_s = 0.0
 
     def on_audio(seconds: float) -> None:
@@ -90,36 +100,27 @@ def transcribe(
     numbered = list(enumerate(items))
     if plan.server:
         yield from counted(on_server(plan, numbered, warn, stopping), on_audio)
+    elif plan.engine == "ray":
+        outcomes = on_ray.loaded(plan.address).outcomes(
+            plan, numbered, durations_s, warn, stopping
+        )
+        with closing(outcomes):
+            yield from counted(outcomes, on_audio)
     else:
         yield from here(plan, numbered, on_audio, stopping)
 
 
-def _recalled(items: Sequence[Item], plan: TranscribePlan) -> list[Item]:
-    """Return the items, with what the journal says of them if that is to count."""
-    journal = plan.journal
-    if journal is None:
-        return list(items)
-    journal.mend()
-    entries = journal.entries() if plan.resume else {}
-    return [replace(item, before=entries.get(item.name.as_posix())) for item in items]
-
-
-def in_order(
-    items: Sequence[Item], outcomes: Iterable[Outcome]
-) -> Generator[tuple[Item, Result], None, None]:
-    """Yield outcomes in the order of ``items``, each as soon as those before it are there.
-
-    What stands behind one that never comes is yielded at the end.
-    """
-    waiting: dict[int, Result] = {}
-    following = 0
-    for index, outcome in outcomes:
-        waiting[index] = outcome
-        while following in waiting:
-            yield items[following], waiting.pop(following)
-            following += 1
-    for index in sorted(waiting):
-        yield items[index], waiting[index]
+def _recalled(items: Sequence[Item], plan: TranscribePlan, output: Output) -> list[Item]:
+    """Make the folder; return the items, with what its journal says of them if that counts."""
+    if plan.engine == "ray" and not plan.server:
+        entries = on_ray.loaded(plan.address).recalled(plan)
+    else:
+        output.prepare()
+        journal = Journal(output.folder)
+        journal.mend()
+        entries = journal.entries() if plan.resume else {}
+    before = entries if plan.resume else {}
+    return [replace(item, before=before.get(item.name.as_posix())) for item in items]
 
 
 def duration_s(file: Path) -> float:

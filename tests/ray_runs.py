@@ -1,0 +1,92 @@
+"""What runs on Ray are tried with: many short files, and workers that die at a chosen line."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.audio import recording
+from tests.commands import environment
+from tests.lively import write_lively_bundle
+
+FILES: Final = 30
+
+# Python runs it as each process begins. Every file that a worker notes is counted; over the
+# files that are named, the worker is killed once they are noted, or before they are heard.
+SITE: Final = """
+import json, os, signal
+from pathlib import Path
+folder = Path(__file__).parent
+deaths = json.loads((folder / "deaths.json").read_text())
+from vau.commands.transcribe.on_ray import worker
+from vau.commands.transcribe.on_ray.parts import Part
+
+def die(name):
+    left = deaths.get(name, 0)
+    for number in range(left):
+        try:
+            (folder / f"died-{name}-{number}").touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        os.kill(os.getpid(), signal.SIGKILL)
+
+add = Part.add
+def noted(part, entry):
+    add(part, entry)
+    with (folder / "noted").open("ab", buffering=0) as file:
+        file.write(entry.name.encode() + b"\\n")
+    die(entry.name)
+Part.add = noted
+
+heard = worker.Worker._heard
+def mortal(self, items, part):
+    for item in items:
+        die("before " + item.name.name)
+    return heard(self, items, part)
+worker.Worker._heard = mortal
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mortal:
+    """Processes that die as they were told, and what they noted before."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, folder: Path, **deaths: int) -> "Mortal":
+        """Prepare them; deaths: how often the worker that has noted a file dies of it."""
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(SITE)
+        (folder / "deaths.json").write_text(json.dumps(deaths))
+        return cls(folder)
+
+    def variables(self) -> dict[str, str]:
+        """Return what stands in their environment."""
+        return {"PYTHONPATH": f"{self.folder}:{environment()['PYTHONPATH']}"}
+
+    def deaths(self) -> int:
+        """Return how many died."""
+        return len(list(self.folder.glob("died-*")))
+
+    def noted(self) -> Counter[str]:
+        """Return how often each file was noted as finished."""
+        return Counter((self.folder / "noted").read_text().split())
+
+
+def write_corpus(folder: Path, count: int = FILES) -> None:
+    """Write a model, short recordings of unlike lengths, and one that is none."""
+    write_lively_bundle(folder / "model")
+    for seed in range(count):
+        recording(folder / f"in/{seed}.flac", 0.1 + 0.05 * (seed % 7), seed)
+    (folder / "in/bad.wav").write_bytes(b"no audio")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return what was written, without the journal."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*.*")
+        if path.is_file() and path.name != "manifest.jsonl"
+    }
