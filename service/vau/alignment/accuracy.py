@@ -2,7 +2,8 @@
 
 ``even`` spreads the phones evenly from where the first one was found to where the last one
 ended: it knows how many there are and nothing else. ``heard`` is what the decoder hears
-without knowing what is said; of it, phones that were heard rightly count alone.
+without knowing what is said; of it, phones that were heard rightly count alone, and these are
+the easier ones.
 """
 
 from collections.abc import Iterable
@@ -25,19 +26,30 @@ class Offsets:
     """Milliseconds by which phones of one utterance begin behind their labels."""
 
     aligned: tuple[float, ...]
-    even: tuple[float, ...]
+    where_heard: tuple[float, ...]
+    """Of these, those of the phones that ``heard`` is about: they alone compare with it."""
+
     heard: tuple[float, ...]
+    even: tuple[float, ...]
+
+
+COLUMNS: Final = ("aligned", "where_heard", "heard", "even")
 
 
 def offsets(found: Alignment, labels: Iterable[Stretch], silences: frozenset[str]) -> Offsets:
     """Compare one alignment with the labels of its recording."""
     stretches = list(labels)
     phones = [each.phone for each in found.phones if each.phone.symbol not in silences]
+    aligned, heard, evenly = (
+        boundary_offsets_ms(stretches, silences, each)
+        for each in (phones, found.done.phones(), even(phones))
+    )
+    both = [place for place in heard if place in aligned]
     return Offsets(
-        *(
-            boundary_offsets_ms(stretches, silences, each)
-            for each in (phones, even(phones), found.done.phones())
-        )
+        aligned=tuple(aligned.values()),
+        where_heard=tuple(aligned[place] for place in both),
+        heard=tuple(heard[place] for place in both),
+        even=tuple(evenly.values()),
     )
 
 

@@ -57,10 +57,10 @@ def text_script(text: str, lexicon: Lexicon, inventory: Inventory) -> Script:
     """
     said: list[Said] = []
     missing: list[str] = []
-    for token in text.translate(APOSTROPHES).split():
-        words = _words_of(token.lower(), lexicon)
+    for token in text.translate(APOSTROPHES).lower().split():
+        words = _words_of(token, lexicon)
         if words is None:
-            missing.append(token)
+            missing.append(_without_punctuation(token))
             continue
         said += [_said(word, lexicon[word], inventory) for word in words]
     if missing:

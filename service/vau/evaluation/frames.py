@@ -98,18 +98,19 @@ def boundary_errors_ms(
     alignment: Iterable[Stretch], silences: frozenset[str], heard: Sequence[Phone]
 ) -> tuple[float, ...]:
     """Return the distances of ``boundary_offsets_ms``, which have no sign."""
-    return tuple(map(abs, boundary_offsets_ms(alignment, silences, heard)))
+    return tuple(map(abs, boundary_offsets_ms(alignment, silences, heard).values()))
 
 
 def boundary_offsets_ms(
     alignment: Iterable[Stretch], silences: frozenset[str], heard: Sequence[Phone]
-) -> tuple[float, ...]:
+) -> dict[int, float]:
     """Return how far behind its label each phone begins that was heard rightly.
 
     Rightly are those that the alignment of labels and phones heard, silence left out of
     both, pairs with a phone of the same name.
     heard:   without silence.
-    Returns  milliseconds of audio, less than 0 for what begins before its label.
+    Returns  milliseconds of audio, less than 0 for what begins before its label, by the place
+             of the phone among those of the labels.
     """
     stretches = list(alignment)
     ends = np.cumsum([frames for _, frames in stretches])
@@ -118,12 +119,13 @@ def boundary_offsets_ms(
         for (phone, frames), end in zip(stretches, ends, strict=True)
         if phone not in silences
     ]
-    starts_said = iter([start * HOP_SAMPLES for _, start in said])
+    starts_said = enumerate(start * HOP_SAMPLES for _, start in said)
     starts_heard = iter([phone.start_sample for phone in heard])
-    offsets = []
+    offsets = {}
     for one, other in align([phone for phone, _ in said], [phone.symbol for phone in heard]):
         said_at = None if one is None else next(starts_said)
         heard_at = None if other is None else next(starts_heard)
         if one == other and said_at is not None and heard_at is not None:
-            offsets.append(1000 * (heard_at - said_at) / SAMPLE_RATE_HZ)
-    return tuple(offsets)
+            place, start = said_at
+            offsets[place] = 1000 * (heard_at - start) / SAMPLE_RATE_HZ
+    return offsets

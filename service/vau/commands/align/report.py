@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from vau.alignment import Alignment
-from vau.alignment.accuracy import Offsets, figures, offsets
+from vau.alignment.accuracy import COLUMNS, Offsets, figures, offsets
 from vau.commands.align.items import Item
 from vau.errors import ConfigInvalid
 from vau.evaluation.manifest import Inventory, Stretch, read_labels
@@ -49,14 +49,11 @@ class Tally:
         if not self.labels:
             return said
         ordered = [each for _, each in sorted(self.offsets, key=lambda pair: pair[0])]
-        return (
-            said
-            | figures(chain.from_iterable(each.aligned for each in ordered))
-            | {
-                "even": figures(chain.from_iterable(each.even for each in ordered)),
-                "heard": figures(chain.from_iterable(each.heard for each in ordered)),
-            }
+        aligned, *others = (
+            figures(chain.from_iterable(getattr(each, name) for each in ordered))
+            for name in COLUMNS
         )
+        return said | aligned | dict(zip(COLUMNS[1:], others, strict=True))
 
 
 def labels_of(
@@ -83,8 +80,10 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
     if "boundaries" not in report:
         return
     yield ""
-    yield f"{'starts of phones':22}{'aligned':>12}{'even':>12}{'heard':>12}"
-    columns = (report, report["even"], report["heard"])
+    yield f"{'starts of phones':20}" + "".join(
+        f"{name.replace('_', ' '):>13}" for name in COLUMNS
+    )
+    columns = (report, *(report[name] for name in COLUMNS[1:]))
     for name in figures([0.0]):
-        label = name.replace("_", " ")
-        yield f"{label:22}" + "".join(f"{each.get(name, '-'):>12}" for each in columns)
+        cells = "".join(f"{each.get(name, '-'):>13}" for each in columns)
+        yield f"{name.replace('_', ' '):20}{cells}"
