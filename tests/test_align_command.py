@@ -102,6 +102,15 @@ def test_what_cannot_be_meant_is_refused_in_words(
     assert why in line
 
 
+def test_where_nothing_can_be_written_nothing_is_heard(here: Here, folder: Path) -> None:
+    done = here(
+        "align", str(folder / "a.flac"), "AA", "--out", f"{folder}/a.flac",
+        "--model", f"{folder}/model",
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (74, "")
+    assert "a.flac: cannot be written" in done.stderr
+
+
 def test_of_a_manifest_what_cannot_be_aligned_stops_nobody_else(
     folder: Path, tmp_path: Path
 ) -> None:

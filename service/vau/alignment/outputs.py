@@ -5,11 +5,11 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from vau.alignment.scoring import Alignment
 from vau.audio import HOP_SAMPLES, SAMPLE_RATE_HZ
-from vau.transcripts import phone_object, to_json
+from vau.transcripts import OutputFormat, phone_object, to_json
 from vau.transcripts.audacity import write_labels
 from vau.transcripts.ctm import write_ctm
 from vau.transcripts.spoken import EXACT, clock, word
@@ -19,10 +19,8 @@ from vau.wholefile import write_text_whole
 SCHEMA: Final = "vau.alignment/1"
 DECIMALS: Final = 6  # of a GOP, as of a confidence
 
-AlignmentFormat = Literal["jsonl", "textgrid", "ctm", "audacity"]
 
-
-def write(found: Alignment, stem: Path, formats: Iterable[AlignmentFormat]) -> list[Path]:
+def write(found: Alignment, stem: Path, formats: Iterable[OutputFormat]) -> list[Path]:
     """Write an alignment beside ``stem`` in each format; return the files."""
     return [file for name in formats for file in FORMATS[name](found, stem)]
 
@@ -95,7 +93,7 @@ def _clocked(intervals: Iterable[Interval]) -> list[Interval]:
     ]
 
 
-FORMATS: Final[dict[AlignmentFormat, Callable[[Alignment, Path], list[Path]]]] = {
+FORMATS: Final[dict[OutputFormat, Callable[[Alignment, Path], list[Path]]]] = {
     "jsonl": _write_jsonl,
     "textgrid": _write_textgrid,
     "ctm": lambda found, stem: write_ctm(found.transcription(), stem),

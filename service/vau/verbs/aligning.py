@@ -55,7 +55,7 @@ def align(
     from vau.commands.align.table import table
     from vau.commands.display import progress
     from vau.processes import core_count
-    from vau.transcripts import to_json
+    from vau.transcripts import Output, to_json
 
     if file is not None and not flags.is_typed(context, "manifest"):
         manifest = None  # of an environment that speaks of other commands
@@ -72,7 +72,7 @@ def align(
         access=access_of(context),
         jobs=jobs or core_count(),
         channel=channel,
-        output=None if out is None else verb.Output(out, formats),
+        output=None if out is None else Output(out, formats),
     )
     remark_passed_over(context)
     inventory = plan.inventory()

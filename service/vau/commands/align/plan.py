@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final, TypeAlias
 
 from vau.alignment import Alignment, align, write
-from vau.alignment.outputs import AlignmentFormat
 from vau.audiofile import Channel
 from vau.batch import BatchOptions, Choice, Failed
 from vau.client import Client
@@ -20,7 +18,7 @@ from vau.evaluation.listening import inventory_of, offer
 from vau.evaluation.manifest import Inventory
 from vau.model import find_model
 from vau.processes import spread
-from vau.transcripts import Transcription
+from vau.transcripts import Output, Transcription
 
 RECORDINGS_AT_ONCE: Final = 16  # a group that one process takes
 
@@ -28,14 +26,6 @@ Outcome: TypeAlias = tuple[int, Alignment | Failed]
 """Behind the place of the item."""
 
 Numbered = Sequence[tuple[int, Item]]
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where alignments are written, and in which formats."""
-
-    folder: Path
-    formats: tuple[AlignmentFormat, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +64,8 @@ def align_all(
     warn:        hears of streams that were lost, or found no room, and of doubtful audio.
     Raises       what is not the fault of one recording.
     """
+    if plan.output is not None:
+        plan.output.prepare()
     failed = [
         (at, Failed(item.file, item.script))
         for at, item in enumerate(items)
