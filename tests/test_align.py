@@ -255,6 +255,12 @@ def test_a_text_is_phones_if_every_word_of_it_is_one_in_upper_case(
     assert is_phones(text, INVENTORY) is expected
 
 
+def test_phones_that_a_model_writes_in_lower_case_are_text_until_a_flag_says_otherwise() -> (
+    None
+):
+    assert not is_phones("aa b", Inventory(("sil", "aa", "b"), frozenset({"sil"})))
+
+
 def test_phones_that_the_model_does_not_know_are_named() -> None:
     with pytest.raises(ConfigInvalid, match="does not know QQ, X; it knows SIL AA B"):
         phones_script("AA QQ X", INVENTORY)

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("aligned")
     write_lively_bundle(folder / "model")
     recording(folder / "a.flac", 0.5)
-    (folder / "lexicon").write_text("Oh AA\nbe B IY\nbe(2) B\n")
+    (folder / "lexicon").write_text("Oh AA T\nbe B IY\nbe(2) B\n")
     return folder
 
 
@@ -47,7 +47,7 @@ def test_a_word_and_its_phones_are_shown(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     head, *lines, total = done.stdout.splitlines()
     assert head.split() == ["start", "end", "GOP"]
-    assert [line.split()[3] for line in lines][:3] == ["oh", "AA", "be"]
+    assert [line.split()[3] for line in lines][:4] == ["oh", "AA", "T", "be"]
     assert lines[1][29:].startswith("  AA")  # below its word
     assert "nats, mean over" in total
 
