@@ -94,6 +94,7 @@ def test_sound_posteriors_phones_and_energy_share_their_axis_in_seconds(
     assert list(found) == ["sound", "posteriors", "phones", "energy"]
     frames = len(drawing.log_prob)
     assert {axes.get_xlim() for axes in found.values()} == {(0.0, frames / 100)}
+    assert found["sound"].figure.get_size_inches()[0] == 9.0  # as narrow as it may be
     assert found["energy"].get_xlabel() == "seconds"
 
 
@@ -214,7 +215,7 @@ def test_what_cannot_be_drawn_is_refused_with_the_remedy(
 
 def test_as_much_as_the_remedy_says_is_drawn(folder: Path) -> None:
     window = window_of(replace(planned(folder), from_s=5.0, to_s=5.0 + MOST_S), 30 * 16_000)
-    assert (window.first, window.end) == (500, 2500)
+    assert (window.first, window.end, window.width_in) == (500, 2500, 40.0)
 
 
 def test_without_matplotlib_it_says_how_to_install_it_before_the_work(

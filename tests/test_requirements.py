@@ -45,7 +45,7 @@ def test_ray_is_installed_by_its_own_verb_alone() -> None:
     assert [path.name for path in FILES if "ray" in dict(pins(path))] == ["ray.txt"]
 
 
-@pytest.mark.parametrize("name", ["dev.txt", "bench.txt", "peers.txt", "ray.txt"])
+@pytest.mark.parametrize("name", ["av.txt", "dev.txt", "bench.txt", "peers.txt", "ray.txt"])
 def test_what_is_added_keeps_what_runs(name: str) -> None:
     assert pins(ROOT / "requirements/run.txt") <= pins(ROOT / "requirements" / name)
 
@@ -55,6 +55,7 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
     asked = {
         "run.txt": project["project"]["dependencies"],
         "train.txt": project["project"]["optional-dependencies"]["train"],
+        "av.txt": project["project"]["optional-dependencies"]["av"],
         "peers.txt": project["project"]["optional-dependencies"]["peers"],
         "dev.txt": [
             item for item in project["dependency-groups"]["dev"] if isinstance(item, str)

@@ -44,7 +44,8 @@ def sniff(file: BinaryIO, name: str) -> Format:
         raise AudioCorrupt(f"{name}: is empty (0 bytes); give a file with audio", field="audio")
     if start in _MAGIC:
         return _MAGIC[start]
-    if start[:3] == b"ID3" or (start[0] == 0xFF and start[1:2] >= b"\xe0"):
+    is_layered = start[0] == 0xFF and start[1:2] >= b"\xe0" and start[1] & 0b110  # AAC has none
+    if start[:3] == b"ID3" or is_layered:
         return "mp3"
     raise AudioUnsupported(
         f"{name}: is not WAV, FLAC, OGG, Opus, MP3 or NIST SPHERE; convert it to one of these, "

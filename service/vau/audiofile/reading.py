@@ -196,7 +196,7 @@ def _blocks(
             break
         if is_summed:
             md5.update(block.astype("<i2", copy=False).data)
-        yield block if dtype == "int16" else _scaled(block, done, name)
+        yield block if dtype == "int16" else scaled(block, done, name)
         done += len(block)
     if not done:
         raise AudioCorrupt(f"{name}: holds no sample; give a file with audio", field="audio")
@@ -206,7 +206,11 @@ def _blocks(
         check_flac_sum(file, md5.digest(), name)
 
 
-def _scaled(block: NDArray[np.float64], first_frame: int, name: str) -> NDArray[np.int16]:
+def scaled(block: NDArray[np.float64], first_frame: int, name: str) -> NDArray[np.int16]:
+    """Return 16 bits of each sample. Raises AudioCorrupt, with its place, for a NaN.
+
+    block: shape (frames, channels), full scale 1.0.
+    """
     bad = np.argwhere(~np.isfinite(block))
     if len(bad):
         frame, channel = (int(index) for index in bad[0])

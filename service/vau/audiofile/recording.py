@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vau.audiofile.converting import Channel, Converter
+from vau.audiofile.foreign import kind_of, opened_foreign
 from vau.audiofile.reading import open_file, opened_pcm
 from vau.errors import AudioCorrupt
 
@@ -59,7 +60,12 @@ class Blocks:
     def _read(self, file: Path, channel: Channel) -> Generator[Samples, None, None]:
         with open_file(file) as opened:
             self.sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-            with opened_pcm(opened, str(file)) as (said, blocks):
+            kind = kind_of(opened)
+            with (
+                opened_pcm(opened, str(file))
+                if kind is None
+                else opened_foreign(opened, str(file), kind)
+            ) as (said, blocks):
                 converter = Converter(said.rate_hz, said.channels, channel)
                 frames = count = 0
                 for block in blocks:

@@ -86,7 +86,7 @@ def transcribe(
     )
     remark_passed_over(context)
     totals, started_s = Totals(), perf_counter()
-    items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest)
+    items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest, warn)
     lines = JsonProgress(partial(print, file=sys.stderr, flush=True), len(items))
     bar = display.progress(Console(stderr=True), "s of audio")
     with (

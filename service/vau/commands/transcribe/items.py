@@ -3,14 +3,15 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from vau.audiofile import SUFFIXES
+from vau.audiofile import FOREIGN_SUFFIXES, SUFFIXES, is_foreign_readable
 from vau.commands.transcribe.journal import NAME as JOURNAL
 from vau.commands.transcribe.journal import PARTS, Entry
+from vau.counted import counted
 from vau.errors import ConfigInvalid
 from vau.manifest import check_apart, check_name, rows_of
 from vau.transcripts import utterance_id
@@ -31,10 +32,16 @@ class Item:
     """What the journal says was written of it, if that counts."""
 
 
-def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item]:
+def find_items(
+    paths: Iterable[Path],
+    manifest: Path | None = None,
+    warn: Callable[[str], None] = lambda _text: None,
+) -> list[Item]:
     """Return the files of ``paths``, and of folders all audio files below them, by name.
 
     The utterances of a manifest stand behind them.
+
+    warn: hears of files in folders that would be taken up if PyAV were there.
 
     A file that is named twice is there twice. What does not exist, or is a folder without an
     audio file, stands among them, so that it is complained of in its turn.
@@ -54,7 +61,7 @@ def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item
             wrong.append(ConfigInvalid(f"{path}: {why}", field="paths"))
             items.append(Item(path, Path(path.name)))
         elif is_folder:
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+            found = _recordings_in(path, warn)
             if not found:
                 why = f"{path}: holds no audio file ({', '.join(SUFFIXES)})"
                 wrong.append(ConfigInvalid(why, field="paths"))
@@ -69,6 +76,20 @@ def find_items(paths: Iterable[Path], manifest: Path | None = None) -> list[Item
     if len(wrong) == len(items):
         raise wrong[0]
     return items
+
+
+def _recordings_in(folder: Path, warn: Callable[[str], None]) -> list[Path]:
+    """Return the audio files below a folder, by name."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix)
+    known: tuple[str, ...] = SUFFIXES + FOREIGN_SUFFIXES
+    foreign = [file for file in files if file.suffix.lower() in FOREIGN_SUFFIXES]
+    if foreign and not is_foreign_readable():
+        warn(
+            f"{folder}: {counted(len(foreign), 'file')} left out, the first is {foreign[0]}; "
+            "to hear them too: pip install 'vau[av]'"
+        )
+        known = SUFFIXES
+    return [file for file in files if file.suffix.lower() in known]
 
 
 def paths_of(paths: Iterable[Path], stdin: BinaryIO) -> list[Path]:
