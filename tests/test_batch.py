@@ -173,6 +173,12 @@ def test_posteriors_that_waited_in_a_file_are_the_same(
     assert list(tmp_path.iterdir()) == []  # it never had a name
 
 
+def test_what_is_no_path_is_yielded_in_its_turn(backend: Backend, files: list[Path]) -> None:
+    outcomes = list(Batch(LIVELY, backend).transcribe(["known", files[0], "too"]))
+    assert outcomes[:2] == [(0, "known"), (2, "too")]
+    assert [index for index, _ in outcomes] == [0, 2, 1]
+
+
 def test_only_bad_files_are_all_reported(backend: Backend, tmp_path: Path) -> None:
     absent = [tmp_path / f"{n}.wav" for n in range(10)]
     outcomes = [outcome for _, outcome in Batch(LIVELY, backend).transcribe(absent)]

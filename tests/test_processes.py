@@ -2,8 +2,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import partial
 from multiprocessing import resource_tracker, util
+from pathlib import Path
 
 import pytest
 
@@ -12,65 +14,98 @@ from vau.errors import AudioCorrupt, BackendFault
 from vau.processes import core_count, spread, stopping_on_interrupt, told_to_stop
 
 
-def squares(numbers: Sequence[int]) -> Iterator[int]:
+def squares(numbers: Iterable[int]) -> Iterator[int]:
     for number in numbers:
         yield number * number
 
 
-def fail_at_3(numbers: Sequence[int]) -> Iterator[int]:
+def fail_at_3(numbers: Iterable[int]) -> Iterator[int]:
     for number in numbers:
         if number == 3:
             raise AudioCorrupt("the third is bad", field="audio")
         yield number
 
 
-def until_told(_numbers: Sequence[int]) -> Iterator[bool]:
-    eventually(told_to_stop)
-    yield True
+def one_until_told(numbers: Iterable[int]) -> Iterator[int]:
+    for number in numbers:
+        yield number
+        eventually(told_to_stop)
 
 
-def die(_numbers: Sequence[int]) -> list[int]:
+def pids(numbers: Iterable[int]) -> Iterator[int]:
+    for _ in numbers:
+        yield os.getpid()
+
+
+def die(_numbers: Iterable[int]) -> list[int]:
     os._exit(1)
+
+
+def first_waits_for_last(last: int, done: Path, numbers: Iterable[int]) -> Iterator[int]:
+    for number in numbers:
+        if number == 0:
+            eventually(done.exists)
+        if number == last:
+            done.touch()
+        yield number
+
+
+def test_what_a_process_has_not_asked_for_is_done_by_another(tmp_path: Path) -> None:
+    work = partial(first_waits_for_last, 19, tmp_path / "done")
+    assert sorted(spread(work, range(20), jobs=2)) == list(range(20))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_comes_back_does_not_depend_on_the_processes(jobs: int) -> None:
-    outcomes = spread(squares, range(7), jobs=jobs, group_size=2)
+    outcomes = spread(squares, range(7), jobs=jobs)
     assert sorted(outcomes) == [0, 1, 4, 9, 16, 25, 36]
 
 
 def test_nothing_to_do_is_done_at_once() -> None:
-    assert list(spread(squares, [], jobs=8, group_size=2)) == []
+    assert list(spread(squares, [], jobs=8)) == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_reaches_the_caller_and_leaves_no_process(jobs: int) -> None:
     with pytest.raises(AudioCorrupt, match="the third is bad"):
-        list(spread(fail_at_3, range(6), jobs=jobs, group_size=2))
+        list(spread(fail_at_3, range(6), jobs=jobs))
     assert multiprocessing.active_children() == []
 
 
 def test_a_process_that_dies_is_an_error_and_no_wait_without_end() -> None:
     with pytest.raises(BackendFault, match="a worker process died"):
-        list(spread(die, range(4), jobs=2, group_size=2))
+        list(spread(die, range(4), jobs=2))
 
 
 def test_leaving_early_leaves_no_process() -> None:
-    outcomes = spread(squares, range(8), jobs=2, group_size=1)
+    outcomes = spread(squares, range(8), jobs=2)
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
 
 
-def test_who_stops_begins_no_other_group_and_gets_those_that_run() -> None:
-    outcomes = spread(squares, range(9), jobs=2, group_size=2, stopping=lambda: True)
-    assert sorted(outcomes) == [0, 1, 4, 9]
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_stops_gives_no_other_item_and_gets_those_that_run(jobs: int) -> None:
+    heard: list[int] = []
+    heard.extend(spread(squares, range(1000), jobs=jobs, stopping=lambda: len(heard) > 3))
+    assert 3 < len(heard) < 1000
 
 
-def test_who_stops_tells_the_groups_that_run() -> None:
-    outcomes = spread(until_told, range(9), jobs=2, group_size=5, stopping=lambda: True)
-    assert list(outcomes) == [True, True]
+def test_who_stops_tells_those_that_have_items_left() -> None:
+    heard: list[int] = []
+    heard.extend(
+        spread(one_until_told, range(12), jobs=2, ahead=5, stopping=lambda: len(heard) == 2)
+    )
+    assert len(heard) == 2
     assert not told_to_stop()
+
+
+def test_who_stops_at_once_begins_nothing() -> None:
+    assert list(spread(squares, range(9), jobs=2, ahead=2, stopping=lambda: True)) == []
+
+
+def test_each_process_is_given_some_ahead() -> None:
+    assert len(set(spread(pids, range(4), jobs=2, ahead=2))) == 2
 
 
 def test_the_second_interrupt_is_one() -> None:
@@ -131,7 +166,7 @@ def test_a_signal_between_birth_and_instruction_of_a_process_waits_until_all_are
     before = signal.signal(number, interrupt)
     try:
         with pytest.raises(Interrupted):
-            list(spread(squares, range(4), jobs=2, group_size=2))
+            list(spread(squares, range(4), jobs=2))
     finally:
         signal.signal(number, before)
         free.set()

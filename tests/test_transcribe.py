@@ -2,8 +2,7 @@ import io
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from ctypes import c_bool
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
@@ -23,7 +22,7 @@ from vau.commands.transcribe.items import (
     paths_of,
 )
 from vau.commands.transcribe.plan import Kept, TranscribePlan, in_order
-from vau.commands.transcribe.run import duration_s, transcribe, transcribe_all
+from vau.commands.transcribe.run import duration_s, long_first, transcribe, transcribe_all
 from vau.errors import ConfigInvalid, VauError
 from vau.transcripts import Output, OutputFormat, Transcription
 
@@ -355,16 +354,12 @@ def test_who_stops_gets_what_was_begun(folder: Path, where: str) -> None:
     assert len(statuses) == len(heard)
 
 
-def test_a_process_that_is_told_to_stop_begins_no_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def told(work: Callable[[object], Iterable[object]], items: object, **_: object) -> object:
-        return work(items)
-
-    monkeypatch.setattr("vau.commands.transcribe.here.spread", told)
-    monkeypatch.setattr("vau.processes._told", [c_bool(True)])
-    items = find_items([folder / "audio"])
-    assert list(transcribe(items, plan(folder, folder / "stopped", jobs=2), ignore)) == []
+def test_the_longest_come_first_within_each_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vau.commands.transcribe.run.STRETCH", 3)
+    items = [Item(Path(f"{place}.wav"), Path(str(place))) for place in range(5)]
+    ordered = long_first(list(enumerate(items)), [1.0, 2.0, 2.0, 0.0, 9.0])
+    assert [index for index, _ in ordered] == [1, 2, 0, 4, 3]
+    assert all(items[index] is item for index, item in ordered)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

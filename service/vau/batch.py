@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ from vau.transcripts import Engine, Rows, Transcription
 
 FILES_AT_ONCE: Final = 16
 PIECE_S: Final = 0.5
+
+Known = TypeVar("Known")
 
 Change = Callable[[int, NDArray[np.int16]], NDArray[np.int16]]
 """Takes the place of a file and its samples at 16 kHz; returns what is heard instead."""
@@ -160,14 +162,15 @@ class Batch:
 
     def transcribe(
         self,
-        files: Iterable[Path],
+        files: Iterable[Path | Known],
         on_samples: Callable[[int], None] | None = None,
         *,
         change: Change | None = None,
         on_answer: Callable[[int, Answer], None] | None = None,
-    ) -> Iterator[tuple[int, Transcription | Failed]]:
+    ) -> Iterator[tuple[int, Transcription | Failed | Known]]:
         """Yield each file with its place in ``files``, the first to be done first.
 
+        files:      what is no path among them is yielded as it is, in its turn.
         on_samples: hears after every round how many samples of audio it took.
         change:     gives the samples that are heard instead of those of a file.
         on_answer:  hears each answer, after the place of its file.
@@ -192,13 +195,16 @@ class Batch:
     def _fill(
         self,
         running: list[_Open],
-        waiting: Iterator[tuple[int, Path]],
+        waiting: Iterator[tuple[int, Path | Known]],
         change: Change | None,
-    ) -> Iterator[tuple[int, Failed]]:
+    ) -> Iterator[tuple[int, Failed | Known]]:
         """Begin files until as many run as may; yield those that cannot."""
         at_once = min(self._options.files_at_once, self._backend.info.slot_count)
         while len(running) < at_once and (following := next(waiting, None)):
             index, file = following
+            if not isinstance(file, Path):
+                yield index, file
+                continue
             blocks = Blocks(file, self._options.channel)
             try:
                 pieces = Pieces(blocks if change is None else [change(index, _joined(blocks))])
@@ -267,6 +273,15 @@ class Batch:
 
 def _joined(blocks: Iterable[NDArray[np.int16]]) -> NDArray[np.int16]:
     return np.concatenate(list(blocks))
+
+
+def files_at_once(files: int, jobs: int) -> int:
+    """Return how many of them each of ``jobs`` processes is to take together.
+
+    One process: as many as pay. Several: none more than half of its share, so that who comes
+    first leaves enough to the others, and all end together.
+    """
+    return FILES_AT_ONCE if jobs <= 1 else max(1, min(FILES_AT_ONCE, -(-files // (2 * jobs))))
 
 
 def engine_of(model: Model, backend: Backend, decoder: DecoderName) -> Engine:

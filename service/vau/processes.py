@@ -8,14 +8,18 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from ctypes import c_bool
-from itertools import islice
+from enum import Enum, auto
+from itertools import takewhile
 from multiprocessing import resource_tracker
-from typing import Final, TypeVar
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, TypeVar
 
 from vau.errors import BackendFault
 from vau.signals import ENDING, signals_held_back
@@ -29,52 +33,116 @@ _told: Final[list[c_bool]] = []  # of a worker: what its parent sets
 
 
 def spread(
-    work: Callable[[Sequence[Item]], Iterable[Outcome]],
+    work: Callable[[Iterator[Item]], Iterable[Outcome]],
     items: Sequence[Item],
     *,
     jobs: int,
-    group_size: int,
+    ahead: int = 0,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
-    """Yield what ``work`` yields for the items, as groups of them are done.
+    """Yield what ``work`` yields, as it comes; it is called once in each process.
 
-    stopping: once it is true no other group is begun, and ``told_to_stop`` is true in the
-            workers; the groups that were begun, end.
+    Each takes an item when it asks for one, so that none is idle while another has some left.
+
+    ahead:  how many items a process is given before it asks, so that it need not wait for one.
+    stopping: once it is true no process is given another item, nor takes one that it was given.
     work:   can be pickled, like the items and what it yields: a function of a module.
     Raises  what ``work`` raises, and BackendFault if a process died; leaving early, for
             whatever reason, ends the other processes at once.
     """
+    waiting = takewhile(lambda _: not stopping(), items)
     jobs = min(jobs, len(items))
     if jobs <= 1:
-        yield from work(items)
+        yield from work(waiting)
         return
-    size = min(group_size, -(-len(items) // jobs))
-    groups = (items[at : at + size] for at in range(0, len(items), size))
-    context = multiprocessing.get_context("spawn")
-    known = set(multiprocessing.active_children())
-    told = context.RawValue(c_bool, False)  # without a lock that one who dies would hold
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(told,))
-    try:
-        with _births():  # a process starts when work is submitted
-            running = {pool.submit(_gather, work, group) for group in islice(groups, jobs)}
-        while running:
-            done, running = wait(running, POLL_S, FIRST_COMPLETED)
-            told.value = told.value or stopping()
-            if following := [] if told.value else list(islice(groups, len(done))):
-                with _births():
-                    running |= {pool.submit(_gather, work, group) for group in following}
-            for future in done:
-                yield from future.result()
-    except BrokenProcessPool as cause:
-        raise BackendFault(
-            "a worker process died, perhaps for want of memory; try fewer --jobs"
-        ) from cause
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - known:
+    with closing(_Workers(jobs, work)) as workers:
+        workers.give_each(ahead, waiting)
+        while workers.are_left:
+            for worker, said, what in workers.hear():
+                if said is _Said.WANT:
+                    workers.give(worker, waiting)
+                elif said is _Said.OUTCOME:
+                    yield what
+                elif said is _Said.ERROR:
+                    raise what
+            if stopping():
+                workers.tell_to_stop()
+
+
+class _Said(Enum):
+    """What a process tells its parent."""
+
+    WANT = auto()
+    OUTCOME = auto()
+    ERROR = auto()
+    END = auto()
+
+
+_NO_MORE: Final = None
+"""Stands behind the last item, each of which is in a tuple."""
+
+
+class _Workers:
+    """Processes that work on what they are given, each at the other end of a pipe."""
+
+    def __init__(self, jobs: int, work: Callable[[Iterator[Item]], Iterable[Outcome]]) -> None:
+        """Start them. If that cannot be, none is left."""
+        context = multiprocessing.get_context("spawn")
+        self._told = context.RawValue(c_bool, False)  # no lock that one who dies would hold
+        self._left: dict[Connection, SpawnProcess] = {}
+        try:
+            with _births():
+                for _ in range(jobs):
+                    ours, theirs = context.Pipe()
+                    process = context.Process(target=_serve, args=(theirs, self._told, work))
+                    process.start()
+                    self._left[ours] = process
+                    theirs.close()  # so that the end of the process is that of the pipe
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def are_left(self) -> bool:
+        """Whether any has not come to its end."""
+        return bool(self._left)
+
+    def hear(self) -> Iterator[tuple[Connection, _Said, Any]]:
+        """Yield what they say next, after a while even if nobody does."""
+        ready = wait([*self._left], POLL_S)
+        for worker in [each for each in self._left if each in ready]:
+            try:
+                said, what = worker.recv()
+            except (EOFError, ConnectionError) as cause:
+                raise BackendFault(
+                    "a worker process died, perhaps for want of memory; try fewer --jobs"
+                ) from cause
+            if said is _Said.END:
+                self._left.pop(worker).join()
+                worker.close()
+            yield worker, said, what
+
+    def give(self, worker: Connection, waiting: Iterator[object]) -> None:
+        """Give one the next item, or word that there is none."""
+        with suppress(ConnectionError):  # it has ended, and ``hear`` says how
+            worker.send(next(((item,) for item in waiting), _NO_MORE))
+
+    def give_each(self, count: int, waiting: Iterator[object]) -> None:
+        """Give so many to each of them, in turns."""
+        for worker in [*self._left] * count:
+            self.give(worker, waiting)
+
+    def tell_to_stop(self) -> None:
+        """Let none take another item."""
+        self._told.value = True
+
+    def close(self) -> None:
+        """End those that are left."""
+        for worker, process in self._left.items():
+            worker.close()
             process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+            process.join()
+        self._left = {}
 
 
 def told_to_stop() -> bool:
@@ -136,7 +204,38 @@ def _begin(told: c_bool) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
-def _gather(
-    work: Callable[[Sequence[Item]], Iterable[Outcome]], group: Sequence[Item]
-) -> list[Outcome]:
-    return list(work(group))
+def _serve(
+    connection: Connection,
+    told: c_bool,
+    work: Callable[[Iterator[Item]], Iterable[Outcome]],
+) -> None:
+    """Work on what the parent gives, in a process of its own."""
+    _begin(told)
+    given: SimpleQueue[tuple[Item] | None] = SimpleQueue()
+    Thread(target=_receive, args=(connection, given), daemon=True).start()
+    try:
+        for outcome in work(_drawn(connection, given)):
+            connection.send((_Said.OUTCOME, outcome))
+        connection.send((_Said.END, None))
+    except Exception as error:  # noqa: BLE001 - it is the parent's
+        error.add_note(f"in a worker process:\n{traceback.format_exc()}")
+        with suppress(ConnectionError):  # the parent is gone
+            connection.send((_Said.ERROR, error))
+
+
+def _receive(connection: Connection, given: "SimpleQueue[tuple[Item] | None]") -> None:
+    """Take what comes at once: if both waited until the other reads, both would for ever."""
+    with suppress(EOFError, OSError):
+        while True:
+            given.put(connection.recv())
+    given.put(_NO_MORE)  # the parent is gone
+
+
+def _drawn(connection: Connection, given: "SimpleQueue[tuple[Item] | None]") -> Iterator[Item]:
+    """Yield items as they are asked for, until there are no more or none is to be begun."""
+    while True:
+        connection.send((_Said.WANT, None))
+        item = given.get()
+        if item is _NO_MORE or told_to_stop():
+            return
+        yield item[0]

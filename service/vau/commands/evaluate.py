@@ -200,23 +200,30 @@ def _heard(plan: EvaluatePlan, engine: _Engine, hearing: Hearing) -> Iterator[He
         )
     if engine.choices or plan.peers:
         work = partial(_hear, replace(hearing, utterances=()), engine.choices, plan.peers)
-        yield from spread(
-            work, hearing.utterances, jobs=plan.jobs, group_size=UTTERANCES_AT_ONCE
-        )
+        yield from spread(work, _groups(hearing.utterances, plan.jobs), jobs=plan.jobs)
 
 
 def _hear(
     hearing: Hearing,
     choices: Iterable[Choice],
     peers: Iterable[str],
-    utterances: Sequence[Utterance],
+    groups: Iterable[Sequence[Utterance]],
 ) -> Iterator[Heard]:
     """Hear some of the utterances, in whichever process this is."""
-    part = replace(hearing, utterances=utterances)
-    for choice in choices:
-        yield from hear_here(part, choice)
-    for peer in peers:
-        yield from hear_with_peer(part, peer)
+    for utterances in groups:
+        part = replace(hearing, utterances=utterances)
+        for choice in choices:
+            yield from hear_here(part, choice)
+        for peer in peers:
+            yield from hear_with_peer(part, peer)
+
+
+def _groups(utterances: Sequence[Utterance], jobs: int) -> list[Sequence[Utterance]]:
+    """Cut utterances into groups of which a process takes one after the other."""
+    size = max(1, -(-len(utterances) // jobs))
+    if jobs > 1:
+        size = min(size, UTTERANCES_AT_ONCE)
+    return [utterances[at : at + size] for at in range(0, len(utterances), size)]
 
 
 def _evaluation(

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from pathlib import Path
+from typing import TypeAlias
 
 from vau.alignment import Alignment, align, write
 from vau.audiofile import Channel
-from vau.batch import BatchOptions, Choice, Failed
+from vau.batch import BatchOptions, Choice, Failed, files_at_once
 from vau.client import Client
 from vau.client.access import PLAIN, Access
 from vau.client.recognition import Request
@@ -19,8 +20,6 @@ from vau.evaluation.manifest import Inventory
 from vau.model import find_model
 from vau.processes import spread
 from vau.transcripts import Output, Transcription
-
-RECORDINGS_AT_ONCE: Final = 16  # a group that one process takes
 
 Outcome: TypeAlias = tuple[int, Alignment | Failed]
 """Behind the place of the item."""
@@ -77,8 +76,8 @@ def align_all(
     if plan.server:
         outcomes = _on_server(plan, numbered, warn)
     else:
-        work = partial(_here, plan)
-        outcomes = spread(work, numbered, jobs=plan.jobs, group_size=RECORDINGS_AT_ONCE)
+        work = partial(_here, plan, files_at_once(len(numbered), plan.jobs))
+        outcomes = spread(work, numbered, jobs=plan.jobs, ahead=1)
     yield from failed
     for count, (at, outcome) in enumerate(outcomes, start=len(failed) + 1):
         on_progress(count, len(items))
@@ -87,12 +86,21 @@ def align_all(
         yield at, outcome
 
 
-def _here(plan: AlignPlan, numbered: Numbered) -> Iterator[Outcome]:
+def _here(
+    plan: AlignPlan, at_once: int, numbered: Iterator[tuple[int, Item]]
+) -> Iterator[Outcome]:
     """Align in this process."""
-    options = BatchOptions(channel=plan.channel)
+    options = BatchOptions(files_at_once=at_once, channel=plan.channel)
+    begun: list[tuple[int, Item]] = []
+
+    def files() -> Iterator[Path]:
+        for at, item in numbered:
+            begun.append((at, item))
+            yield item.file
+
     with Choice(model=plan.model, backend=plan.backend, options=options).open() as batch:
-        for place, done in batch.transcribe([item.file for _, item in numbered]):
-            at, item = numbered[place]
+        for place, done in batch.transcribe(files()):
+            at, item = begun[place]
             yield at, _aligned(plan, item, done)
 
 

@@ -1,12 +1,16 @@
 """Recordings to transcripts on this machine, in this process or in several."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from typing import Final
+from pathlib import Path
 
 from vau.audio import SAMPLE_RATE_HZ
+from vau.batch import files_at_once
+from vau.commands.transcribe.items import Item
 from vau.commands.transcribe.plan import (
+    Kept,
     Numbered,
     Outcome,
     TranscribePlan,
@@ -14,9 +18,7 @@ from vau.commands.transcribe.plan import (
     still_held,
     written,
 )
-from vau.processes import spread, told_to_stop
-
-FILES_AT_ONCE: Final = 16  # a group that one process takes
+from vau.processes import spread
 
 
 def here(
@@ -29,36 +31,37 @@ def here(
 
     on_audio: hears how many more seconds are done.
     """
+    at_once = files_at_once(len(numbered), plan.jobs)
     if min(plan.jobs, len(numbered)) <= 1:
-        return _work(plan, numbered, on_audio, stopping)
-    work = partial(_work, plan, stopping=told_to_stop)
-    done = spread(work, numbered, jobs=plan.jobs, group_size=FILES_AT_ONCE, stopping=stopping)
-    return counted(done, on_audio)
+        begun = takewhile(lambda _: not stopping(), numbered)
+        return _work(plan, at_once, begun, on_audio)
+    work = partial(_work, plan, at_once)
+    return counted(spread(work, numbered, jobs=plan.jobs, ahead=1, stopping=stopping), on_audio)
 
 
 def _work(
     plan: TranscribePlan,
-    numbered: Numbered,
-    on_audio: Callable[[float], None] | None = None,
-    stopping: Callable[[], bool] = lambda: False,
+    at_once: int,
+    numbered: Iterator[tuple[int, Item]],
+    on_audio: Callable[[float], None] = lambda _seconds: None,
 ) -> Iterator[Outcome]:
     """Transcribe in this process."""
+    choice = plan.choice
+    options = replace(choice.options, files_at_once=at_once)
+    begun: list[tuple[int, Item]] = []
+    with replace(choice, options=options).open() as batch:
 
-    def on_samples(samples: int) -> None:
-        if on_audio is not None:
-            on_audio(samples / SAMPLE_RATE_HZ)
+        def files() -> Iterator[Path | Kept]:
+            for index, item in numbered:
+                begun.append((index, item))
+                yield still_held(item, plan, batch.engine) or item.file
 
-    with plan.choice.open() as batch:
-        new = []
-        for index, item in takewhile(lambda _: not stopping(), numbered):
-            kept = still_held(item, plan, batch.engine)
-            if kept is None:
-                new.append((index, item))
+        for place, outcome in batch.transcribe(
+            files(), lambda samples: on_audio(samples / SAMPLE_RATE_HZ)
+        ):
+            index, item = begun[place]
+            if isinstance(outcome, Kept):
+                on_audio(outcome.audio_s)
+                yield index, outcome
             else:
-                if on_audio is not None:
-                    on_audio(kept.audio_s)
-                yield index, kept
-        files = (item.file for _, item in takewhile(lambda _: not stopping(), new))
-        for place, outcome in batch.transcribe(files, on_samples):
-            index, item = new[place]
-            yield index, written(item, outcome, plan)
+                yield index, written(item, outcome, plan)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import soundfile
 
@@ -16,6 +17,7 @@ from vau.commands.transcribe.journal import Journal
 from vau.commands.transcribe.on_server import on_server
 from vau.commands.transcribe.plan import (
     Kept,
+    Numbered,
     Outcome,
     Result,
     TranscribePlan,
@@ -24,6 +26,8 @@ from vau.commands.transcribe.plan import (
 )
 from vau.errors import VauError
 from vau.transcripts import Output
+
+STRETCH: Final = 512  # items
 
 
 def transcribe_all(
@@ -88,6 +92,7 @@ def transcribe(
     warn:        hears of streams that were lost, or found no room.
     Raises       what is not the fault of one file.
     """
+    numbered: Numbered = list(enumerate(items))
     durations_s = [duration_s(item.file) for item in items]
     total_s = sum(durations_s)
     done_s = 0.0
@@ -97,9 +102,10 @@ def transcribe(
         done_s += seconds
         on_progress(done_s, total_s)
 
-    numbered = list(enumerate(items))
+    # With --strict the first that cannot be read is to be found first.
+    ordered = numbered if plan.strict else long_first(numbered, durations_s)
     if plan.server:
-        yield from counted(on_server(plan, numbered, warn, stopping), on_audio)
+        yield from counted(on_server(plan, ordered, warn, stopping), on_audio)
     elif plan.engine == "ray":
         outcomes = on_ray.loaded(plan.address).outcomes(
             plan, numbered, durations_s, warn, stopping
@@ -107,7 +113,21 @@ def transcribe(
         with closing(outcomes):
             yield from counted(outcomes, on_audio)
     else:
-        yield from here(plan, numbered, on_audio, stopping)
+        yield from here(plan, ordered, on_audio, stopping)
+
+
+def long_first(numbered: Numbered, durations_s: Sequence[float]) -> Numbered:
+    """Return the items of each stretch of STRETCH by length, the longest first.
+
+    So the last to be begun are short, and no process is left with much to do when the others
+    have ended; and none waits longer than a stretch to be told in its turn.
+    """
+    stretches = (numbered[at : at + STRETCH] for at in range(0, len(numbered), STRETCH))
+    return [
+        pair
+        for stretch in stretches
+        for pair in sorted(stretch, key=lambda pair: -durations_s[pair[0]])
+    ]
 
 
 def _recalled(items: Sequence[Item], plan: TranscribePlan, output: Output) -> list[Item]:
