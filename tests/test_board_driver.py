@@ -28,7 +28,7 @@ from vau.errors import (
     ModelTooLarge,
 )
 from vau.model import find_model
-from vau_backends.board.device import deadline, exchange, image
+from vau_backends.board.device import deadline, exchange, image, keeper
 from vau_backends.board.device.board import Stage
 from vau_backends.board.device.exchange import FIND_TRIES, RETRIES, Exchange
 from vau_backends.board.device.known_answer import known_answer
@@ -39,7 +39,7 @@ from vau_backends.board.link import cobs
 from vau_backends.board.link.chunks import Chunks
 from vau_backends.board.link.frame import DELIMITER, Frame
 from vau_backends.board.link.payloads import StatePart, state_crc
-from vau_backends.board.link.words import REPLY, Capability, Operation, Status, address
+from vau_backends.board.link.words import REPLY, Capability, Operation, Region, Status, address
 from vau_backends.board.transport.port import MOST_WAITING, Port
 from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
@@ -613,7 +613,7 @@ def test_weights_that_are_written_again_have_the_time_that_they_need(
     now_s = 0.0
     monkeypatch.setattr(deadline, "monotonic", lambda: now_s)
     monkeypatch.setattr(driver.board.exchange.port, "bits_per_s", 1000.0)
-    needed_s = driver.board.load_s
+    needed_s = driver.board.line_s(driver.board.memories)
 
     def slow(request: Frame) -> Frame:
         nonlocal now_s
@@ -627,6 +627,25 @@ def test_weights_that_are_written_again_have_the_time_that_they_need(
     server.meddle = slow
     after, _ = driver.run(stream, SPEECH[5:], limit_s=needed_s / 2)
     right.holds(np.concatenate([before, after]), SPEECH)
+
+
+def test_a_call_has_more_time_only_for_the_memories_that_are_written_again(
+    board: AnyBoard, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_s: list[float] = []
+    monkeypatch.setattr(deadline.Deadline, "extend", lambda _, seconds: given_s.append(seconds))
+    monkeypatch.setattr(driver.board.exchange.port, "bits_per_s", 1000.0)
+    driver.check_all()
+    assert given_s == []
+    board.flip(0)
+    driver.check_all()
+    last = len(driver.board.layers) - 1
+    wrong = [
+        (array, each)
+        for array, each in driver.board.memories
+        if (array, each.die, each.region) == (last, 0, Region.WEIGHTS)
+    ]
+    assert given_s == [keeper.LOAD_SLACK * driver.board.line_s(wrong)]
 
 
 def test_a_board_that_answers_all_but_steps_is_lost(

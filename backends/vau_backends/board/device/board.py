@@ -111,9 +111,13 @@ class Board:
         self.stage = Stage.CONFIGURED
 
     @property
-    def load_s(self) -> float:
-        """How long the line needs for all weights, in seconds."""
-        count = sum(memory.rows.nbytes for layer in self._layers for memory in layer.memories)
+    def memories(self) -> list[tuple[int, Memory]]:
+        """Array and memory of all that it was configured for."""
+        return [(at, each) for at, layer in enumerate(self._layers) for each in layer.memories]
+
+    def line_s(self, memories: Sequence[tuple[int, Memory]]) -> float:
+        """Return how long the line needs for what these hold, in seconds."""
+        count = sum(memory.rows.nbytes for _, memory in memories)
         return transfer_s(count, self.exchange.port.bits_per_s)
 
     def load(self) -> None:
@@ -121,9 +125,7 @@ class Board:
 
         Raises DeviceCorrupt if either is wrong.
         """
-        for array, layer in enumerate(self._layers):
-            for memory in layer.memories:
-                self._write(array, memory)
+        self.write(self.memories)
         self.prove()
 
     def prove(self) -> None:
@@ -141,12 +143,7 @@ class Board:
 
     def wrong_memories(self) -> list[tuple[int, Memory]]:
         """Return array and memory of all that do not hold what they should."""
-        return [
-            (array, memory)
-            for array, layer in enumerate(self._layers)
-            for memory in layer.memories
-            if not self.is_right(array, memory)
-        ]
+        return [each for each in self.memories if not self.is_right(*each)]
 
     def is_right(self, array: int, memory: Memory) -> bool:
         """Tell whether a memory holds what it should, by the board's own checksum of it."""
@@ -155,12 +152,10 @@ class Board:
         except MemoryUpset:
             return False
 
-    def mend(self) -> int:
-        """Write anew what does not hold what it should; return how many memories that were."""
-        wrong = self.wrong_memories()
-        for array, memory in wrong:
+    def write(self, memories: Sequence[tuple[int, Memory]]) -> None:
+        """Write what these are to hold, and prove nothing."""
+        for array, memory in memories:
             self._write(array, memory)
-        return len(wrong)
 
     def _write(self, array: int, memory: Memory) -> None:
         info = self.info

@@ -14,7 +14,7 @@ from vau_backends.board.device.board import Board, Stage
 from vau_backends.board.device.deadline import DEFAULT_LIMIT_S, Deadline
 from vau_backends.board.device.exchange import Exchange
 from vau_backends.board.device.held import when_let_go
-from vau_backends.board.device.image import LayerImage
+from vau_backends.board.device.image import LayerImage, Memory
 from vau_backends.board.device.link_errors import LinkErrors
 from vau_backends.board.device.upsets import (
     DieFault,
@@ -122,7 +122,7 @@ class Keeper:
             info = self._board.open()
             self._layers = self._layers or self._lay(info)
             self._board.configure(self._layers)
-            self.deadline.extend(LOAD_SLACK * self._board.load_s)
+            self._give_time_for(self._board.memories)
             self._board.load()
         except Upset as upset:
             raise self._given_up(upset) from upset
@@ -196,14 +196,19 @@ class Keeper:
 
     def remade(self) -> int:
         """Write anew what is wrong, and prove all of it if anything was; return how many."""
-        self.deadline.extend(LOAD_SLACK * self.board.load_s)
-        mended = self.board.mend()
-        if mended:
+        wrong = self.board.wrong_memories()
+        if wrong:
+            self._give_time_for(wrong)
+            self.board.write(wrong)
             self._forget_contexts()
             self.board.prove()
         else:
             self.board.stage = Stage.LOADED
-        return mended
+        return len(wrong)
+
+    def _give_time_for(self, memories: Sequence[tuple[int, Memory]]) -> None:
+        """Let what is under way end later by as long as it takes to write these."""
+        self.deadline.extend(LOAD_SLACK * self.board.line_s(memories))
 
     def _given_up(self, upset: Upset, tried: str = "") -> BackendFault:
         error = verdict(self.name, upset, tried)

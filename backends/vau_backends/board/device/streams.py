@@ -267,11 +267,7 @@ class Driver:
             )
 
     def _check_next(self) -> None:
-        memories = [
-            (array, memory)
-            for array, layer in enumerate(self.board.layers)
-            for memory in layer.memories
-        ]
+        memories = self.board.memories
         array, memory = memories[self._next_check % len(memories)]
         self._next_check += 1
         if not self.board.is_right(array, memory):
