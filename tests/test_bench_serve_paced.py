@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pytest
 
+from tests.overtaken import first_writes_fail, half_closes_fail
 from tests.serving import MODEL, Held, Served, Talk, eventually, muntaniala, serving
 from vau.audio import frame_count
 from vau.client.paced import Load, drive
@@ -88,6 +89,24 @@ def test_who_finds_no_room_is_counted_and_the_others_are_served() -> None:
     with serving((MODEL, muntaniala(slot_count=2))) as small:
         driven = drive(small.address, load(3), SPEECH)
     assert (len(driven.streams), driven.refused_streams) == (2, 1)
+    assert all(played.ending for played in driven.streams)
+
+
+def test_who_is_not_told_the_answer_asks_again(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As over TLS on a busy machine: the status of a refusal overtakes the first message."""
+    first_writes_fail(monkeypatch, times=3)
+    driven = drive(served.address, load(2), SPEECH)
+    assert (len(driven.streams), driven.refused_streams) == (2, 0)
+    assert all(played.ending for played in driven.streams)
+
+
+def test_a_half_close_that_grpc_could_not_send_any_more_is_no_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_closes_fail(monkeypatch)
+    driven = drive(served.address, load(2), SPEECH)
     assert all(played.ending for played in driven.streams)
 
 

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 import grpc
 import pytest
 
+from tests.overtaken import half_closes_fail
 from tests.serving import (
     FREE,
     PATIENCE_S,
@@ -232,6 +233,18 @@ def test_closing_twice_is_harmless(served: Served) -> None:
     client.server_info()
     client.close()
     client.close()
+
+
+def test_a_half_close_that_grpc_could_not_send_any_more_is_no_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_closes_fail(monkeypatch)
+
+    async def heard(address: str) -> list[pb.StreamingRecognizeResponse]:
+        async with AsyncClient(address) as client:
+            return [each async for each in client.stream(streaming(), [speech()])]
+
+    assert asyncio.run(heard(served.address))[-1].HasField("finished")
 
 
 def test_whoever_sends_at_once_all_there_is_hears_what_it_is_refused_for(

@@ -16,6 +16,7 @@ from vau.client.channel import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
     HEALTH,
+    OVER,
     closed,
     options,
 )
@@ -252,10 +253,10 @@ class _Sender:
             async for request in requests:
                 try:
                     await call.write(request)
-                except (grpc.RpcError, asyncio.InvalidStateError):
+                except OVER:
                     return  # it has ended; how, the reader is told
                 await self._may_go_on.wait()
-            with suppress(grpc.RpcError, asyncio.InvalidStateError):
+            with suppress(*OVER):
                 await call.done_writing()
         except asyncio.CancelledError:
             raise

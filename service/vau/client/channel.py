@@ -1,6 +1,9 @@
 """What both clients' connections have in common."""
 
+import asyncio
 from typing import Final
+
+import grpc
 
 from vau.errors import ConfigInvalid
 
@@ -11,6 +14,9 @@ KEEPALIVE_S: Final = 20.0  # a server that is busy answers pings; one that vanis
 KEEPALIVE_TIMEOUT_S: Final = 10.0
 UNLIMITED: Final = -1  # in the words of gRPC
 HEALTH: Final = "/grpc.health.v1.Health/Check"
+OVER: Final = (grpc.RpcError, grpc.aio.InternalError, asyncio.InvalidStateError)
+"""What gRPC for asyncio raises when it is asked to send in a call that has ended: whoever reads
+is told how it did."""
 
 
 def closed(address: str) -> ConfigInvalid:

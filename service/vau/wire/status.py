@@ -202,7 +202,7 @@ def retry_after_s(error: grpc.RpcError) -> float | None:
 
 def _foreign(code: grpc.StatusCode, text: str, who: str) -> VauError:
     """Return what a status means that the transport made, not our server."""
-    if code is _CODE.INTERNAL and text == WRITE_FAILED:
+    if _is_untold(code, text):
         return errors.Unreachable(
             f"{who} was lost, or ended the call, while a message was being sent; what it "
             "said, if anything, gRPC does not tell",
@@ -216,6 +216,15 @@ def _foreign(code: grpc.StatusCode, text: str, who: str) -> VauError:
     if code is _CODE.RESOURCE_EXHAUSTED:
         return errors.MessageTooLarge(f"{who}: {text}; send less in one message")
     return VauError(f"{who} ended the call with {code.name}: {text}", code=code.name)
+
+
+def is_untold(error: grpc.RpcError) -> bool:
+    """Tell whether gRPC has lost what the server said, because a message was being sent."""
+    return _is_untold(error.code(), error.details())
+
+
+def _is_untold(code: grpc.StatusCode, text: str | None) -> bool:
+    return code is _CODE.INTERNAL and text == WRITE_FAILED
 
 
 def _status(error: VauError, limit: int) -> status_pb2.Status:

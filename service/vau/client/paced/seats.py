@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
+import grpc
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ from vau.client.paced.load import Load
 from vau.client.paced.stream import ENCODING, Stream
 from vau.errors import VauError
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
+from vau.wire.status import is_untold
 
 PAUSE_CHUNKS: Final = 2
 """Between the end of one stream and the first sample of the next in its place: the first has
@@ -41,8 +43,7 @@ class Seat:
 
     async def open(self) -> VauError | None:
         """Begin the first stream; return its refusal if there is no room."""
-        self.streams.append(self.begin(self.lengths[0]))
-        return await self.streams[0].open()
+        return await self._begin(self.lengths[0])
 
     async def play(self, start_s: float) -> None:
         """Let all speak, each in its turn; one that is refused leaves the place empty."""
@@ -50,14 +51,23 @@ class Seat:
         await self.streams[0].play(begins_s)
         for before, chunks in zip(self.lengths, self.lengths[1:], strict=False):
             begins_s += (before + PAUSE_CHUNKS) * self.chunk_s
-            stream = self.begin(chunks)
-            self.streams.append(stream)
-            refusal = await stream.open()
+            refusal = await self._begin(chunks)
             if refusal is not None:
                 self.refusals.append(refusal)
                 return
             begins_s = max(begins_s, perf_counter())  # nobody speaks before it is let in
-            await stream.play(begins_s)
+            await self.streams[-1].play(begins_s)
+
+    async def _begin(self, chunks: int) -> VauError | None:
+        """Begin another stream, anew if gRPC lost what the server said to it."""
+        while True:
+            self.streams.append(self.begin(chunks))
+            try:
+                return await self.streams[-1].open()
+            except grpc.RpcError as error:
+                if not is_untold(error):
+                    raise
+            self.streams.pop()
 
     def ends_s(self, start_s: float) -> float:
         """Return when the last of them is to have spoken."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import grpc
 
 from vau.audio import SAMPLE_BYTES
+from vau.client.channel import OVER
 from vau.client.recognition import finished_of
 from vau.errors import BackendBusy, QuotaExceeded, SlotsExhausted, Unreachable, VauError
 from vau.load.chunks import Ending, Played, Response, Sent, was_held_back
@@ -92,9 +93,10 @@ class Stream:
             self.sent.append(Sent(end_sample, due_s, begun_s, is_held_back))
             try:
                 await self.call.write(pb.StreamingRecognizeRequest(audio=chunk))
-            except (asyncio.InvalidStateError, grpc.RpcError):
+            except OVER:
                 return  # the stream is over, and whoever listens to it hears why
-        await self.call.done_writing()
+        with suppress(*OVER):
+            await self.call.done_writing()
 
     async def _listen(self) -> None:
         while (response := await self._read()) is not None:
