@@ -2,12 +2,18 @@
 
 import errno
 import os
-from collections.abc import Callable
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from vau.errors import ConfigInvalid
+
+TEMPORARY: Final = re.compile(r"\.(.+)\.[0-9]+\.tmp", re.DOTALL)
+"""What a file is called while it is written: its name, and the process."""
 
 
 class Unwritable(ConfigInvalid):
@@ -23,6 +29,8 @@ def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
+            with suppress(OSError):  # of a file system without locks: nobody clears away there
+                flock(file, LOCK_EX)  # until it is closed, or we are dead
             fill(file)
         temporary.replace(target)
     except OSError as cause:
@@ -41,6 +49,34 @@ def write_text_whole(target: Path, text: str) -> Path:
     return write_whole(target, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
+def clear_left_over(stems: Iterable[Path]) -> None:
+    """Remove what writers of files of these names left behind when they were killed.
+
+    stems:  where files were to be, without what stands behind a dot of their names.
+    Whoever still writes holds a lock on it, and keeps it.
+    Raises Unwritable for one that cannot be removed.
+    """
+    names: defaultdict[Path, set[str]] = defaultdict(set)
+    for stem in stems:
+        names[stem.parent].add(stem.name)
+    for folder, wanted in names.items():
+        for path in folder.glob(".*.tmp"):
+            found = TEMPORARY.fullmatch(path.name)
+            if found is not None and not wanted.isdisjoint(_before_dots(found[1])):
+                _remove_unless_locked(path)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    try:
+        with path.open("r+b") as file, suppress(BlockingIOError):
+            flock(file, LOCK_EX | LOCK_NB)
+            path.unlink()
+    except FileNotFoundError:  # it has just got its real name
+        return
+    except OSError as cause:
+        raise unwritable(path, cause) from cause
+
+
 def unwritable(path: Path, cause: OSError) -> Unwritable:
     """Return the error that says why, and what to do."""
     is_full = cause.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -49,3 +85,7 @@ def unwritable(path: Path, cause: OSError) -> Unwritable:
         f"{path}: cannot be written: {cause.strerror or cause}; {remedy} another folder",
         field="out",
     )
+
+
+def _before_dots(name: str) -> Iterable[str]:
+    return (name[:at] for at, character in enumerate(name) if character == ".")

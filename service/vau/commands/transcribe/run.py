@@ -26,6 +26,7 @@ from vau.commands.transcribe.plan import (
 )
 from vau.errors import VauError
 from vau.transcripts import Output
+from vau.wholefile import clear_left_over
 
 STRETCH: Final = 512  # items
 
@@ -136,6 +137,7 @@ def _recalled(items: Sequence[Item], plan: TranscribePlan, output: Output) -> li
         entries = on_ray.loaded(plan.address).recalled(plan)
     else:
         output.prepare()
+        clear_left_over(output.folder / item.name for item in items)
         journal = Journal(output.folder)
         journal.mend()
         entries = journal.entries() if plan.resume else {}
