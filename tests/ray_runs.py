@@ -1,30 +1,31 @@
 """What runs on Ray are tried with: many short files, and workers that die at a chosen line."""
 
 import json
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.audio import recording
-from tests.commands import environment
+from tests.commands import VAU, environment
 from tests.lively import write_lively_bundle
 
 FILES: Final = 30
+PATIENCE_S: Final = 300.0  # it starts many processes
 
-# Python runs it as each process begins. Every file that a worker notes is counted; over the
-# files that are named, the worker is killed once they are noted, or before they are heard.
+# Python runs it as each process begins. Each file that a worker notes is counted. Of those that
+# are named, it is killed once they are noted, or before their block is heard; or it waits with
+# that until the run is told to stop.
 SITE: Final = """
-import json, os, signal
+import json, os, signal, time
 from pathlib import Path
 folder = Path(__file__).parent
-deaths = json.loads((folder / "deaths.json").read_text())
 from vau.commands.transcribe.on_ray import worker
 from vau.commands.transcribe.on_ray.parts import Part
 
 def die(name):
-    left = deaths.get(name, 0)
-    for number in range(left):
+    for number in range(json.loads((folder / "deaths.json").read_text()).get(name, 0)):
         try:
             (folder / f"died-{name}-{number}").touch(exist_ok=False)
         except FileExistsError:
@@ -43,6 +44,10 @@ heard = worker.Worker._heard
 def mortal(self, items, part):
     for item in items:
         die("before " + item.name.name)
+        if (folder / f"wait-{item.name.name}").exists():
+            (folder / "waiting").touch()
+            while not self._order.stopping():
+                time.sleep(0.05)
     return heard(self, items, part)
 worker.Worker._heard = mortal
 """
@@ -59,8 +64,14 @@ class Mortal:
         """Prepare them; deaths: how often the worker that has noted a file dies of it."""
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(SITE)
-        (folder / "deaths.json").write_text(json.dumps(deaths))
-        return cls(folder)
+        mortal = cls(folder)
+        mortal.sentence(**deaths)
+        return mortal
+
+    def sentence(self, **deaths: int) -> None:
+        """Let others die from now on, and forget what was noted."""
+        (self.folder / "deaths.json").write_text(json.dumps(deaths))
+        (self.folder / "noted").write_text("")
 
     def variables(self) -> dict[str, str]:
         """Return what stands in their environment."""
@@ -73,6 +84,18 @@ class Mortal:
     def noted(self) -> Counter[str]:
         """Return how often each file was noted as finished."""
         return Counter((self.folder / "noted").read_text().split())
+
+
+def vau(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end."""
+    return subprocess.run(
+        (*VAU, *map(str, arguments)),
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
 
 
 def write_corpus(folder: Path, count: int = FILES) -> None:

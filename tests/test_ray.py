@@ -7,8 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.commands import vau
-from tests.ray_runs import FILES, Mortal, contents, write_corpus
+from tests.ray_runs import FILES, Mortal, contents, vau, write_corpus
 from vau.commands.transcribe.journal import Journal
 
 pytestmark = pytest.mark.ray

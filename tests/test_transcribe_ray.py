@@ -1,12 +1,15 @@
 """What the engine on Ray is made of, tried without Ray."""
 
+import errno
 import json
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from tests.audio import recording
 from tests.commands import vau
@@ -70,7 +73,7 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Shelf:
 
 
 def test_parts_of_a_run_become_the_journal_behind_a_line_that_was_cut_short(
-    shelf: Shelf,
+    shelf: Shelf, tmp_path: Path
 ) -> None:
     shelf.prepare()
     shelf.write("manifest.jsonl", entry("old").line + b'{"cut sho')
@@ -81,6 +84,7 @@ def test_parts_of_a_run_become_the_journal_behind_a_line_that_was_cut_short(
     assert Part.of(shelf, "run", 0).entries == {name: entry(name) for name in "ab"}
     assert set(gathered(shelf)) == {"old", "a", "b", "c"}
     assert shelf.names("manifest.parts") == []
+    assert not (tmp_path / "out/manifest.parts").exists()
     lines = shelf.read("manifest.jsonl").splitlines()
     assert [json.loads(line)["name"] for line in lines if line.endswith(b"}")] == [
         *("old", "a", "b", "c")
@@ -94,6 +98,7 @@ def test_a_run_without_ray_takes_in_the_parts_of_one_with_it(tmp_path: Path) -> 
     journal.mend()
     journal.mend()
     assert journal.path.read_bytes() == entry("a").line
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.jsonl"]
 
 
 def test_no_recording_may_take_the_place_of_the_parts(tmp_path: Path) -> None:
@@ -111,6 +116,35 @@ def test_what_is_written_is_there_whole_and_nothing_else_is(
     assert shelf.names("x") == ["x/y.npz", "x/z.npz"]
     assert shelf.sha256_of("x/y.npz") == shelf.sha256_of("x/z.npz") != ""
     assert (shelf.read("none"), shelf.sha256_of("none"), shelf.names("none")) == (b"", "", [])
+
+
+class Full(LocalFileSystem):  # type: ignore[misc]
+    """A folder on a disk that is full."""
+
+    protocol = "full"
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite") -> None:
+        super().pipe_file(path, value[: len(value) // 2], mode)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_is_cut_short_is_not_there(tmp_path: Path) -> None:
+    fsspec.register_implementation("full", Full, clobber=True)
+    shelf = Shelf(f"full://{tmp_path}/out")
+    with pytest.raises(Unwritable, match=r"a/b: OSError: .*No space left on device"):
+        shelf.write("a/b", b"content")
+    assert list((tmp_path / "out/a").iterdir()) == []
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_recordings_at_an_address_are_refused_by_name(tmp_path: Path, listed: bool) -> None:
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text("utt\tpath\na\ts3://bucket/a.wav\n")
+    paths = () if listed else (Path("s3://bucket/a.wav"),)
+    with pytest.raises(
+        ConfigInvalid, match=r"s3://?bucket/a\.wav.* folders: mount it, or copy"
+    ):
+        find_items(paths, manifest if listed else None)
 
 
 def test_what_cannot_be_written_is_said_without_the_password(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Which files are transcribed, and what their transcripts are called."""
 
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +14,11 @@ from vau.commands.transcribe.journal import NAME as JOURNAL
 from vau.commands.transcribe.journal import PARTS, Entry
 from vau.counted import counted
 from vau.errors import ConfigInvalid
-from vau.manifest import check_apart, check_name, rows_of
+from vau.manifest import check_apart, check_name, invalid, rows_of
 from vau.transcripts import utterance_id
 
 STDIN: Final = Path("-")
+ADDRESS: Final = "an address, and recordings are read from folders: mount it, or copy it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,11 @@ def find_items(
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            why = "no such file or folder"
+            why = (
+                ADDRESS
+                if re.match("[a-z][a-z0-9+.-]+:/", str(path))
+                else "no such file or folder"
+            )
         except (OSError, ValueError) as cause:
             why = str(getattr(cause, "strerror", cause))
         if why:
@@ -118,6 +124,8 @@ def _utterances_of(manifest: Path) -> list[Item]:
     check_apart(manifest, rows)
     for line, row in rows:
         name = check_name(manifest, line, row["utt"])
+        if "://" in row["path"]:
+            raise invalid(manifest, f"line {line}: {row['path']} is {ADDRESS}")
         items.append(Item(manifest.parent / row["path"], name))
     return items
 

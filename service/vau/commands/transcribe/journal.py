@@ -12,6 +12,7 @@ Workers that share no disk, or one that cannot append, note what they finish in 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -85,6 +86,8 @@ class Journal:
                 file.writelines(part.read_bytes() for part in parts)
             for part in parts:
                 part.unlink()
+            with suppress(OSError):  # mostly it is not there
+                (self.folder / PARTS).rmdir()
         except OSError as cause:
             raise unwritable(self.path, cause) from cause
 

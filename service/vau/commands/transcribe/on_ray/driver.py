@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from vau.errors import Unreachable, VauError
 from vau.model import find_model
 
 OBJECT_STORE_BYTES: Final = 100_000_000  # what passes are paths and phones, no audio
+CONNECT_S: Final = 10.0
 POLL_S: Final = 0.1  # how long a Ctrl-C is on its way to the workers
 
 
@@ -143,15 +145,14 @@ def _joined(plan: TranscribePlan) -> Iterator[None]:
             "include_dashboard": False,
             "object_store_memory": OBJECT_STORE_BYTES,
         }
+    else:
+        _knock(plan.address)
     terminate = signal.getsignal(signal.SIGTERM)
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **said)
         except (ConnectionError, RuntimeError, ValueError) as cause:
-            raise Unreachable(
-                f"address: no cluster of Ray at {plan.address or 'this machine'}: {cause}; "
-                "start one with 'ray start --head', or leave out --address"
-            ) from cause
+            raise _no_cluster(plan.address, cause) from cause
         signal.signal(signal.SIGTERM, terminate)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         settings = ray.data.DataContext.get_current()
@@ -161,3 +162,21 @@ def _joined(plan: TranscribePlan) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody listens there, for which Ray takes minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():  # "auto": it looks around itself
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as cause:
+        raise _no_cluster(address, cause) from cause
+
+
+def _no_cluster(address: str, cause: Exception) -> Unreachable:
+    return Unreachable(
+        f"address: no cluster of Ray at {address or 'this machine'}: {cause}; start one with "
+        "'ray start --head', or leave out --address"
+    )

@@ -44,6 +44,7 @@ def gathered(shelf: Shelf) -> dict[str, Entry]:
         shelf.write(NAME, lines)
         for part in parts:
             shelf.remove(part)
+        shelf.remove_folder(PARTS)
     return entries_in(lines)
 
 

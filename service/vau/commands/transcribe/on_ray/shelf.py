@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from posixpath import dirname, join
 from typing import Final
@@ -80,6 +80,12 @@ class Shelf:
         with self._saying(at):
             self._system.rm_file(self._path(at))
 
+    def remove_folder(self, at: str) -> None:
+        """Remove a folder, if there is such a thing here and nothing is in it."""
+        if not self._is_store:
+            with suppress(Exception):  # somebody has put something there, or removed it
+                self._system.rmdir(self._path(at))
+
     def sha256_of(self, at: str) -> str:
         """Return the digest of a file; of one that is not there, none that a file has."""
         with self._saying(at):
@@ -105,8 +111,13 @@ class Shelf:
         self._system.makedirs(dirname(path), exist_ok=True)
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
-        yield temporary
-        self._system.mv(temporary, path)
+        try:
+            yield temporary
+            self._system.mv(temporary, path)
+        except BaseException:
+            with suppress(Exception):  # it may be there or not
+                self._system.rm_file(temporary)
+            raise
 
     @contextmanager
     def _saying(self, at: str) -> Iterator[None]:
