@@ -3,6 +3,7 @@
 import io
 import struct
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.audio import RATE_HZ, encoded, tone
-from vau.audiofile import Blocks, Recording, format_of, read_recording
+from vau.audiofile import Blocks, Recording, foreign_s, format_of, read_recording
 from vau.audiofile.foreign import FOREIGN_SUFFIXES, kind_of
 from vau.audiofile.foreign_ends import ENDS
 from vau.commands.transcribe.items import find_items
@@ -49,6 +50,12 @@ def test_what_is_read_without_pyav_is_none_of_them(container: str) -> None:
     file = io.BytesIO(encoded(tone(8_000, RATE_HZ), container, coding))
     assert kind_of(file) is None
     assert format_of(file)
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=list(STARTS))
+def test_a_server_that_is_sent_such_a_file_knows_none_of_them(start: bytes) -> None:
+    with pytest.raises(AudioUnsupported, match="is not WAV, FLAC, OGG, Opus, MP3"):
+        format_of(io.BytesIO(start))
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=list(STARTS))
@@ -153,7 +160,7 @@ def written(path: Path, samples: NDArray[np.int16] | None = None) -> Path:
         if coding == "wmav2":
             stream.bit_rate = 64_000
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "mono")
-        frame.sample_rate = rate_hz
+        frame.sample_rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
         form = {"pcm_s16le": "s16", "pcm_s16be": "s16", "libopus": "s16"}.get(coding, "fltp")
         form = "s16" if coding == "libopencore_amrnb" else form
         resampler = av.AudioResampler(form, layout, rate_hz)
@@ -185,6 +192,26 @@ def test_samples_of_16_bits_are_taken_as_they_are(tmp_path: Path) -> None:
     samples = np.random.default_rng(0).integers(-32_768, 32_768, 100_000).astype(np.int16)
     found = read_recording(written(tmp_path / "a.mov", samples)).samples
     np.testing.assert_array_equal(found, samples)
+
+
+@with_pyav
+@pytest.mark.parametrize("name", ["a.m4a", "a.webm", "a.mov"])
+def test_what_an_encoder_put_before_the_first_sample_is_left_out(
+    tmp_path: Path, name: str
+) -> None:
+    rate_hz = CODINGS[name][1]
+    samples = tone(rate_hz, rate_hz)
+    samples[: rate_hz // 2] = 0
+    found = read_recording(written(tmp_path / name, samples)).samples
+    loud = np.flatnonzero(np.abs(found) > 4_000)
+    assert loud[0] / RATE_HZ == pytest.approx(0.5, abs=0.002)
+
+
+@with_pyav
+def test_how_long_a_file_lasts_is_known_without_decoding_it(tmp_path: Path) -> None:
+    assert foreign_s(written(tmp_path / "a.m4a")) == pytest.approx(SECONDS, abs=0.05)
+    (tmp_path / "a.txt").write_text("no audio")
+    assert foreign_s(tmp_path / "a.txt") == foreign_s(tmp_path / "absent") == 0.0
 
 
 @with_pyav

@@ -2,7 +2,7 @@
 
 from vau.audiofile.containers import SUFFIXES, Format
 from vau.audiofile.converting import Channel, Converter, Pcm, to_mono_16k
-from vau.audiofile.foreign import FOREIGN_SUFFIXES, is_foreign_readable
+from vau.audiofile.foreign import FOREIGN_SUFFIXES, foreign_s, is_foreign_readable
 from vau.audiofile.reading import Header, format_of, header, read_pcm
 from vau.audiofile.recording import Blocks, Pieces, Recording, read_recording
 
@@ -17,6 +17,7 @@ __all__ = [
     "Pcm",
     "Pieces",
     "Recording",
+    "foreign_s",
     "format_of",
     "header",
     "is_foreign_readable",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
+from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 
 from vau.audiofile.containers import READ_SAMPLES, cut_short
 from vau.audiofile.foreign_ends import ENDS
-from vau.audiofile.reading import scaled
-from vau.errors import AudioCorrupt, AudioUnsupported
+from vau.audiofile.reading import open_file, scaled
+from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 FOREIGN_SUFFIXES: Final = (
     *(".m4a", ".mp4", ".m4b", ".mov", ".3gp", ".webm", ".mka", ".mkv"),
@@ -78,6 +79,22 @@ def is_foreign_readable() -> bool:
     return find_spec("av") is not None
 
 
+def foreign_s(file: Path) -> float:
+    """Return how many seconds such a file lasts, as far as its container knows.
+
+    0 if it is none, cannot be read, or does not say.
+    """
+    try:
+        with open_file(file) as opened:
+            kind = kind_of(opened)
+            if kind is None or not is_foreign_readable():
+                return 0.0
+            with _opened(opened, str(file), kind) as container:
+                return float((container.duration or 0) / 1e6)
+    except AudioError:
+        return 0.0
+
+
 @contextmanager
 def opened_foreign(
     file: BinaryIO, name: str, kind: Kind
@@ -88,6 +105,24 @@ def opened_foreign(
     Raises AudioUnsupported without the extra, or if there is no audio, AudioCorrupt if it is
            cut short or damaged: of the end of a file, behind its last block.
     """
+    with _opened(file, name, kind) as container:
+        tracks = container.streams.audio
+        if not tracks:
+            raise AudioUnsupported(
+                f"{name}: holds no audio; name a file that does", field="audio"
+            )
+        with _decoding(name):
+            frames = container.decode(tracks[0])
+            first = next(frames, None)
+        if first is None:
+            raise cut_short(name, "no sample of it could be decoded")
+        track = Track(first.sample_rate, first.layout.nb_channels)
+        yield track, _blocks(chain([first], frames), track, name)
+
+
+@contextmanager
+def _opened(file: BinaryIO, name: str, kind: Kind) -> Iterator[Any]:
+    """Open a container; raises as ``opened_foreign`` does."""
     try:
         import av  # noqa: PLC0415 - an extra
     except ImportError as cause:
@@ -102,18 +137,7 @@ def opened_foreign(
         file.seek(0)
         container = av.open(file, format=kind.demuxer, metadata_errors="ignore")
     with container:
-        tracks = container.streams.audio
-        if not tracks:
-            raise AudioUnsupported(
-                f"{name}: holds no audio; name a file that does", field="audio"
-            )
-        with _decoding(name):
-            frames = container.decode(tracks[0])
-            first = next(frames, None)
-        if first is None:
-            raise cut_short(name, "no sample of it could be decoded")
-        track = Track(first.sample_rate, first.layout.nb_channels)
-        yield track, _blocks(chain([first], frames), track, name)
+        yield container
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import Channel, header, read_recording
+from vau.audiofile import Channel, foreign_s, header, read_recording
 from vau.backend import BackendOptions
 from vau.batch import Failed
 from vau.commands.compare.file import FileResult, Shown, Source, most_divergent, result_of
@@ -231,5 +231,5 @@ def _duration_s(file: Path) -> float:
         with file.open("rb") as opened:
             said = header(opened)
     except (OSError, AudioError):
-        return 0.0
+        return foreign_s(file)
     return said.frames / said.rate_hz

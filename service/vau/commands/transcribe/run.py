@@ -9,6 +9,7 @@ from typing import Final
 
 import soundfile
 
+from vau.audiofile import foreign_s
 from vau.batch import Failed
 from vau.commands.transcribe import on_ray
 from vau.commands.transcribe.here import here
@@ -150,4 +151,4 @@ def duration_s(file: Path) -> float:
     try:
         return float(soundfile.info(os.fsencode(file)).duration)
     except (soundfile.SoundFileError, TypeError, ValueError):
-        return 0.0
+        return foreign_s(file)
