@@ -130,7 +130,7 @@ def test_what_is_as_good_stays_in_its_phone() -> None:
 @pytest.mark.parametrize(
     ("frames", "states", "ways", "why"),
     [
-        (MOST_STEPS // 8 + 1, 8, 2, "about a quarter of an hour of speech; cut the recording"),
+        (MOST_STEPS // 8 + 1, 8, 2, "about twelve minutes of speech; cut the recording"),
         (10, 8, MOST_WAYS + 1, "more than 254 pronunciations"),
     ],
 )

@@ -117,7 +117,8 @@ def test_of_a_manifest_what_cannot_be_aligned_stops_nobody_else(
     listed = manifest(
         folder,
         "s/good|a.flac|oh be",
-        "unknown|a.flac|oh dear",
+        "unknown|a.flac|oh dear me",
+        "unknown too|a.flac|Dear!",
         "absent|b.flac|oh",
         "long|a.flac|" + "oh " * 60,
         columns="utt path text",
@@ -129,8 +130,11 @@ def test_of_a_manifest_what_cannot_be_aligned_stops_nobody_else(
     assert done.returncode == 1
     assert (tmp_path / "s/good.ctm").read_text().startswith("good 1 ")
     assert [path.name for path in tmp_path.rglob("*.ctm")] == ["good.ctm"]
-    for why in ("no lexicon has dear", "b.flac: ", "it has more phones than"):
+    for why in ("no lexicon has dear, me; add", "b.flac: ", "it has more phones than"):
         assert why in done.stderr
+    counts, missing = done.stdout.splitlines()
+    assert counts.startswith("1 utterances aligned, 4 failed; ")
+    assert missing == "no lexicon has dear, me"
 
 
 # --- real speech -------------------------------------------------------------------------

@@ -52,8 +52,9 @@ def text_script(text: str, lexicon: Lexicon, inventory: Inventory) -> Script:
 
     Punctuation around words says nothing; a word with hyphens that no lexicon has is said
     part by part.
-    Raises ConfigInvalid, naming each, for what no lexicon has (digits and signs among it), for
-           phones that the model does not know, and if there is no word.
+    Raises ConfigInvalid for what no lexicon has, digits and signs among it, naming each (and
+           in its fact ``words``), for phones that the model does not know, and if there is no
+           word.
     """
     said: list[Said] = []
     missing: list[str] = []
@@ -69,6 +70,7 @@ def text_script(text: str, lexicon: Lexicon, inventory: Inventory) -> Script:
             f"no lexicon has {named}; add a line for each to the file of --lexicon, as "
             "HELLO HH AH L OW, and write numbers and signs as words",
             field="text",
+            words=" ".join(dict.fromkeys(missing)),
         )
     if not said:
         raise ConfigInvalid("there is no word in the text; write what is said", field="text")

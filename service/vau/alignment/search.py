@@ -62,7 +62,7 @@ def check_size(frames: int, states: int, ways: int) -> None:
     if frames * states > MOST_STEPS:
         raise ConfigInvalid(
             f"{frames} frames by {states} phones and silences are more than the {MOST_STEPS} "
-            "that are aligned at once, about a quarter of an hour of speech; cut the recording "
+            "that are aligned at once, about twelve minutes of speech; cut the recording "
             "where sentences end, and align the pieces by a --manifest",
             field="said",
         )

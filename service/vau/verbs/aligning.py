@@ -90,10 +90,10 @@ def align(
         for at, outcome in verb.align_all(items, plan, show, warn):
             if isinstance(outcome, Failed):
                 statuses.append(complain(outcome.error, outcome.file, context))
+                tally.fail(outcome)
                 continue
             last = outcome
             tally.add(at, items[at], outcome)
-    tally.failed = len(statuses)
     if last is None:
         return statuses[0]
     if manifest is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from vau.alignment import Alignment
 from vau.alignment.accuracy import COLUMNS, Offsets, figures, offsets
+from vau.batch import Failed
 from vau.commands.align.items import Item
 from vau.errors import ConfigInvalid
 from vau.evaluation.manifest import Inventory, Stretch, read_labels
@@ -23,6 +24,9 @@ class Tally:
 
     silences: frozenset[str]
     failed: int = 0
+    missing: set[str] = field(default_factory=set)
+    """Words that no lexicon has."""
+
     phones: int = 0
     gops_nats: list[float] = field(default_factory=list)
     """Of the utterances."""
@@ -38,11 +42,17 @@ class Tally:
             stretches = self.labels[item.name.as_posix()]
             self.offsets.append((at, offsets(found, stretches, self.silences)))
 
+    def fail(self, failed: Failed) -> None:
+        """Take note of one that could not be aligned."""
+        self.failed += 1
+        self.missing |= {*str(failed.error.facts.get("words", "")).split()}
+
     def report(self) -> dict[str, Any]:
         """Return the figures, those of boundaries at the top for the alignment itself."""
         said: dict[str, Any] = {
             "utterances": len(self.gops_nats),
             "failed": self.failed,
+            "missing_words": sorted(self.missing),
             "phones": self.phones,
             "mean_gop_nats": round(fmean(sorted(self.gops_nats)), 6),
         }
@@ -77,6 +87,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         f"{report['utterances']} utterances aligned, {report['failed']} failed; "
         f"{report['phones']} phones, GOP {report['mean_gop_nats']:.2f} nats in the mean"
     )
+    if report["missing_words"]:
+        yield f"no lexicon has {', '.join(report['missing_words'])}"
     if "boundaries" not in report:
         return
     yield ""
