@@ -144,14 +144,8 @@ class BoardBackend:
         if stream is not None:
             self._released.append(stream)
         if self._lock.acquire(blocking=False):
-            try:
-                self._end_released()
-            finally:
-                self._lock.release()
-
-    def _end_released(self) -> None:
-        while self._released:
-            self._driver.end(self._released.popleft())
+            with self._held():
+                pass  # it has been ended
 
     def snapshot(self, slot: Slot) -> bytes:
         """Copy the state out, in the form of ``muntaniala``: both take each other's."""
@@ -290,11 +284,20 @@ class BoardBackend:
                 f"{DEFAULT_LIMIT_S:g} s; {self._driver.last_error}",
                 stage="open",
             )
+        with self._held():
+            try:
+                yield
+            finally:
+                self._watch.used()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """End what was released, and give back the lock, which was taken."""
         try:
-            self._end_released()
+            while self._released:
+                self._driver.end(self._released.popleft())
             yield
         finally:
-            self._watch.used()
             self._lock.release()
 
 
