@@ -1,4 +1,4 @@
-"""A port whose other end talks without end."""
+"""Where a board is on a network, and a port whose other end talks without end."""
 
 import os
 import select
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from vau.errors import DeviceLost, DeviceTimeout
+from vau_backends.board.transport.places import place_of
 from vau_backends.board.transport.port import MOST_WAITING, READ_BYTES, Port
 
 
@@ -45,3 +46,24 @@ def test_who_talks_without_end_is_not_listened_to_for_ever(port: Flooded) -> Non
         port.drop()
     with pytest.raises(DeviceLost, match="without end"):
         port.gather(60.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("localhost:4000", ("localhost", 4000)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("host:65536", None),
+        ("host:", None),
+        (":1", None),
+        ("host", None),
+        ("host:+1", None),
+        ("host:١", None),
+        ("a host:1", None),
+    ],
+)
+def test_a_place_is_a_host_and_a_port_that_there_is(
+    text: str, place: tuple[str, int] | None
+) -> None:
+    assert place_of(text) == place

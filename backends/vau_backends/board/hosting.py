@@ -21,12 +21,13 @@ from typing import IO, Final, NoReturn
 
 from vau.errors import BackendFault, BackendNotFound, ConfigInvalid, DeviceLost
 from vau_backends.board.link.info import Info
+from vau_backends.board.transport.places import place_of
 from vau_backends.board.transport.port import Port
 from vau_backends.board.transport.tcp import open_tcp
 from vau_backends.board.transport.urls import Url
 from vau_backends.board.virtual.build import BUILDING
 from vau_backends.board.virtual.parameters import Parameters
-from vau_backends.board.virtual.server import MOST_PORT, arguments
+from vau_backends.board.virtual.server import arguments
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,6 @@ _WHERE: Final = re.compile(
     r"(?P<sizes>(,(units|inputs|contexts)=[1-9][0-9]{0,2})*)(/(?P<name>[\w.-]+))?",
     re.ASCII,
 )
-
-_PLACE: Final = re.compile(r"[^:\s]+:(?P<port>[0-9]{1,5})", re.ASCII)
 
 
 class Hosted:
@@ -207,8 +206,7 @@ def serve(array: str, listen: str, serial: int) -> NoReturn:
     if match is None:
         raise ConfigInvalid(f"array={array!r} is not like 2x2", field="array")
     Parameters.of_grid(match["array"])
-    place = _PLACE.fullmatch(listen)
-    if listen != "pty" and (place is None or int(place["port"]) > MOST_PORT):
+    if listen != "pty" and place_of(listen) is None:
         raise ConfigInvalid(f"listen={listen!r} is neither HOST:PORT nor pty", field="listen")
     port = ("--pty",) if listen == "pty" else ("--tcp", listen)
     os.execv(COMMAND[0], [*COMMAND, *_words(array), *port, "--serial", f"{serial:x}"])  # noqa: S606 - it is to be this process

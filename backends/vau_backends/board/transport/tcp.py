@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vau.errors import BackendNotFound, DeviceLost, DeviceTimeout
+from vau_backends.board.transport.places import place_of
 from vau_backends.board.transport.port import Port
 
 KEEP_ALIVE_S: Final = 5
@@ -25,11 +26,11 @@ def open_tcp(
     Raises BackendNotFound if that names none, DeviceTimeout or DeviceLost if nobody answers.
     """
     name = name or f"tcp:{where}"
-    host, _, number = where.rpartition(":")
-    if not host or not number.isascii() or not number.isdigit() or int(number) > 0xFFFF:
+    place = place_of(where)
+    if place is None:
         raise _nowhere(name)
     try:
-        connection = socket.create_connection((host.strip("[]"), int(number)), limit_s)
+        connection = socket.create_connection(place, limit_s)
     except UnicodeError as cause:  # of a host with an empty or an endless label
         raise _nowhere(name) from cause
     except TimeoutError as cause:

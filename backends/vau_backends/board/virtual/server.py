@@ -26,6 +26,7 @@ from vau.signals import ENDING
 from vau_backends.board.link.frame import Frame
 from vau_backends.board.link.payloads import OWNER, Config
 from vau_backends.board.link.words import Operation, address
+from vau_backends.board.transport.places import MOST_PORT, place_of
 from vau_backends.board.virtual.build import PLAIN, Build, build
 from vau_backends.board.virtual.library import SimulatedBoard
 from vau_backends.board.virtual.parameters import Parameters
@@ -41,7 +42,6 @@ RATE_STEPS: Final = 5
 USAGE: Final = 2
 UNUSABLE: Final = 3
 SIGNALLED: Final = 128
-MOST_PORT: Final = 65535
 _FULL: Final = Parameters()
 
 
@@ -258,12 +258,12 @@ def arguments(words: Sequence[str]) -> Served:
 
 
 def _endpoint(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > MOST_PORT:
+    place = place_of(text)
+    if place is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no host:port, with a port of at most {MOST_PORT}"
         )
-    return host, int(port)
+    return place
 
 
 def _serial(text: str) -> int:
