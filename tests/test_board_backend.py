@@ -265,6 +265,20 @@ def test_rtl_is_verified_if_it_is_ours_whoever_vouches_for_it(
         assert f"rtl {rtl_hash.hex()} ({word})" in backend.info.firmware
 
 
+@on_software
+@pytest.mark.parametrize(
+    ("kind", "is_said"), [(Kind.SIMULATION, True), (Kind.FPGA, False), (Kind.SOFTWARE, False)]
+)
+def test_a_simulation_says_that_its_speed_is_no_boards(
+    server: BoardServer, model: Model, kind: Kind, is_said: bool
+) -> None:
+    server.claim(kind=kind)
+    backend = FACTORY.open(model, BackendOptions(instance=server.url))
+    backend.close()
+    is_found = "RTL in simulation, whose speed is no board's" in backend.info.firmware
+    assert is_found == is_said
+
+
 def test_a_board_that_was_started_ends_whatever_its_driver_says(
     backend: BoardBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,21 @@ def test_chaos_counts_by_kind_what_came_of_the_faults(server: BoardServer) -> No
 
 
 @pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("virtual:2x2", "leave one out, or name another of the kind: virtual:2x2/NAME$"),
+        ("virtual:2x2/left", "leave one out, or name another of the kind: virtual:2x2/NAME$"),
+        ("tcp:a:1", "leave one out$"),
+    ],
+)
+def test_a_board_that_is_named_twice_is_refused_with_what_tells_two_apart(
+    url: str, says: str
+) -> None:
+    with pytest.raises(ConfigInvalid, match=says):
+        with_boards(["board"], [url, "virtual:4x4", url])
+
+
+@pytest.mark.parametrize(
     ("flag", "value", "says"),
     [
         ("--listen", "foo", "neither HOST:PORT nor pty"),

@@ -57,6 +57,12 @@ def test_the_tier_that_computes_stands_beside_its_engine() -> None:
     assert summed(monitor)[0] == "engine   tiny on toy (tier numpy)"
 
 
+def test_the_summary_says_what_a_board_is() -> None:
+    monitor = Monitor()
+    monitor.take(replace(STARTED, firmware="vau-link/1 serial 5; RTL in simulation"))
+    assert summed(monitor)[1] == "board    vau-link/1 serial 5; RTL in simulation"
+
+
 def test_the_summary_names_each_backend_that_served_in_its_order() -> None:
     monitor = Monitor()
     monitor.take(replace(STARTED, tier="numpy"))

@@ -43,7 +43,7 @@ from vau_backends.board.device.watch import CHECK_S, Watch
 from vau_backends.board.discovery import Found, found_for, opened
 from vau_backends.board.link.info import Info
 from vau_backends.board.link.telemetry import Readings
-from vau_backends.board.link.words import Capability
+from vau_backends.board.link.words import Capability, Kind
 from vau_backends.host import log_posteriors, normalise_all
 from vau_backends.muntaniala.array import DieArray
 from vau_backends.muntaniala.cell import output
@@ -98,6 +98,8 @@ class BoardBackend:
             f"vau-link/1 serial {info.stable_id} rtl {info.rtl_hash.hex()} ({rtl}) "
             f"integrity {integrity}"
         )
+        if info.kind == Kind.SIMULATION:
+            firmware += "; RTL in simulation, whose speed is no board's"
         return BackendInfo(
             id=f"{KIND}:{self._found.instance}",
             kind=KIND,

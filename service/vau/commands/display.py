@@ -84,6 +84,8 @@ def summary_lines(monitor: Monitor, *, paced: bool, chunk_ms: int) -> list[str]:
         first, *others = monitor.backends
         backends = ", then ".join([f"{first}{tier}", *others])
         lines.append(f"engine   {started.engine.model} on {backends}")
+        if started.firmware:
+            lines.append(f"board    {started.firmware}")
     if finished is not None:
         audio_s = finished.samples / SAMPLE_RATE_HZ
         heard = f"{finished.frames} frames; phonemes heard: {len(monitor.spoken())}"

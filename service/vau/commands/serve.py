@@ -25,12 +25,14 @@ logger = logging.getLogger(__name__)
 
 
 BOARD: Final = "board"
+VIRTUAL: Final = "virtual:"
 
 
 def with_boards(backends: Sequence[str], boards: Sequence[str]) -> list[str]:
     """Return the backends with each of ``boards`` where ``board`` stands alone.
 
-    Raises ConfigInvalid for boards without a backend that they could be for.
+    Raises ConfigInvalid for boards without a backend that they could be for, and for one that
+    is named twice.
     """
     if boards and BOARD not in backends:
         raise ConfigInvalid(
@@ -38,8 +40,19 @@ def with_boards(backends: Sequence[str], boards: Sequence[str]) -> list[str]:
             "add --backend board",
             field="board",
         )
+    for at, url in enumerate(boards):
+        if url in boards[:at]:
+            raise ConfigInvalid(
+                f"board: {url!r} is named twice; leave one out{_another_of(url)}", field="board"
+            )
     named = [f"{BOARD}:{url}" for url in boards] or [BOARD]
     return [each for name in backends for each in (named if name == BOARD else [name])]
+
+
+def _another_of(url: str) -> str:
+    """Say how another virtual board of the kind is named; nothing of any other board."""
+    kind, _, _ = url.partition("/")
+    return f", or name another of the kind: {kind}/NAME" * url.startswith(VIRTUAL)
 
 
 def reckoned_streams(models: Sequence[str], backends: Sequence[str]) -> int:

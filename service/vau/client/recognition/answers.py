@@ -32,6 +32,9 @@ class Started:
     tier: str = ""
     """What computes the backend on the server's machine; empty where there is no choice."""
 
+    firmware: str = ""
+    """What a board is loaded with, and whether it is a simulation; empty for what is none."""
+
     fallback_backends: tuple[str, ...] = ()
     """The ids of those that may take over, the best first: what the names came to mean."""
 
@@ -86,6 +89,7 @@ def started_of(started: pb.SessionStarted) -> Started:
         ),
         look_ahead_frames=model.look_ahead_frames,
         tier=backend.tier,
+        firmware=backend.firmware,
         fallback_backends=tuple(started.resolved.fallback_backends),
     )
 
