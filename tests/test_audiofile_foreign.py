@@ -265,6 +265,15 @@ def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
 
 
 @with_pyav
+def test_a_rate_that_no_recording_has_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CODINGS, "a.mov", ("pcm_s16le", 7, "mono"))
+    with pytest.raises(AudioUnsupported, match=r"states 7 Hz, which is outside 1000\.\."):
+        read_recording(written(tmp_path / "a.mov"))
+
+
+@with_pyav
 def test_a_folder_takes_them_up(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="PyAV is not installed; of extra av")
     for suffix in (*FOREIGN_SUFFIXES, ".txt"):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from vau.audiofile.containers import READ_SAMPLES, cut_short
 from vau.audiofile.foreign_ends import ENDS
-from vau.audiofile.reading import open_file, scaled
+from vau.audiofile.reading import check_rate, open_file, scaled
 from vau.errors import AudioCorrupt, AudioError, AudioUnsupported
 
 FOREIGN_SUFFIXES: Final = (
@@ -117,6 +117,7 @@ def opened_foreign(
         if first is None:
             raise cut_short(name, "no sample of it could be decoded")
         track = Track(first.sample_rate, first.layout.nb_channels)
+        check_rate(track.rate_hz, name)
         yield track, _blocks(chain([first], frames), track, name)
 
 

@@ -121,12 +121,17 @@ def _check_header(
         )
     if kind == "mp3" and decoder.frames > MP3_SAMPLES_PER_BYTE * (file_bytes + MP3_FRAME_BYTES):
         raise cut_short(name, f"{decoder.frames} samples are stated in {file_bytes} bytes")
-    if decoder.samplerate not in RATES_HZ:
+    check_rate(decoder.samplerate, name)
+
+
+def check_rate(rate_hz: int, name: str) -> None:
+    """Raise AudioUnsupported for a rate that no recording has."""
+    if rate_hz not in RATES_HZ:
         raise AudioUnsupported(
-            f"{name}: its header states {decoder.samplerate} Hz, which is outside "
+            f"{name}: its header states {rate_hz} Hz, which is outside "
             f"{RATES_HZ.start}..{RATES_HZ.stop - 1}; export it again",
             field="audio",
-            found=decoder.samplerate,
+            found=rate_hz,
         )
 
 
