@@ -48,18 +48,18 @@ def _work(
     """Transcribe in this process."""
     choice = plan.choice
     options = replace(choice.options, files_at_once=at_once)
-    begun: list[tuple[int, Item]] = []
+    begun: dict[int, tuple[int, Item]] = {}  # by their place here, until they are done
     with replace(choice, options=options).open() as batch:
 
         def files() -> Iterator[Path | Kept]:
-            for index, item in numbered:
-                begun.append((index, item))
+            for place, (index, item) in enumerate(numbered):
+                begun[place] = index, item
                 yield still_held(item, plan, batch.engine) or item.file
 
         for place, outcome in batch.transcribe(
             files(), lambda samples: on_audio(samples / SAMPLE_RATE_HZ)
         ):
-            index, item = begun[place]
+            index, item = begun.pop(place)
             if isinstance(outcome, Kept):
                 on_audio(outcome.audio_s)
                 yield index, outcome
