@@ -41,7 +41,7 @@ def test_a_killed_worker_loses_nothing_and_no_finished_file_is_heard_twice(
         (tmp_path / "bad.wav").rename(corpus / "in/bad.wav")
     assert done.returncode == 0, done.stderr
     assert mortal.deaths() == 2
-    assert "2 workers died; what they had begun went on at others" in done.stderr
+    assert "2 workers died; what was begun there went on elsewhere" in done.stderr
     assert contents(out) == contents(corpus / "here")
     names = Counter(str(seed) for seed in range(FILES))
     assert mortal.noted() == names
@@ -49,7 +49,7 @@ def test_a_killed_worker_loses_nothing_and_no_finished_file_is_heard_twice(
     assert Counter(json.loads(line)["name"] for line in lines) == names
 
 
-def test_three_workers_do_as_one_process_does_and_each_goes_on_where_the_other_was(
+def test_three_workers_do_as_one_process_does_which_goes_on_where_they_were(
     corpus: Path, tmp_path: Path
 ) -> None:
     out, ray = tmp_path / "out", ("--engine", "ray", "--jobs", 3)
@@ -62,10 +62,8 @@ def test_three_workers_do_as_one_process_does_and_each_goes_on_where_the_other_w
     assert done.stdout == ""
 
     (out / "7.ctm").unlink()
-    again = vau(*given(corpus), "--out", out, "--resume", *ray)
-    assert "1 heard, 29 left as they were, 1 failed" in again.stderr
     again = vau(*given(corpus), "--out", out, "--resume")
-    assert "0 heard, 30 left as they were, 1 failed" in again.stderr
+    assert "1 heard, 29 left as they were, 1 failed" in again.stderr
     assert contents(out) == contents(corpus / "here")
 
 

@@ -134,6 +134,17 @@ def test_a_cluster_writes_to_a_server_and_its_killed_workers_lose_nothing(
     assert contents(there) == contents(corpus / "here")
 
 
+def test_without_a_folder_phones_are_printed_and_nothing_of_ray_is(
+    corpus: Path, cluster: Cluster
+) -> None:
+    heard = ["transcribe", "--model", corpus / "model", *(corpus / "in").glob("1?.flac")]
+    cluster.mortal.sentence(**{"before 12": 1})
+    ray = ("--engine", "ray", "--address", cluster.address)
+    done = vau(*heard, *ray, **cluster.variables)
+    assert "a worker died; what was begun there went on elsewhere" in done.stderr
+    assert done.stdout == vau(*heard).stdout != ""
+
+
 def test_what_kills_worker_after_worker_is_named_and_the_rest_can_go_on(
     corpus: Path, cluster: Cluster, tmp_path: Path
 ) -> None:

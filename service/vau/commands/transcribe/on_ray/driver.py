@@ -59,7 +59,8 @@ def outcomes(
         with _passed_on(stopping, desk):
             yield from _answers(blocks, order, min(workers, len(blocks)))
         if lost := _ask(desk, "lost"):
-            warn(f"{lost} workers died; what they had begun went on at others")
+            died = "a worker" if lost == 1 else f"{lost} workers"
+            warn(f"{died} died; what was begun there went on elsewhere")
 
 
 def recalled(plan: TranscribePlan) -> dict[str, Entry]:
