@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     ) as head:
         try:
             assert head.stdout is not None
@@ -92,9 +94,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
                     break
             yield Cluster(f"127.0.0.1:{port}", variables, mortal)
         finally:
-            head.terminate()
-            head.communicate(timeout=PATIENCE_S)
-            shutil.rmtree(folder, ignore_errors=True)
+            os.killpg(head.pid, signal.SIGKILL)
+            eventually(partial(is_removed, folder), PATIENCE_S)
+
+
+def is_removed(folder: str) -> bool:
+    """Remove a folder in which dying processes may still write."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not Path(folder).exists()
 
 
 @pytest.fixture
