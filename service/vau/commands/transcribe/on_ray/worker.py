@@ -107,19 +107,18 @@ class Worker:
     ) -> Iterator[tuple[int, Result | None]]:
         assert self._batch is not None
         engine, stopping = self._batch.engine, self._order.stopping
-        new, left = [], set(range(len(items)))
-        for place, item in takewhile(lambda _: not stopping(), enumerate(items)):
-            if self._is_held(item, engine):
-                assert item.before is not None
-                left.remove(place)
-                yield place, Kept(item.file, item.before.samples / SAMPLE_RATE_HZ)
-            else:
-                new.append(place)
-        files = (items[place].file for place in takewhile(lambda _: not stopping(), new))
-        for at, outcome in self._batch.transcribe(files):
-            place = new[at]
+        left = set(range(len(items)))
+
+        def files() -> Iterator[Path | Kept]:
+            for item in takewhile(lambda _: not stopping(), items):
+                yield self._held(item, engine) or item.file
+
+        for place, outcome in self._batch.transcribe(files()):
             left.remove(place)
-            yield place, self._written(items[place], outcome, part)
+            if isinstance(outcome, Kept):
+                yield place, outcome
+            else:
+                yield place, self._written(items[place], outcome, part)
         yield from ((place, None) for place in sorted(left))
 
     def _open(self) -> None:
@@ -146,11 +145,15 @@ class Worker:
             )
         self._batch = batch
 
-    def _is_held(self, item: Item, engine: Engine) -> bool:
-        if self._shelf is None or item.before is None:
-            return False
+    def _held(self, item: Item, engine: Engine) -> Kept | None:
+        """Return what says that nothing is to be done, if nothing is."""
+        shelf, before = self._shelf, item.before
+        if shelf is None or before is None:
+            return None
         options = self._order.plan.options_of(engine)
-        return holds(self._shelf, item.before, item.file, engine, options)
+        if not holds(shelf, before, item.file, engine, options):
+            return None
+        return Kept(item.file, before.samples / SAMPLE_RATE_HZ)
 
     def _written(
         self, item: Item, outcome: Transcription | Failed, part: Part | None
