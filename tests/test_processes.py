@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from multiprocessing import resource_tracker, util
 from pathlib import Path
 
@@ -32,9 +33,14 @@ def one_until_told(numbers: Iterable[int]) -> Iterator[int]:
         eventually(told_to_stop)
 
 
-def pids(numbers: Iterable[int]) -> Iterator[int]:
-    for _ in numbers:
-        yield os.getpid()
+def one_then_for_ever(numbers: Iterable[int]) -> Iterator[int]:
+    yield from islice(numbers, 1)
+    threading.Event().wait()
+
+
+def with_pid(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    for number in numbers:
+        yield os.getpid(), number
 
 
 def die(_numbers: Iterable[int]) -> list[int]:
@@ -77,8 +83,8 @@ def test_a_process_that_dies_is_an_error_and_no_wait_without_end() -> None:
         list(spread(die, range(4), jobs=2))
 
 
-def test_leaving_early_leaves_no_process() -> None:
-    outcomes = spread(squares, range(8), jobs=2)
+def test_leaving_early_leaves_no_process_whatever_it_is_at() -> None:
+    outcomes = spread(one_then_for_ever, range(8), jobs=2)
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
@@ -104,8 +110,11 @@ def test_who_stops_at_once_begins_nothing() -> None:
     assert list(spread(squares, range(9), jobs=2, ahead=2, stopping=lambda: True)) == []
 
 
-def test_each_process_is_given_some_ahead() -> None:
-    assert len(set(spread(pids, range(4), jobs=2, ahead=2))) == 2
+def test_what_is_given_ahead_is_given_in_turns() -> None:
+    taken: dict[int, set[int]] = {}
+    for pid, number in spread(with_pid, range(20), jobs=2, ahead=10):
+        taken.setdefault(pid, set()).add(number)
+    assert sorted(map(sorted, taken.values())) == [[*range(0, 20, 2)], [*range(1, 20, 2)]]
 
 
 def test_the_second_interrupt_is_one() -> None:
