@@ -179,5 +179,5 @@ def _knock(address: str) -> None:
 def _no_cluster(address: str, cause: Exception) -> Unreachable:
     return Unreachable(
         f"address: no cluster of Ray at {address or 'this machine'}: {cause}; start one with "
-        "'ray start --head', or leave out --address"
+        "'ray start --head', see that RAY_AUTH_TOKEN is its token, or leave out --address"
     )
