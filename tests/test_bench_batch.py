@@ -73,7 +73,6 @@ def test_a_run_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
     ran = run((sys.executable, "-c", "sum(range(10**6))"), listed, seen.append)
     assert len(set(seen)) == 1
     assert ran.cpu_s > 0.0
-    assert ran.peak_bytes > 10**6
 
 
 def test_growth_is_the_slope_behind_the_first_files(

@@ -29,8 +29,6 @@ class Ran:
 
     wall_s: float
     cpu_s: float
-    peak_bytes: int
-    """Of the one of its processes that had most."""
 
 
 def run(
@@ -56,7 +54,7 @@ def run(
             said.seek(max(0, said.tell() - STDERR_BYTES))
             text = said.read().decode(errors="replace")
             raise Failed(f"{' '.join(argv[:4])} ended with {process.returncode}: {text}")
-    return Ran(wall_s, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
+    return Ran(wall_s, usage.ru_utime + usage.ru_stime)
 
 
 class MemoryOfTree:

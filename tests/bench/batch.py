@@ -21,6 +21,7 @@ cut and joined into utterances of 2 to 20 s.
 """
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -54,7 +55,8 @@ from vau_backends.muntaniala.kernel import choose
 
 VAU: Final = Path(sys.executable).with_name("vau")
 CHECKED_FILES: Final = 6
-TRIED_FILES: Final = 8  # in each way that torch may use the cores
+TRIED_FILES: Final = 32  # in each way that torch may use the cores: a whole batch
+TRIES: Final = 2  # of which the faster counts: other work on the machine is not to choose
 POCKETSPHINX_EVERY: Final = 16  # files: it takes a hundred times as long as we do
 SHORT_FILE_S: Final = 0.25
 MB: Final = 1_000_000
@@ -222,7 +224,7 @@ def in_memory(bench: Bench, speech: Sequence[Any], size: Size) -> dict[str, obje
     growth = Growth(bench.out / "manifest.jsonl", size.short_files)
     quick = bench.vau(sorted(short.iterdir()), watch=growth.look)
     return {
-        "rss_mb_one_hour_file": round(max(ran.peak_bytes, memory.most_bytes) / MB, 1),
+        "rss_mb_one_hour_file": round(memory.most_bytes / MB, 1),
         "hours_per_hour_one_hour_file": round(size.long_hours * 3600 / ran.wall_s, 1),
         "leak_bytes_per_file": round(growth.bytes_per_file(), 1),
         "short_files": size.short_files,
@@ -285,11 +287,16 @@ def measured(asked: Namespace, folder: Path) -> dict[str, Any]:
         archive = write_archive(speech, size.archive_hours, folder / "archive")
     seconds_of(archive)
     tried = [each.file for each in evenly(archive, TRIED_FILES)]
-    way = min(torch_ways(), key=lambda way: bench.peer("torch", tried, *way).wall_s)
+    took_s = dict.fromkeys(torch_ways(), math.inf)
+    for _ in range(TRIES):
+        for way, best_s in took_s.items():
+            took_s[way] = min(best_s, bench.peer("torch", tried, *way).wall_s)
+    way = min(took_s, key=took_s.__getitem__)
     agreement = check(bench, archive, way)
     return {
         **compared(bench, archive, way, size.rounds),
         **in_memory(bench, speech, size),
+        "torch_ways_s": {" ".join(way): round(each, 1) for way, each in took_s.items()},
         "agreement": agreement,
         "rounds": size.rounds,
     }
