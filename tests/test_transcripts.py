@@ -2,6 +2,7 @@ import errno
 import json
 import os
 from dataclasses import replace
+from fcntl import flock
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ from vau.backend import Energy
 from vau.batch import Batch, BatchOptions
 from vau.transcripts import Rows, Transcription, energy_object, write
 from vau.transcripts.npz import write_npz
-from vau.wholefile import Unwritable, write_whole
+from vau.wholefile import Unwritable, clear_left_over, write_whole
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +191,37 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unwritable, match=r"cannot be written.*choose another folder"):
         write_whole(tmp_path / "file" / "x.jsonl", lambda file: file.write(b""))
+
+
+@pytest.mark.parametrize("moment", ["vau.wholefile.flock", "pathlib.Path.replace"])
+def test_what_is_written_is_left_alone_by_who_clears_away_at_any_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    _, _, name = moment.rpartition(".")
+    real = {"flock": flock, "replace": Path.replace}[name]
+
+    def clear_first(*arguments: object) -> object:
+        monkeypatch.setattr(moment, real)
+        clear_left_over([tmp_path / "x"])
+        return real(*arguments)  # type: ignore[operator]
+
+    monkeypatch.setattr(moment, clear_first)
+    write_whole(tmp_path / "x.ctm", lambda file: file.write(b"whole"))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.ctm"]
+    assert (tmp_path / "x.ctm").read_bytes() == b"whole"
+
+
+def test_who_clears_away_leaves_alone_what_has_come_under_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / ".x.ctm.123.tmp"
+    temporary.touch()
+
+    def rename_first(file: BinaryIO, how: int) -> None:
+        temporary.replace(tmp_path / "x.ctm")
+        temporary.write_text("another")
+        flock(file, how)
+
+    monkeypatch.setattr("vau.wholefile.flock", rename_first)
+    clear_left_over([tmp_path / "x"])
+    assert temporary.read_text() == "another"

@@ -4,8 +4,8 @@ import errno
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -28,11 +28,10 @@ def write_whole(target: Path, fill: Callable[[BinaryIO], object]) -> Path:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            with suppress(OSError):  # of a file system without locks: nobody clears away there
-                flock(file, LOCK_EX)  # until it is closed, or we are dead
-            fill(file)
-        temporary.replace(target)
+        with _locked(temporary):
+            with temporary.open("wb") as file:
+                fill(file)
+            temporary.replace(target)
     except OSError as cause:
         raise unwritable(target, cause) from cause
     finally:
@@ -66,11 +65,31 @@ def clear_left_over(stems: Iterable[Path]) -> None:
                 _remove_unless_locked(path)
 
 
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Make a file, and keep it from who clears away until the end, or our death."""
+    while True:
+        with path.open("ab") as file:
+            with suppress(OSError):  # of a file system without locks: nobody clears away there
+                flock(file, LOCK_EX)
+            if _is_at(path, file):  # or it was cleared away before it was locked
+                yield
+                return
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
 def _remove_unless_locked(path: Path) -> None:
     try:
         with path.open("r+b") as file, suppress(BlockingIOError):
             flock(file, LOCK_EX | LOCK_NB)
-            path.unlink()
+            if _is_at(path, file):
+                path.unlink()
     except FileNotFoundError:  # it has just got its real name
         return
     except OSError as cause:
