@@ -82,6 +82,7 @@ def test_every_format_that_is_offered_is_written() -> None:
             ("a.flac", "AA", "--format", "srt"),
             "'srt' is none of jsonl, textgrid, ctm, audacity",
         ),
+        (("a.flac", "AA", "--format", "ctm"), "--format: says what --out writes, and"),
         (("a.flac", "--phones", "aa"), "does not know aa; it knows SIL AA B"),
         (("a.flac", "--text", "oh 5"), "no lexicon has 5; add a line"),
         (("a.flac", "--text-file", "none.txt"), "--text-file: none.txt: cannot be read"),

@@ -66,6 +66,7 @@ def align(
             "FILE: name a recording and what is said in it, or a --manifest of many"
         )
     (aligning.check_one if manifest is None else aligning.check_many)(context)
+    files.check_output(context, out, formats, logits=False)
     plan = verb.AlignPlan(
         **engines.engine(context, model, backend),
         server=server,
