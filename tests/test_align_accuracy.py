@@ -116,10 +116,26 @@ def test_a_manifest_is_measured_against_labels(
     assert "boundaries" not in without
 
 
+def test_an_utterance_without_labels_fails_alone(
+    here: Here, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(corpus)
+    done = here(
+        "align", "--manifest", "manifest.tsv", "--labels", "labels.tsv", "--out", str(tmp_path),
+        "--format", "ctm", "--model", "model", "--jobs", "1", "--json",
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "b.flac: --labels: labels.tsv: utterance c has no labels; add its line" in line
+    found = json.loads(done.stdout)
+    assert (found["utterances"], found["failed"], found["boundaries"]) == (2, 1, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ctm", "b.ctm"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--split", "dev", "--labels", "labels.tsv"), "utterance c has no labels"),
+        (("--split", "dev", "--labels", "labels.tsv"), "utterance c has no labels; add its"),
         (("--labels", "none.tsv"), "--labels: none.tsv: no such file"),
         (("--split", "x", "--json"), "no split 'x'; it has dev, test"),
         (("--column", "text", "--json"), "pip install 'vau[align]'"),

@@ -73,7 +73,7 @@ def read_manifest(
     rows = rows_of(manifest, COLUMNS)
     rows = rows_of_split(manifest, rows, split, warn)[:limit]
     _check_rows(manifest, rows)
-    labels = read_labels(manifest.with_name(LABELS), {row["utt"] for _, row in rows}, inventory)
+    labels = _labels_beside(manifest, {row["utt"] for _, row in rows}, inventory)
     utterances = [_utterance(manifest, row, inventory, labels) for _, row in rows]
     missing = [str(utterance.path) for utterance in utterances if not _is_file(utterance.path)]
     if missing:
@@ -110,6 +110,21 @@ def _utterance(
     )
 
 
+def _labels_beside(
+    manifest: Path, wanted: set[str], inventory: Inventory
+) -> dict[str, tuple[Stretch, ...]] | None:
+    file = manifest.with_name(LABELS)
+    labels = read_labels(file, wanted, inventory)
+    bare = [] if labels is None else sorted(wanted - labels.keys())
+    if bare:
+        raise invalid(
+            file,
+            f"utterance {bare[0]} has no labels; add its line, or move the file away to "
+            "measure without frame labels",
+        )
+    return labels
+
+
 def _check_rows(manifest: Path, rows: Sequence[tuple[int, dict[str, str]]]) -> None:
     check_apart(manifest, rows)
     for line, row in rows:
@@ -136,7 +151,10 @@ def _check_phones(
 def read_labels(
     file: Path, wanted: set[str], inventory: Inventory
 ) -> dict[str, tuple[Stretch, ...]] | None:
-    """Return the labels of the utterances that are wanted; None if there is no such file."""
+    """Return the labels of those wanted that have some; None if there is no such file.
+
+    Raises ConfigInvalid if it cannot be read, or labels of one that is wanted not be meant.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -149,16 +167,10 @@ def read_labels(
         name, _, cells = line.partition("\t")
         if name in wanted:
             labels[name] = tuple(_stretch(file, number, cell) for cell in cells.split())
-    for name in sorted(wanted):
-        if not labels.get(name):
-            raise invalid(
-                file,
-                f"utterance {name} has no labels; add its line, or move the file away to "
-                "measure without frame labels",
-            )
     folded = {
         name: tuple((inventory.fold(phone), frames) for phone, frames in stretches)
         for name, stretches in labels.items()
+        if stretches
     }
     for name, stretches in folded.items():
         _check_phones(file, name, (phone for phone, _ in stretches), inventory)

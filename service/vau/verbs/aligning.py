@@ -85,7 +85,7 @@ def align(
         items = which.items_of(
             manifest, reader, column=column, split=split, limit=limit, warn=warn
         )
-    known = report.labels_of(labels if manifest else None, items, inventory)
+    known, items = report.labelled(labels if manifest else None, items, inventory)
     tally, statuses, last = report.Tally(known, inventory.silences), [], None
     with progress(Console(stderr=True), "recordings") as show:
         for at, outcome in verb.align_all(items, plan, show, warn):

@@ -1,7 +1,7 @@
 """What came of a manifest: counts, scores, and how far boundaries are from labels."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
@@ -66,19 +66,33 @@ class Tally:
         return said | aligned | dict(zip(COLUMNS[1:], others, strict=True))
 
 
-def labels_of(
-    file: Path | None, items: Sequence[Item], inventory: Inventory
-) -> Mapping[str, Sequence[Stretch]]:
-    """Return the labels of the items by their names, none if there is no file to be read.
+def labelled(
+    file: Path | None, items: list[Item], inventory: Inventory
+) -> tuple[Mapping[str, Sequence[Stretch]], list[Item]]:
+    """Return labels by the names of items, none without a file, and the items.
 
-    Raises ConfigInvalid if it is not there, or lacks an item.
+    Those that have no labels there cannot be measured, and their scripts say so.
+    Raises ConfigInvalid if the file is not there, or is not to be used.
     """
     if file is None:
-        return {}
+        return {}, items
     labels = read_labels(file, {item.name.as_posix() for item in items}, inventory)
     if labels is None:
         raise ConfigInvalid(f"labels: {file}: no such file", field="labels")
-    return labels
+    return labels, [
+        item
+        if item.name.as_posix() in labels or isinstance(item.script, ConfigInvalid)
+        else replace(item, script=_unlabelled(item, file))
+        for item in items
+    ]
+
+
+def _unlabelled(item: Item, file: Path) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"labels: {file}: utterance {item.name.as_posix()} has no labels; add its line, or "
+        "leave out --labels to align without measuring",
+        field="labels",
+    )
 
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
