@@ -128,6 +128,13 @@ def test_every_flag_has_its_environment_variable_and_a_help_text(name: str) -> N
             assert option.envvar == variable(option.opts[0])
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_ray_is_offered_where_an_engine_can_be_chosen(name: str) -> None:
+    options = {each.opts[0]: each.help for each in COMMANDS[name].params if each.opts}
+    speaks = [flag for flag, text in options.items() if "Ray" in (text or "")]
+    assert not speaks or "--engine" in options
+
+
 def test_a_flag_means_the_same_variable_in_every_command() -> None:
     assert variable("--max-streams") == "VAU_MAX_STREAMS"
     variables = [

@@ -43,7 +43,7 @@ def transcribe(
     progress: files.ShownProgress = "bar",
     engine: engines.Carrier = "local",
     address: engines.Address = "",
-    jobs: engines.Jobs = None,
+    jobs: engines.JobsOfEngine = None,
     _config: flags.Config = None,
 ) -> int:
     """Turn recordings into phonemes or posteriors: files, folders, a list or a manifest.

@@ -5,7 +5,7 @@ import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -70,6 +70,10 @@ def replayed(
         name: (value if is_typed(context, name) else claimed[name] or value) or default[name]
         for name, value in given.items()
     }
+
+
+def _jobs(what: str) -> Any:  # noqa: ANN401
+    return flag("--jobs", what, min=1, metavar="N", show_default="one per core")
 
 
 Model = Annotated[
@@ -141,15 +145,9 @@ Decoder = Annotated[
     Literal["viterbi", "greedy"],
     flag("--decoder", "A search, or the best phoneme of each frame."),
 ]
-Jobs = Annotated[
-    int | None,
-    flag(
-        "--jobs",
-        "Processes here, workers of Ray, or streams at a time on a server.",
-        min=1,
-        metavar="N",
-        show_default="one per core",
-    ),
+Jobs = Annotated[int | None, _jobs("Processes here, or streams at a time on a server.")]
+JobsOfEngine = Annotated[
+    int | None, _jobs("Processes here, workers of Ray, or streams at a time on a server.")
 ]
 Carrier = Annotated[
     Literal["local", "ray"],
