@@ -201,6 +201,23 @@ def test_what_a_killed_build_left_is_cleared_away_by_the_next_and_no_living_one(
     assert not [each for each in cache.iterdir() if each.is_dir()]
 
 
+def test_a_folder_that_its_builder_is_just_removing_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "building-x/lock"
+    lock.parent.mkdir()
+    lock.touch()
+    real = Path.open
+
+    def too_late(path: Path, mode: str) -> object:
+        lock.unlink()
+        return real(path, mode)
+
+    monkeypatch.setattr(Path, "open", too_late)
+    virtual_build._clear_away_the_dead(tmp_path)  # noqa: SLF001 - as a build does
+    assert list(tmp_path.rglob("*")) == [lock.parent]
+
+
 def test_a_build_that_is_ended_as_its_tool_ends_is_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

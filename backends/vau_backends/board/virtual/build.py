@@ -131,7 +131,7 @@ def _begun(folder: Path) -> Iterator[Path]:
 def _clear_away_the_dead(folder: Path) -> None:
     """Remove what builders left behind that were killed, and nobody else's."""
     for path in folder.glob(f"{_UNDER_WAY}*/{_LOCK}"):
-        with suppress(OSError), path.open("wb") as lock:  # its builder lives, or is not ours
+        with suppress(OSError), path.open("r+b") as lock:  # it lives, is gone, or is not ours
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path.parent, ignore_errors=True)
 
