@@ -64,6 +64,18 @@ def test_a_backend_at_fault_is_not_serving_and_not_listed() -> None:
         assert served.value("vau_backend_state", backend="muntaniala:1x1", state="ready") == 0
 
 
+def test_one_that_was_there_and_says_that_it_begins_again_takes_the_server_with_it() -> None:
+    failing = Failing(floating())
+    with serving((MODEL, muntaniala()), (MODEL, failing)) as served:  # type: ignore[arg-type]
+        assert health_of(served.address, "") == SERVING
+        failing.present = Health(State.INITIALIZING, "it is started again")
+        served.run(served.server._watch.look())  # noqa: SLF001 - at a moment of its choice
+        assert health_of(served.address, "") == NOT_SERVING
+        failing.present = Health(State.READY)
+        served.run(served.server._watch.look())  # noqa: SLF001
+        assert health_of(served.address, "") == SERVING
+
+
 def test_of_a_backend_with_two_models_the_worse_state_counts() -> None:
     good, bad = Failing(muntaniala()), Failing(muntaniala())
     lanes = ((MODEL, bad), (replace(MODEL, name="other"), good))

@@ -64,6 +64,7 @@ class Watch:
         self._host = host
         self._said: dict[Lane, Health] = {}
         self._mended: dict[Lane, Mapping[str, int]] = {}  # as counted already
+        self._there: set[str] = set()  # who was there once
         self._showing = asyncio.Lock()
 
     async def look(self) -> None:
@@ -110,6 +111,8 @@ class Watch:
         now = max(said, key=lambda each: BADNESS.index(each.state))
         before = self._host.health.get(name)
         self._host.health[name] = now
+        if now.state is not State.INITIALIZING:
+            self._there.add(name)
         self._host.metrics.of(name).state(now.state)
         if before is not None and before.state is not now.state:
             state = facts(backend=name, state=now.state.value, text=now.text)
@@ -125,13 +128,12 @@ class Watch:
             await self._set("", is_serving=is_serving)
 
     def _required(self) -> list[str]:
-        """Return who has to be well for the server to be: the default, and all that were ready.
+        """Return who has to be well for the server to be: the default, and all that were there.
 
         One that is still waited for takes nothing from those that serve.
         """
         default, *others = self._host.lanes.backend_ids
-        states = {name: self._host.health[name].state for name in others}
-        return [default, *(name for name in others if states[name] is not State.INITIALIZING)]
+        return [default, *(name for name in others if name in self._there)]
 
     async def _set(self, service: str, *, is_serving: bool) -> None:
         await self.servicer.set(service, _SERVING if is_serving else _NOT_SERVING)
