@@ -49,8 +49,9 @@ class TranscribePlan:
     model: str
     backend: str
     server: str = ""
-    access: Access = PLAIN
     """``host:port``; empty computes here, and then model and backend are needed."""
+
+    access: Access = PLAIN
 
     engine: EngineName = "local"
     """What carries the work where there is no server."""
