@@ -286,6 +286,19 @@ def test_processes_and_servers_write_the_same_files(folder: Path, tmp_path: Path
     assert told[-1] == pytest.approx((0.9, 0.9))
 
 
+def test_a_batch_of_one_is_done_before_the_next_recording_is_begun(
+    folder: Path, tmp_path: Path
+) -> None:
+    files = [recording(tmp_path / f"{name}.flac", 1.2) for name in "ab"]
+    items = find_items(files)
+    heard_s: list[float] = []
+    for batch_size, expected_s in ((1, 1.2), (2, 2.4)):
+        chosen = replace(plan(folder, tmp_path / str(batch_size)), batch_size=batch_size)
+        first = next(transcribe(items, chosen, lambda done_s, _of: heard_s.append(done_s)))
+        assert isinstance(first[1], Transcription)
+        assert heard_s[-1] == pytest.approx(expected_s)
+
+
 @pytest.mark.parametrize("backend", ["muntaniala", "rpu:streamed"])
 def test_a_transcript_does_not_depend_on_what_is_heard_with_it(
     folder: Path, tmp_path: Path, backend: str

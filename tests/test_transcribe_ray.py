@@ -265,6 +265,7 @@ def test_a_folder_that_a_node_lacks_is_named(trial: Trial) -> None:
     [
         (["--engine", "ray", "--server", "127.0.0.1:1"], "with --server the server computes"),
         (["--address", "127.0.0.1:1"], "add --engine ray"),
+        (["--batch-size", "2", "--server", "127.0.0.1:1"], "with --server the server batches"),
         (["--engine", "ray", "--address", "ray://127.0.0.1:1"], "run this on one of its nodes"),
         (["--out", "s3://bucket/x"], "s3://bucket/x is no folder of this machine"),
         (["--out", "s3://b/x", "--engine", "ray", "--format", "kaldi"], "leave out kaldi"),

@@ -44,6 +44,7 @@ def transcribe(
     engine: engines.Carrier = "local",
     address: engines.Address = "",
     jobs: engines.JobsOfEngine = None,
+    batch_size: engines.BatchSize = None,
     _config: flags.Config = None,
 ) -> int:
     """Turn recordings into phonemes or posteriors: files, folders, a list or a manifest.
@@ -76,6 +77,7 @@ def transcribe(
         engine=engine,
         address=address,
         jobs=jobs or (0 if address and engine == "ray" else core_count()),
+        batch_size=batch_size,
         channel=channel,
         decoder=decoder,
         logits=logits,

@@ -149,6 +149,17 @@ Jobs = Annotated[int | None, _jobs("Processes here, or streams at a time on a se
 JobsOfEngine = Annotated[
     int | None, _jobs("Processes here, workers of Ray, or streams at a time on a server.")
 ]
+BatchSize = Annotated[
+    int | None,
+    flag(
+        "--batch-size",
+        "Recordings side by side in each process or worker: more are faster, but all of them "
+        "are heard anew after a crash.",
+        min=1,
+        metavar="N",
+        show_default="up to 16",
+    ),
+]
 Carrier = Annotated[
     Literal["local", "ray"],
     flag("--engine", "What carries the work: processes here, or workers of Ray (docs/ray.md)."),
@@ -172,6 +183,11 @@ def check_carrier(
     if is_ray and context.params["server"]:
         raise typer.BadParameter(
             "--engine: with --server the server computes; leave out one of them"
+        )
+    if context.params["server"] and is_typed(context, "batch_size"):
+        raise typer.BadParameter(
+            "--batch-size: with --server the server batches; leave it out, --jobs says how "
+            "many streams"
         )
     if context.params["address"] and not is_ray and is_typed(context, "address"):
         raise typer.BadParameter("--address: is that of a cluster of Ray; add --engine ray")

@@ -31,7 +31,7 @@ def here(
 
     on_audio: hears how many more seconds are done.
     """
-    at_once = files_at_once(len(numbered), plan.jobs)
+    at_once = plan.batch_size or files_at_once(len(numbered), plan.jobs)
     if min(plan.jobs, len(numbered)) <= 1:
         begun = takewhile(lambda _: not stopping(), numbered)
         return _work(plan, at_once, begun, on_audio)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import Channel
-from vau.batch import BatchOptions, Choice, Failed
+from vau.batch import FILES_AT_ONCE, BatchOptions, Choice, Failed
 from vau.client.access import PLAIN, Access
 from vau.commands.transcribe.items import Item
 from vau.commands.transcribe.journal import Journal, digest_of_options
@@ -63,6 +63,9 @@ class TranscribePlan:
     """Processes here, streams at a time on the server, or workers of Ray; 0 is one for each
     processor of its cluster."""
 
+    batch_size: int | None = None
+    """Recordings side by side in each process or worker; None is as many as pay."""
+
     channel: Channel = "mix"
     decoder: DecoderName = "viterbi"
     logits: bool = False
@@ -94,6 +97,7 @@ class TranscribePlan:
         if self.output is not None:
             waiting = Path(tempfile.gettempdir()) if self.url else self.output.folder
         options = BatchOptions(
+            files_at_once=self.batch_size or FILES_AT_ONCE,
             channel=self.channel,
             logits=self.logits,
             keep_posteriors=self.output is not None and self.output.holds_posteriors,
