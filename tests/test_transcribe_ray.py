@@ -4,6 +4,7 @@ import errno
 import json
 import sys
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -135,6 +136,56 @@ def test_what_is_cut_short_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(Unwritable, match=r"a/b: OSError: .*No space left on device"):
         shelf.write("a/b", b"content")
     assert list((tmp_path / "out/a").iterdir()) == []
+
+
+class Refusing(LocalFileSystem):  # type: ignore[misc]
+    """A folder where nothing is renamed over a file, as of smb."""
+
+    protocol = "refusing"
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        if self.exists(path2):
+            raise FileExistsError(path2)
+        super().mv(path1, path2)
+
+
+class Silent(Refusing):
+    """One that does not say so, as of webhdfs."""
+
+    protocol = "silent"
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        with suppress(FileExistsError):
+            super().mv(path1, path2)
+
+
+class Stuck(LocalFileSystem):  # type: ignore[misc]
+    """A folder where nothing is renamed at all, and nothing said."""
+
+    protocol = "stuck"
+
+    def mv(self, path1: str, path2: str, **_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [Refusing, Silent])
+def test_a_file_is_written_anew_where_nothing_is_renamed_over_another(
+    kind: type[LocalFileSystem], tmp_path: Path
+) -> None:
+    fsspec.register_implementation(kind.protocol, kind, clobber=True)
+    shelf = Shelf(f"{kind.protocol}://{tmp_path}/out")
+    for content in (b"old", b"new", b"newest"):
+        shelf.write("a", content)
+    assert shelf.read("a") == b"newest"
+    assert shelf.names("") == ["a"]
+
+
+def test_what_cannot_be_renamed_is_said(tmp_path: Path) -> None:
+    fsspec.register_implementation("stuck", Stuck, clobber=True)
+    shelf = Shelf(f"stuck://{tmp_path}/out")
+    with pytest.raises(Unwritable, match=r"out/a: .*tmp was written, but cannot be renamed"):
+        shelf.write("a", b"content")
+    assert shelf.names("") == []
 
 
 @pytest.mark.parametrize("listed", [False, True])

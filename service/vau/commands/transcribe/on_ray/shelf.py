@@ -113,11 +113,26 @@ class Shelf:
         temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
         try:
             yield temporary
-            self._system.mv(temporary, path)
+            self._rename(temporary, path)
         except BaseException:
             with suppress(Exception):  # it may be there or not
                 self._system.rm_file(temporary)
             raise
+
+    def _rename(self, temporary: str, path: str) -> None:
+        """Rename a file over what may be there: smb refuses that, webhdfs says nothing."""
+        is_there = self._system.exists
+        try:
+            self._system.mv(temporary, path)
+        except Exception:
+            if not (is_there(temporary) and is_there(path)):
+                raise
+        if is_there(temporary):
+            with suppress(FileNotFoundError):
+                self._system.rm_file(path)
+            self._system.mv(temporary, path)
+            if is_there(temporary):
+                raise OSError(f"{temporary} was written, but cannot be renamed")
 
     @contextmanager
     def _saying(self, at: str) -> Iterator[None]:
