@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from vau.alignment.lexicon import DICTIONARY, PACKAGE, read_lexicon, text_script
+from vau.commands.align.items import Reader, Words
 from vau.errors import ConfigInvalid
 from vau.evaluation.manifest import Inventory
 
@@ -141,3 +142,24 @@ def test_the_package_has_its_dictionary_where_it_is_looked_for(
     monkeypatch.delitem(sys.modules, PACKAGE)
     pytest.importorskip(PACKAGE, reason="pocketsphinx is not installed; of extra align")
     assert read_lexicon()["hello"] == ["HH AH L OW", "HH EH L OW"]
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("aa b1", "; aa b1 as phones are given by --phones"),
+        ("aa oh", ""),
+        ("aa " * 5000 + "oh", ""),  # no system has a file of that name
+    ],
+)
+def test_phones_in_lower_case_that_are_no_text_are_told_apart(said: str, advice: str) -> None:
+    lower = Inventory(("sil", "aa", "b"), frozenset({"sil"}))
+    with pytest.raises(ConfigInvalid) as caught:
+        Reader(lower, None).script(Words(said))
+    assert str(caught.value).endswith(f"--phones needs none{advice}")
+
+
+def test_what_says_nothing_is_not_taken_for_phones(tmp_path: Path) -> None:
+    (tmp_path / "lexicon").write_text("oh AA\n")
+    with pytest.raises(ConfigInvalid, match=r"no word in the text; write what is said$"):
+        Reader(INVENTORY, tmp_path / "lexicon").script(Words(""))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from os.path import isfile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -57,7 +58,27 @@ class Reader:
         )
         if column == "phones":
             return phones_script(words.said, self._inventory)
-        return text_script(words.said, self._lexicon(), self._inventory)
+        try:
+            return text_script(words.said, self._lexicon(), self._inventory)
+        except ConfigInvalid as error:
+            meant = "" if words.column else self._meant(words.said, error)
+            if not meant:
+                raise
+            raise ConfigInvalid(
+                f"{error}; {meant}", field=error.field, **error.facts
+            ) from error
+
+    def _meant(self, said: str, error: ConfigInvalid) -> str:
+        """Return what else may have been meant by what is no text, or nothing."""
+        if isfile(said):  # noqa: PTH113 - no text is too long for it
+            return f"{said} is a file; give text by --text-file"
+        unknown = str(error.facts.get("words", said)).split()
+        upper = " ".join(unknown).upper()
+        if is_phones(upper, self._inventory):
+            return f"phones are written as {upper}, in upper case"
+        if unknown and {*map(self._inventory.fold, unknown)} <= {*self._inventory.phonemes}:
+            return f"{' '.join(unknown)} as phones are given by --phones"
+        return ""
 
     def read(self) -> None:
         """Read the lexicon now. Raises ConfigInvalid if that cannot be."""
