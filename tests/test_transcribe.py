@@ -202,10 +202,26 @@ def test_utterances_that_kaldi_would_confuse_are_refused_before_anything_is_hear
         transcribe_all(items, chosen, ignore, print, unread, warn=print)
     assert not (tmp_path / "out").exists()
     check_utterances([items[0]], tmp_path)
-    with pytest.raises(ConfigInvalid, match="has a line break or is none; rename it"):
-        check_utterances([Item(Path("a\n.wav"), Path("a\n"))], tmp_path)
-    with pytest.raises(ConfigInvalid, match="has a line break or is none; rename it"):
-        check_utterances([Item(Path("\udcff.wav"), Path("\udcff"))], tmp_path)
+
+
+def test_recordings_that_no_index_of_kaldi_can_name_are_named_all_at_once(
+    tmp_path: Path,
+) -> None:
+    bad = [Path(f"in/{name}.wav") for name in ("a\nb", "\udcff", "é\udcff", "\r1", "\r2")]
+    items = [Item(file, Path(file.stem)) for file in [*bad[:1], Path("in/good.wav"), *bad[1:]]]
+    with pytest.raises(ConfigInvalid) as refused:
+        check_utterances(items, tmp_path)
+    said = str(refused.value)
+    assert said.encode().startswith(b"format: ")
+    assert r"5 recordings have no such name: in/a\nb.wav, in/\xff.wav, in/é\xff.wav, " in said
+    assert said.endswith("...; rename them, or leave out kaldi")
+    named = [Item(Path("in/good.wav"), Path("x\ny\ud800"))]  # by a manifest
+    with pytest.raises(
+        ConfigInvalid, match=r"1 recording has no such name: x\\ny\\ud800; rena"
+    ):
+        check_utterances(named, tmp_path)
+    with pytest.raises(ConfigInvalid, match=r"out: .*/o\\xff.*; rename the folder, or leave"):
+        check_utterances([Item(Path("a.wav"), Path("a"))], tmp_path / "o\udcff")
 
 
 def test_outcomes_are_put_back_in_order_as_soon_as_possible() -> None:

@@ -144,8 +144,8 @@ def invalid(file: Path, what: str) -> ConfigInvalid:
     return ConfigInvalid(f"{file}: {what}", field="manifest")
 
 
-def listed(values: Sequence[str]) -> str:
+def listed(values: Sequence[str], most: int = LISTED) -> str:
     """Return the first of some values, for a message."""
     if not values:
         return "none"
-    return ", ".join(values[:LISTED]) + (", ..." if len(values) > LISTED else "")
+    return ", ".join(values[:most]) + (", ..." if len(values) > most else "")

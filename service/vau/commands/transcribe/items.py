@@ -14,10 +14,11 @@ from vau.commands.transcribe.journal import NAME as JOURNAL
 from vau.commands.transcribe.journal import PARTS, Entry
 from vau.counted import counted
 from vau.errors import ConfigInvalid
-from vau.manifest import check_apart, check_name, invalid, rows_of
+from vau.manifest import check_apart, check_name, invalid, listed, rows_of
 from vau.transcripts import utterance_id
 
 STDIN: Final = Path("-")
+NAMED: Final = 3  # recordings that an error names before it says "..."
 ADDRESS: Final = "an address, and recordings are read from folders: mount it, or copy it"
 
 
@@ -174,6 +175,7 @@ def check_names(items: Iterable[Item]) -> None:
 def check_utterances(items: Iterable[Item], folder: Path) -> None:
     """Raise ConfigInvalid if Kaldi could not tell two files apart, or not read their index."""
     taken: dict[str, Path] = {}
+    unfit: list[str] = []
     for item in items:
         utterance = utterance_id(item.name)
         if utterance in taken:
@@ -183,19 +185,42 @@ def check_utterances(items: Iterable[Item], folder: Path) -> None:
                 field="formats",
             )
         taken[utterance] = item.file
-        path = str(folder / item.name)
-        if not {"\r", "\n"}.isdisjoint(path) or not is_utf8(path):
-            raise ConfigInvalid(
-                "format: an index of Kaldi has a line of UTF-8 for each file, and the name of "
-                f"{path!r} has a line break or is none; rename it, or leave out kaldi",
-                field="formats",
-            )
+        if not is_line(str(item.name)):
+            # What a manifest calls it may be at fault, and not its file.
+            path = item.name if is_line(str(item.file)) else item.file
+            unfit.append(shown(path))
+    needs = "an index of Kaldi has a line of UTF-8 for each recording"
+    if not is_line(str(folder)):
+        raise ConfigInvalid(
+            f"out: {needs}, which {shown(folder)} cannot stand in; rename the folder, or leave "
+            "out kaldi",
+            field="out",
+        )
+    if unfit:
+        have, them = ("has", "it") if len(unfit) == 1 else ("have", "them")
+        raise ConfigInvalid(
+            f"format: {needs}; {counted(len(unfit), 'recording')} {have} no such name: "
+            f"{listed(unfit, NAMED)}; rename {them}, or leave out kaldi",
+            field="formats",
+        )
 
 
-def is_utf8(text: str) -> bool:
-    """Tell whether a name that the system gave is UTF-8."""
+def is_line(text: str) -> bool:
+    """Tell whether a name that the system gave is UTF-8 without a line break."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return {"\r", "\n"}.isdisjoint(text)
+
+
+def shown(path: Path) -> str:
+    """Return a path for a message: what is no UTF-8 as its bytes, line breaks as escapes."""
+    return re.sub("[\r\n\ud800-\udfff]", _escaped, str(path))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # as the system's names have a byte that is none
+        return rf"\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
