@@ -115,6 +115,12 @@ def test_a_file_cut_short_is_named_with_the_remedy(tmp_path: Path) -> None:
         read_pcm(file)
 
 
+@pytest.mark.parametrize("chunk", [b"fmt \x10\0\0\0", b"ds64\x1c\0\0\0\0\0\0\0"])
+def test_a_wav_that_ends_within_its_header_is_cut_short(chunk: bytes) -> None:
+    with pytest.raises(AudioCorrupt, match="is cut short or damaged: it ends within a header;"):
+        read(b"RIFF\0\0\0\0WAVE" + chunk)
+
+
 def test_an_mp3_that_states_its_length_is_refused_if_it_lacks_frames() -> None:
     whole = encoded(tone(32_000, RATE_HZ), "MP3", "MPEG_LAYER_III")
     with pytest.raises(AudioCorrupt, match="samples could be decoded"):

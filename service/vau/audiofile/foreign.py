@@ -148,7 +148,9 @@ def _decoding(name: str) -> Iterator[None]:
 
     try:
         yield
-    except (FFmpegError, ValueError, struct.error) as cause:
+    except struct.error as cause:
+        raise cut_short(name, "it ends within a header") from cause
+    except (FFmpegError, ValueError) as cause:
         raise AudioCorrupt(
             f"{name}: cannot be decoded ({cause}); it is damaged or cut short: "
             "export or copy it again",

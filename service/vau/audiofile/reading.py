@@ -177,7 +177,9 @@ def _decoding(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (soundfile.SoundFileError, TypeError, struct.error) as cause:
+    except struct.error as cause:
+        raise cut_short(name, "it ends within a header") from cause
+    except (soundfile.SoundFileError, TypeError) as cause:
         raise AudioCorrupt(
             f"{name}: cannot be decoded ({cause}); it is damaged or cut short: "
             "export or copy it again",
