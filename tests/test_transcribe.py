@@ -102,8 +102,29 @@ def test_a_folder_may_hold_every_format_that_is_read(folder: Path, tmp_path: Pat
 
 
 def test_a_path_that_is_not_there_is_named(folder: Path) -> None:
-    with pytest.raises(ConfigInvalid, match="absent: no such file or folder"):
+    with pytest.raises(ConfigInvalid, match="absent: no such file or folder; check the path"):
         find_items([folder / "absent"])
+
+
+def test_a_pattern_stands_for_the_paths_that_it_matches_by_name(tmp_path: Path) -> None:
+    names = ("b.wav", "a.wav", "s/c.wav", "s/t/d.wav", "[x].wav", "x.wav")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+
+    def found(*patterns: str) -> list[str]:
+        items = find_items([tmp_path / pattern for pattern in patterns])
+        return [item.file.relative_to(tmp_path).as_posix() for item in items]
+
+    assert found("b.wav", "[ab].wav") == ["b.wav", "a.wav", "b.wav"]
+    assert found("[x].wav") == ["[x].wav"]  # there is such a file
+    assert found("?") == ["s/c.wav", "s/t/d.wav"]  # a folder is searched
+    assert found("**/*.wav") == sorted(names)
+    assert found("**") == sorted(names)
+    with pytest.raises(
+        ConfigInvalid, match=r"z\*: no file or folder matches it; check the pat"
+    ):
+        found("z*")
 
 
 @pytest.mark.parametrize(("path", "why"), [("absent", "No such file"), ("model", "directory")])

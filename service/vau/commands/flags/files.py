@@ -195,7 +195,8 @@ Paths = Annotated[
     list[Path],
     typer.Argument(
         metavar="[PATHS|-]...",
-        help="Audio files, and folders at any depth; - for a list of them on stdin.",
+        help='Audio files, folders at any depth, and patterns ("**/*.wav"); - for a list of '
+        "them on stdin.",
         show_default=False,
     ),
 ]

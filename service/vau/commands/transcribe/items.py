@@ -1,11 +1,13 @@
 """Which files are transcribed, and what their transcripts are called."""
 
+import glob
 import os
 import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -46,22 +48,20 @@ def find_items(
 
     warn: hears of files in folders that would be taken up if PyAV were there.
 
+    A path that is not there and has ``*``, ``?`` or ``[`` is a pattern, as the shell has them;
+    ``**`` stands for folders at any depth.
     A file that is named twice is there twice. What does not exist, or is a folder without an
     audio file, stands among them, so that it is complained of in its turn.
     Raises ConfigInvalid if there is nothing else, or the manifest is not to be used.
     """
     items: list[Item] = []
     wrong: list[ConfigInvalid] = []
-    for path in paths:
+    for path in chain.from_iterable(map(_matches, paths)):
         why = ""
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
-            why = (
-                ADDRESS
-                if re.match("[a-z][a-z0-9+.-]+:/", str(path))
-                else "no such file or folder"
-            )
+            why = _why_absent(str(path))
         except (OSError, ValueError) as cause:
             why = str(getattr(cause, "strerror", cause))
         if why:
@@ -83,6 +83,25 @@ def find_items(
     if len(wrong) == len(items):
         raise wrong[0]
     return items
+
+
+def _matches(path: Path) -> list[Path]:
+    """Return what a pattern matches, by name; of no pattern or no match, the path itself."""
+    pattern = str(path)
+    if not glob.has_magic(pattern) or os.path.lexists(path):
+        return [path]
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - of Path's "**" no file comes
+    found = map(Path, sorted(names))
+    # What is in a folder, "**" matches by itself.
+    return [each for each in found if "**" not in pattern or not each.is_dir()] or [path]
+
+
+def _why_absent(path: str) -> str:
+    if re.match("[a-z][a-z0-9+.-]+:/", path):
+        return ADDRESS
+    if glob.has_magic(path):
+        return "no file or folder matches it; check the pattern"
+    return "no such file or folder; check the path"
 
 
 def _recordings_in(folder: Path, warn: Callable[[str], None]) -> list[Path]:
