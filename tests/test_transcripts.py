@@ -14,7 +14,7 @@ from tests.lively import LIVELY
 from tests.serving import floating, muntaniala
 from vau.backend import Energy
 from vau.batch import Batch, BatchOptions
-from vau.transcripts import Rows, Transcription, energy_object, write
+from vau.transcripts import Output, Rows, Transcription, energy_object, write
 from vau.transcripts.npz import write_npz
 from vau.wholefile import Unwritable, clear_left_over, write_whole
 
@@ -189,8 +189,12 @@ def test_a_disk_that_is_full_while_posteriors_wait_is_said_in_words(
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Unwritable, match=r"cannot be written.*choose another folder"):
-        write_whole(tmp_path / "file" / "x.jsonl", lambda file: file.write(b""))
+    with pytest.raises(Unwritable, match=r"written: Not a directory: .*/file; choose another"):
+        write_whole(tmp_path / "file" / "x" / "y.jsonl", lambda file: file.write(b""))
+    with pytest.raises(
+        Unwritable, match=r"^/proc/x/y: .* nothing can be made in /proc; choose"
+    ):
+        Output(Path("/proc/x/y"), ("jsonl",)).prepare()
 
 
 @pytest.mark.parametrize("moment", ["vau.wholefile.flock", "pathlib.Path.replace"])

@@ -100,9 +100,14 @@ def unwritable(path: Path, cause: OSError) -> Unwritable:
     """Return the error that says why, and what to do."""
     is_full = cause.errno in (errno.ENOSPC, errno.EDQUOT)
     remedy = "make room there, or choose" if is_full else "choose"
+    reason = cause.strerror or str(cause)
+    there = next(each for each in path.absolute().parents if os.path.lexists(each))
+    if cause.errno == errno.ENOENT:
+        reason = f"nothing can be made in {there}"
+    elif cause.errno == errno.ENOTDIR:
+        reason = f"{reason}: {there}"
     return Unwritable(
-        f"{path}: cannot be written: {cause.strerror or cause}; {remedy} another folder",
-        field="out",
+        f"{path}: cannot be written: {reason}; {remedy} another folder", field="out"
     )
 
 
