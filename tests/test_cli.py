@@ -255,6 +255,7 @@ def test_refusals_are_told_from_what_is_unusable() -> None:
         (["transcrib"], 2, "transcribe"),
         (["transcribe"], 2, "PATHS"),
         (["transcribe", "{folder}/absent"], 2, "no such file or folder"),
+        (["transcribe", "{folder}/audio", "--limit", "1"], 2, "--limit: is of a --manifest"),
         (["transcribe", "{folder}/audio", "--channel", "left"], 2, "'left' is neither"),
         (["transcribe", "{folder}/audio", "--format", "xml"], 2, "'xml' is none of jsonl"),
         (["transcribe", "{folder}/audio", "--decoder", "best"], 2, "'best' is not one of"),

@@ -48,6 +48,20 @@ def test_a_manifest_says_where_files_are_and_what_they_are_called(tmp_path: Path
     assert find_items([tmp_path / "audio"], table)[1:] == expected
 
 
+def test_of_a_manifest_a_split_alone_may_be_taken_and_the_first_of_it(tmp_path: Path) -> None:
+    rows = ("a|a.wav|test", "b|b.wav|dev", "c|c.wav|test")
+    table = manifest(tmp_path, *rows, columns="utt path split")
+
+    def found(split: str, limit: int | None = None) -> list[str]:
+        return [item.name.name for item in find_items([], table, split=split, limit=limit)]
+
+    assert found("test") == ["a", "c"]
+    assert found("test", 1) == ["a"]
+    assert found("", 2) == ["a", "b"]
+    with pytest.raises(ConfigInvalid, match="no split 'x'; it has dev, test"):
+        found("x")
+
+
 @pytest.mark.parametrize(
     ("utt", "why"),
     [

@@ -25,6 +25,8 @@ def transcribe(
     *,
     paths: files.Paths = [],  # noqa: B006
     manifest: files.Listed = None,
+    split: measuring.Split = "",
+    limit: measuring.Limit = None,
     server: asking.Server = "",
     _tls: door.Tls = False,
     _tls_ca: door.TlsCa = None,
@@ -64,12 +66,7 @@ def transcribe(
     files.check_output(context, out, formats, logits=logits)
     files.check_resumed(out, resume=resume)
     engines.check_carrier(context, out, formats)
-    if paths and not flags.is_typed(context, "manifest"):
-        manifest = None  # of an environment that speaks of other commands
-    if not paths and manifest is None:
-        raise typer.BadParameter(
-            "PATHS: name files or folders, - for a list of them on stdin, or a --manifest"
-        )
+    manifest = files.listed_in(context, paths, manifest)
     plan = TranscribePlan(
         **engines.engine(context, model, backend),
         server=server,
@@ -88,7 +85,8 @@ def transcribe(
     )
     remark_passed_over(context)
     totals, started_s = Totals(), perf_counter()
-    items = which.find_items(which.paths_of(paths, sys.stdin.buffer), manifest, warn)
+    listed = which.paths_of(paths, sys.stdin.buffer)
+    items = which.find_items(listed, manifest, warn, split=split, limit=limit)
     lines = JsonProgress(partial(print, file=sys.stderr, flush=True), len(items))
     bar = display.progress(Console(stderr=True), "s of audio")
     with (

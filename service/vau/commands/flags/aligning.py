@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from vau.commands.flags import flag, is_typed
-from vau.commands.flags.files import formats_among
+from vau.commands.flags import flag
+from vau.commands.flags.files import check_of_manifest, formats_among
 
 FORMATS: Final = ("jsonl", "textgrid", "ctm", "audacity")
 
@@ -31,9 +31,7 @@ def check_one(context: typer.Context) -> None:
             if given
             else "SAID: what is said in it? name it behind FILE, as phones or text"
         )
-    for name in OF_A_MANIFEST:
-        if is_typed(context, name):
-            raise typer.BadParameter(f"--{name}: is of a --manifest, and there is none")
+    check_of_manifest(context, OF_A_MANIFEST)
 
 
 def check_many(context: typer.Context) -> None:

@@ -87,6 +87,29 @@ def check_output(
         )
 
 
+def listed_in(context: typer.Context, paths: list[Path], manifest: Path | None) -> Path | None:
+    """Return the manifest whose utterances stand behind ``paths``, if there is one.
+
+    Raises BadParameter if nothing is named, or a part of a manifest that there is not.
+    """
+    if paths and not is_typed(context, "manifest"):
+        manifest = None  # of an environment that speaks of other commands
+    if not paths and manifest is None:
+        raise typer.BadParameter(
+            "PATHS: name files or folders, - for a list of them on stdin, or a --manifest"
+        )
+    if manifest is None:
+        check_of_manifest(context, ("split", "limit"))
+    return manifest
+
+
+def check_of_manifest(context: typer.Context, names: Iterable[str]) -> None:
+    """Raise BadParameter if one of these was typed, where there is no manifest."""
+    for name in names:
+        if is_typed(context, name):
+            raise typer.BadParameter(f"--{name}: is of a --manifest, and there is none")
+
+
 def check_resumed(out: Path | str | None, *, resume: bool) -> None:
     """Raise BadParameter for --resume where nothing was written."""
     if resume and out is None:

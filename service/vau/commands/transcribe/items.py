@@ -16,7 +16,7 @@ from vau.commands.transcribe.journal import NAME as JOURNAL
 from vau.commands.transcribe.journal import PARTS, Entry
 from vau.counted import counted
 from vau.errors import ConfigInvalid
-from vau.manifest import check_apart, check_name, invalid, listed, rows_of
+from vau.manifest import check_apart, check_name, invalid, listed, rows_of, rows_of_split
 from vau.transcripts import utterance_id
 
 STDIN: Final = Path("-")
@@ -41,12 +41,18 @@ def find_items(
     paths: Iterable[Path],
     manifest: Path | None = None,
     warn: Callable[[str], None] = lambda _text: None,
+    *,
+    split: str = "",
+    limit: int | None = None,
 ) -> list[Item]:
     """Return the files of ``paths``, and of folders all audio files below them, by name.
 
     The utterances of a manifest stand behind them.
 
-    warn: hears of files in folders that would be taken up if PyAV were there.
+    warn:  hears of files in folders that would be taken up if PyAV were there, and of a
+           manifest without splits.
+    split: of the manifest, those of this alone; empty for all.
+    limit: of these no more than that.
 
     A path that is not there and has ``*``, ``?`` or ``[`` is a pattern, as the shell has them;
     ``**`` stands for folders at any depth.
@@ -77,7 +83,7 @@ def find_items(
         else:
             items.append(Item(path, Path(path.stem)))
     if manifest is not None:
-        items += _utterances_of(manifest)
+        items += _utterances_of(manifest, split, limit, warn)
     if not items:
         raise ConfigInvalid("paths: the list on stdin is empty; name a file", field="paths")
     if len(wrong) == len(items):
@@ -134,13 +140,15 @@ def paths_of(paths: Iterable[Path], stdin: BinaryIO) -> list[Path]:
     return found
 
 
-def _utterances_of(manifest: Path) -> list[Item]:
+def _utterances_of(
+    manifest: Path, split: str, limit: int | None, warn: Callable[[str], None]
+) -> list[Item]:
     """Return the utterances of a manifest, each called as it says.
 
     Raises ConfigInvalid if it cannot be read, or two have one name, or a name leads elsewhere.
     """
     items = []
-    rows = rows_of(manifest, ("utt", "path"))
+    rows = rows_of_split(manifest, rows_of(manifest, ("utt", "path")), split, warn)[:limit]
     check_apart(manifest, rows)
     for line, row in rows:
         name = check_name(manifest, line, row["utt"])
