@@ -1,5 +1,6 @@
 """The picture of a recording: its panels, which part it shows, and the command."""
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -204,6 +205,9 @@ def test_a_part_is_what_the_whole_has_there(folder: Path, drawing: Drawing) -> N
         (0.6, {"from_s": 0.6}, r"from: .*a\.flac lasts 0\.60 s.*choose an earlier start"),
         (0.6, {"from_s": 0.3, "to_s": 0.3}, r"to: there is no frame from 0\.3 to 0\.3 s"),
         (0.6, {"from_s": 0.3, "to_s": 0.1}, r"to: there is no frame from 0\.3 to 0\.1 s"),
+        (0.6, {"from_s": math.inf}, r"^from=inf is no number"),
+        (0.6, {"to_s": math.inf}, r"^to=inf is no number"),
+        (0.6, {"from_s": 1e308}, r"from: .*1e\+308 s is behind its last frame"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_the_remedy(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -65,9 +66,12 @@ def window_of(plan: PlotPlan, samples: int) -> Window:
 
     Raises ConfigInvalid for none, and for more than a picture can show.
     """
+    for name, value in (("from", plan.from_s), ("to", plan.to_s)):
+        if value is not None and not isfinite(value):
+            raise ConfigInvalid(f"{name}={value} is no number of seconds", field=name)
     frames = frame_count(samples)
-    first = round(plan.from_s * FRAMES_PER_S)
-    end = frames if plan.to_s is None else min(round(plan.to_s * FRAMES_PER_S), frames)
+    first = round(min(plan.from_s * FRAMES_PER_S, frames))
+    end = frames if plan.to_s is None else round(min(plan.to_s * FRAMES_PER_S, frames))
     length = f"{plan.file} lasts {samples / SAMPLE_RATE_HZ:.2f} s"
     if first >= frames:
         raise ConfigInvalid(
