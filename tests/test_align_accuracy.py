@@ -60,6 +60,13 @@ def test_phones_spread_evenly_share_the_time_of_all() -> None:
     ]
 
 
+def test_of_silence_alone_there_is_nothing_to_measure() -> None:
+    found = found_at(2, 5, 9)
+    silent = Scored(phone(0, 0, 2 * HOP_SAMPLES), 1.0, "B", 0)
+    measured = offsets(replace(found, phones=(silent,)), LABELS, SILENCES)
+    assert (measured.aligned, measured.even) == ((), ())
+
+
 def test_figures_are_those_of_distances_and_the_bias_of_what_has_a_sign() -> None:
     assert figures([-10.0, 20.0, 0.0, 60.0]) == {
         "boundaries": 4,

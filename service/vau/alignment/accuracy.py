@@ -55,6 +55,8 @@ def offsets(found: Alignment, labels: Iterable[Stretch], silences: frozenset[str
 
 def even(phones: list[Phone]) -> list[Phone]:
     """Return the phones with the time of them all, each as long as the others."""
+    if not phones:
+        return []
     edges = np.linspace(phones[0].start_sample, phones[-1].end_sample, len(phones) + 1)
     starts = np.rint(edges).astype(int).tolist()
     return [
