@@ -115,6 +115,30 @@ def test_where_nothing_can_be_written_nothing_is_heard(here: Here, folder: Path)
     assert "a.flac: cannot be written" in done.stderr
 
 
+def test_no_recording_may_take_the_name_of_the_journal(
+    here: Here, folder: Path, tmp_path: Path
+) -> None:
+    audio = recording(tmp_path / "manifest.flac", 0.1)
+    command = ("align", str(audio), "AA", "--model", f"{folder}/model")
+    done = here(*command, "--out", f"{tmp_path}/out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--out: " in done.stderr
+    assert "manifest.jsonl, which is the journal; rename it" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert here(*command).returncode == 0
+
+
+def test_two_utterances_that_would_be_written_to_one_file_are_refused(
+    here: Here, folder: Path, tmp_path: Path
+) -> None:
+    listed = manifest(folder, "a|a.flac|AA", "./a|a.flac|B", columns="utt path phones")
+    command = ("align", "--manifest", str(listed), "--model", f"{folder}/model")
+    done = here(*command, "--out", f"{tmp_path}/out")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "would both be written to a; " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_of_a_manifest_what_cannot_be_aligned_stops_nobody_else(
     folder: Path, tmp_path: Path
 ) -> None:

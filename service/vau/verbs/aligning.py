@@ -54,18 +54,13 @@ def align(
     from vau.commands.align import report
     from vau.commands.align.table import table
     from vau.commands.display import progress
+    from vau.commands.transcribe.items import check_names
     from vau.processes import core_count
     from vau.transcripts import Output, to_json
 
     if file is not None and not flags.is_typed(context, "manifest"):
         manifest = None  # of an environment that speaks of other commands
-    if file is not None and manifest is not None:
-        raise typer.BadParameter("--manifest: names the recordings; leave out FILE")
-    if file is None and manifest is None:
-        raise typer.BadParameter(
-            "FILE: name a recording and what is said in it, or a --manifest of many"
-        )
-    (aligning.check_one if manifest is None else aligning.check_many)(context)
+    aligning.check_given(context, file, manifest)
     files.check_output(context, out, formats, logits=False)
     plan = verb.AlignPlan(
         **engines.engine(context, model, backend),
@@ -85,6 +80,8 @@ def align(
         items = which.items_of(
             manifest, reader, column=column, split=split, limit=limit, warn=warn
         )
+    if out is not None:
+        check_names(items)
     known, items = report.labelled(labels if manifest else None, items, inventory)
     tally, statuses, last = report.Tally(known, inventory.silences), [], None
     with progress(Console(stderr=True), "recordings") as show:

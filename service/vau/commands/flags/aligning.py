@@ -22,7 +22,18 @@ WAYS: Final = {
 OF_A_MANIFEST: Final = ("column", "split", "limit", "labels")
 
 
-def check_one(context: typer.Context) -> None:
+def check_given(context: typer.Context, file: Path | None, manifest: Path | None) -> None:
+    """Raise BadParameter unless one recording is given with what is said in it, or many."""
+    if file is not None and manifest is not None:
+        raise typer.BadParameter("--manifest: names the recordings; leave out FILE")
+    if file is None and manifest is None:
+        raise typer.BadParameter(
+            "FILE: name a recording and what is said in it, or a --manifest of many"
+        )
+    (_check_one if manifest is None else _check_many)(context)
+
+
+def _check_one(context: typer.Context) -> None:
     """Raise BadParameter if it is not said, or said twice, what is said in one recording."""
     given = [how for name, how in WAYS.items() if context.params[name] is not None]
     if len(given) != 1:
@@ -34,7 +45,7 @@ def check_one(context: typer.Context) -> None:
     check_of_manifest(context, OF_A_MANIFEST)
 
 
-def check_many(context: typer.Context) -> None:
+def _check_many(context: typer.Context) -> None:
     """Raise BadParameter for a manifest of which nothing would come, or beside SAID."""
     for name, how in WAYS.items():
         if context.params[name] is not None:

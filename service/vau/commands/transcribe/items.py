@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from vau.audiofile import FOREIGN_SUFFIXES, SUFFIXES, is_foreign_readable
 from vau.commands.transcribe.journal import NAME as JOURNAL
@@ -35,6 +35,18 @@ class Item:
 
     before: Entry | None = None
     """What the journal says was written of it, if that counts."""
+
+
+class Named(Protocol):
+    """A recording, and what is written of it: a transcript, or an alignment."""
+
+    @property
+    def file(self) -> Path:
+        """Where it is."""
+
+    @property
+    def name(self) -> Path:
+        """Relative to the output folder, without suffix of a format."""
 
 
 def find_items(
@@ -179,7 +191,7 @@ def named_apart(items: Sequence[Item]) -> list[Item]:
         named = apart
 
 
-def check_names(items: Iterable[Item]) -> None:
+def check_names(items: Iterable[Named]) -> None:
     """Raise ConfigInvalid if two files would be written under one name, or the journal's."""
     taken: dict[Path, Path] = {}
     for item in items:
@@ -193,7 +205,7 @@ def check_names(items: Iterable[Item]) -> None:
         if item.name in taken:
             raise ConfigInvalid(
                 f"out: {taken[item.name]} and {item.file} would both be written to "
-                f"{item.name}; transcribe them into different folders",
+                f"{item.name}; rename one, or write them into different folders",
                 field="out",
             )
         taken[item.name] = item.file
