@@ -14,7 +14,15 @@ from tests.lively import LIVELY
 from tests.serving import floating, muntaniala
 from vau.backend import Energy
 from vau.batch import Batch, BatchOptions
-from vau.transcripts import Output, Rows, Transcription, energy_object, write
+from vau.transcripts import (
+    Output,
+    Rows,
+    Transcription,
+    energy_object,
+    header,
+    to_json,
+    write,
+)
 from vau.transcripts.npz import write_npz
 from vau.wholefile import Unwritable, clear_left_over, write_whole
 
@@ -158,6 +166,12 @@ def test_a_name_that_is_no_utf_8_comes_back_out_of_json(
     write(replace(done, file="\udcff.wav"), tmp_path / "x", ["jsonl"])
     header = (tmp_path / "x.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert json.loads(header)["file"] == "\udcff.wav"
+
+
+def test_json_is_utf_8_whatever_a_path_is(done: Transcription) -> None:
+    line = to_json(header(replace(done, file="\u00e4\udcff.wav")))
+    assert "\u00e4\\udcff.wav" in line
+    assert json.loads(line.encode())["file"] == "\u00e4\udcff.wav"
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -88,8 +88,12 @@ def energy_object(energy: Energy) -> dict[str, Any]:
 
 
 def to_json(line: Mapping[str, Any]) -> str:
-    """Return one line of JSON: UTF-8 as it is, no NaN."""
-    return json.dumps(line, ensure_ascii=False, allow_nan=False)
+    r"""Return one line of JSON: UTF-8 as it is, no NaN.
+
+    Bytes of a file's name that are no UTF-8 become an escape, ``\udcff``.
+    """
+    text = json.dumps(line, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def write_jsonl(done: Transcription, stem: Path) -> list[Path]:

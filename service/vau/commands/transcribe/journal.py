@@ -57,7 +57,7 @@ class Entry:
     @property
     def line(self) -> bytes:
         """The line of the journal."""
-        return (to_json(asdict(self)) + "\n").encode(errors="backslashreplace")
+        return (to_json(asdict(self)) + "\n").encode()
 
 
 @dataclass(frozen=True, slots=True)
