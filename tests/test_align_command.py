@@ -106,6 +106,13 @@ def test_what_cannot_be_meant_is_refused_in_words(
     assert why in line
 
 
+def test_formats_that_the_environment_names_for_transcripts_are_not_of_alignments(
+    here: Here, folder: Path
+) -> None:
+    command = ("align", f"{folder}/a.flac", "AA", "--model", f"{folder}/model")
+    assert here(*command, VAU_FORMAT="srt").returncode == 0
+
+
 def test_where_nothing_can_be_written_nothing_is_heard(here: Here, folder: Path) -> None:
     done = here(
         "align", str(folder / "a.flac"), "AA", "--out", f"{folder}/a.flac",

@@ -36,7 +36,7 @@ from vau.registry import PlugIn
 from vau.verbs.outcome import EXIT_CODES
 
 TYPED_ONLY: Final = {
-    *product(("align",), ("--phones", "--text", "--text-file")),
+    *product(("align",), ("--phones", "--text", "--text-file", "--format")),
     ("stream", "--model"),
     ("stream", "--backend"),
     ("transcribe", "--resume"),

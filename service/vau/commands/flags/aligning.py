@@ -121,5 +121,6 @@ Formats = Annotated[
         "What to write: jsonl, textgrid, ctm, audacity.",
         parser=partial(formats_among, FORMATS),
         metavar="FORMAT,...",
+        elsewhere=False,  # there it names formats of transcripts
     ),
 ]
