@@ -28,11 +28,6 @@ class Script:
 
     said: tuple[Said, ...]
 
-    @property
-    def least_frames(self) -> int:
-        """A frame for each phone of the shortest pronunciations."""
-        return sum(min(map(len, each.pronunciations)) for each in self.said)
-
 
 def phones_script(text: str, inventory: Inventory) -> Script:
     """Return what is said of phones that stand in their order, with spaces between.

@@ -97,7 +97,7 @@ def stream(
 def demo(
     context: typer.Context,
     *,
-    file: files.MaybeFile = None,
+    file: files.Voice = None,
     model: engines.Model = flags.DEFAULT_MODEL,
     backend: engines.Backend = flags.DEFAULT_BACKEND,
     chunk_ms: asking.ChunkMs = 20,

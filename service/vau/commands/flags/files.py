@@ -205,9 +205,7 @@ Transcript = Annotated[
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Audio file.")]
 Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="Audio files.")]
 Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Audio file.")]
-MaybeFile = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")
-]
+Voice = Annotated[Path | None, typer.Argument(metavar="FILE", help="Audio file with a voice.")]
 FileOrPipe = Annotated[
     str,
     typer.Argument(
