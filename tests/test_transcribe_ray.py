@@ -209,6 +209,12 @@ def test_what_cannot_be_written_is_said_without_the_password(tmp_path: Path) -> 
         Shelf("nosuch://me:secret@host/x")
 
 
+def test_a_folder_may_have_colons_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a::b"
+    Shelf(str(folder)).write("c", b"content")
+    assert (folder / "c").read_bytes() == b"content"
+
+
 # --- a worker -----------------------------------------------------------------------------
 
 

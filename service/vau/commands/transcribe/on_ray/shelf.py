@@ -10,6 +10,7 @@ from typing import Final
 from uuid import uuid4
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from vau.errors import ConfigInvalid
 from vau.wholefile import Unwritable
@@ -27,12 +28,15 @@ class Shelf:
     def __init__(self, url: str) -> None:
         """Name it; nothing is read or written yet.
 
+        url: or the absolute path of a folder.
         Raises ConfigInvalid if nothing is installed that knows the protocol of ``url``.
         """
         self._shown = re.sub("//[^/@]*@", "//", url)  # without the password
         try:
-            # What another worker wrote a moment ago must be seen.
-            self._system, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
+            if url.startswith("/"):  # in a path :: is no chain of file systems
+                self._system, self._root = LocalFileSystem(), url
+            else:  # what another worker wrote a moment ago must be seen
+                self._system, self._root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError, OSError) as cause:
             raise ConfigInvalid(
                 f"out: {self._shown} cannot be opened: {cause}; name a folder, or install what "
