@@ -120,6 +120,13 @@ def test_what_is_written_is_there_whole_and_nothing_else_is(
     assert (shelf.read("none"), shelf.sha256_of("none"), shelf.names("none")) == (b"", "", [])
 
 
+def test_what_cannot_be_read_has_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    shelf, journal = Shelf(str(tmp_path)), Journal(tmp_path)
+    for at in ("none", "folder", "a\0b"):
+        assert shelf.sha256_of(at) == journal.sha256_of(at) == ""
+
+
 class Full(LocalFileSystem):  # type: ignore[misc]
     """A folder on a disk that is full."""
 

@@ -220,7 +220,7 @@ def test_a_line_holds_as_long_as_all_of_it_does(corpus: Path) -> None:
         model_digest=entry.model_digest,
         arithmetic_id=entry.arithmetic_id,
     )
-    assert journal.holds(entry, file, engine, entry.options)
+    assert entry.holds(file, engine, entry.options, journal.sha256_of)
     for other in (
         replace(entry, file="other"),
         replace(entry, sha256="other"),
@@ -229,7 +229,7 @@ def test_a_line_holds_as_long_as_all_of_it_does(corpus: Path) -> None:
         replace(entry, options="other"),
         replace(entry, outputs={"a.jsonl": "other"}),
     ):
-        assert not journal.holds(other, file, engine, entry.options)
+        assert not other.holds(file, engine, entry.options, journal.sha256_of)
 
 
 def test_no_recording_may_take_the_name_of_the_journal(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class _Resumer:
         held = [
             name
             for name, entry in entries.items()
-            if journal.holds(entry, _RECORDING, _ENGINE, "o")
+            if entry.holds(_RECORDING, _ENGINE, "o", journal.sha256_of)
         ]
         assert all(0.0 <= entry.samples / SAMPLE_RATE_HZ < 1e18 for entry in entries.values())
         journal.add(_entries()[0])

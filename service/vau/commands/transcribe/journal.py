@@ -11,7 +11,7 @@ Workers that share no disk, or one that cannot append, note what they finish in 
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -44,14 +44,20 @@ class Entry:
     outputs: dict[str, str]
     """SHA-256 of each file, by its path relative to the folder."""
 
-    def is_of(self, file: Path, engine: Engine, options: str) -> bool:
-        """Tell whether ``file`` would be heard just as it was."""
+    def holds(
+        self, file: Path, engine: Engine, options: str, digest_of: Callable[[str], str]
+    ) -> bool:
+        """Tell whether ``file`` would be heard and written just as it was.
+
+        digest_of: the SHA-256 of what is at a path now.
+        """
         return (
             self.file == str(file)
             and self.model_digest == engine.model_digest
             and self.arithmetic_id == engine.arithmetic_id
             and self.options == options
             and self.sha256 == sha256_of(file)
+            and all(digest_of(at) == digest for at, digest in self.outputs.items())
         )
 
     @property
@@ -136,11 +142,9 @@ class Journal:
             },
         )
 
-    def holds(self, entry: Entry, file: Path, engine: Engine, options: str) -> bool:
-        """Tell whether ``file`` would be heard and written just as it was."""
-        return entry.is_of(file, engine, options) and all(
-            sha256_of(self.folder / at) == digest for at, digest in entry.outputs.items()
-        )
+    def sha256_of(self, at: str) -> str:
+        """Return the digest of a file in the folder, as ``sha256_of`` does."""
+        return sha256_of(self.folder / at)
 
 
 def digest_of_options(engine: Engine, formats: Sequence[str], **options: object) -> str:

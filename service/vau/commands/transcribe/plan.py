@@ -117,7 +117,7 @@ def still_held(item: Item, plan: TranscribePlan, engine: Engine) -> Kept | None:
     journal, before = plan.journal, item.before
     if journal is None or before is None:
         return None
-    if not journal.holds(before, item.file, engine, plan.options_of(engine)):
+    if not before.holds(item.file, engine, plan.options_of(engine), journal.sha256_of):
         return None
     return Kept(item.file, before.samples / SAMPLE_RATE_HZ)
 

@@ -6,11 +6,9 @@ same file; who takes over a block finds there what was finished of it.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from vau.commands.transcribe.journal import NAME, PARTS, Entry, entries_in
 from vau.commands.transcribe.on_ray.shelf import Shelf
-from vau.transcripts import Engine
 
 
 @dataclass(slots=True)
@@ -46,10 +44,3 @@ def gathered(shelf: Shelf) -> dict[str, Entry]:
             shelf.remove(part)
         shelf.remove_folder(PARTS)
     return entries_in(lines)
-
-
-def holds(shelf: Shelf, entry: Entry, file: Path, engine: Engine, options: str) -> bool:
-    """Tell whether ``file`` would be heard and written just as it was."""
-    return entry.is_of(file, engine, options) and all(
-        shelf.sha256_of(at) == digest for at, digest in entry.outputs.items()
-    )

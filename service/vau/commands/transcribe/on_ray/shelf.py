@@ -91,7 +91,7 @@ class Shelf:
                 self._system.rmdir(self._path(at))
 
     def sha256_of(self, at: str) -> str:
-        """Return the digest of a file; of one that is not there, none that a file has."""
+        """Return the digest of a file; of one that cannot be read, none that a file has."""
         with self._saying(at):
             try:
                 with self._system.open(self._path(at), "rb") as opened:
@@ -99,7 +99,7 @@ class Shelf:
                     while piece := opened.read(1 << 20):
                         digest.update(piece)
                     return digest.hexdigest()
-            except FileNotFoundError:
+            except (OSError, ValueError):
                 return ""
 
     def _path(self, at: str) -> str:

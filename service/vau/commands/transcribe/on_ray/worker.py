@@ -18,7 +18,7 @@ from vau.batch import Batch, Failed
 from vau.commands.transcribe.items import Item
 from vau.commands.transcribe.journal import Journal
 from vau.commands.transcribe.on_ray.blocks import Block
-from vau.commands.transcribe.on_ray.parts import Part, holds
+from vau.commands.transcribe.on_ray.parts import Part
 from vau.commands.transcribe.on_ray.shelf import Shelf
 from vau.commands.transcribe.plan import Kept, Result, TranscribePlan, in_order
 from vau.errors import BackendFault, ConfigInvalid, ModelNotFound, VauError
@@ -151,7 +151,7 @@ class Worker:
         if shelf is None or before is None:
             return None
         options = self._order.plan.options_of(engine)
-        if not holds(shelf, before, item.file, engine, options):
+        if not before.holds(item.file, engine, options, shelf.sha256_of):
             return None
         return Kept(item.file, before.samples / SAMPLE_RATE_HZ)
 
