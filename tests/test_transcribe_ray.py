@@ -94,6 +94,25 @@ def test_parts_of_a_run_become_the_journal_behind_a_line_that_was_cut_short(
     assert gathered(shelf) == gathered(shelf)
 
 
+def test_what_is_added_to_a_part_while_it_is_put_into_the_journal_is_kept(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Part.of(shelf, "run", 0)
+    part.add(entry("a"))
+    write = Shelf.write
+
+    def write_and_add(shelf: Shelf, at: str, content: bytes) -> None:
+        write(shelf, at, content)
+        if at == "manifest.jsonl":
+            part.add(entry("b"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shelf, "write", write_and_add)
+        assert set(gathered(shelf)) == {"a"}
+    assert set(gathered(shelf)) == {"a", "b"}
+    assert shelf.names("manifest.parts") == []
+
+
 def test_a_run_without_ray_takes_in_the_parts_of_one_with_it(tmp_path: Path) -> None:
     Part.of(Shelf(str(tmp_path)), "run", 0).add(entry("a"))
     journal = Journal(tmp_path)

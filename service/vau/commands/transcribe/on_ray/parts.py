@@ -33,14 +33,15 @@ class Part:
 
 def gathered(shelf: Shelf) -> dict[str, Entry]:
     """Put all parts into the journal; return its entries, by the name of the transcript."""
-    parts = [at for at in shelf.names(PARTS) if at.endswith(".jsonl")]
+    parts = {at: shelf.read(at) for at in shelf.names(PARTS) if at.endswith(".jsonl")}
     lines = shelf.read(NAME)
     if parts:
         if lines and not lines.endswith(b"\n"):
             lines += b"\n"
-        lines += b"".join(map(shelf.read, parts))
+        lines += b"".join(parts.values())
         shelf.write(NAME, lines)
-        for part in parts:
-            shelf.remove(part)
+        for at, content in parts.items():
+            if shelf.read(at) == content:  # or a worker of a joined cluster still adds to it
+                shelf.remove(at)
         shelf.remove_folder(PARTS)
     return entries_in(lines)
