@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import fsspec
 import pytest
@@ -16,6 +17,7 @@ from tests.audio import recording
 from tests.commands import vau
 from tests.lively import write_lively_bundle
 from tests.transcriptions import transcribed
+from vau.commands.transcribe import on_ray
 from vau.commands.transcribe.items import Item, find_items, named_apart
 from vau.commands.transcribe.journal import Entry, Journal
 from vau.commands.transcribe.on_ray.blocks import FILES_PER_BLOCK, Block, cut
@@ -23,7 +25,8 @@ from vau.commands.transcribe.on_ray.desk import Desk
 from vau.commands.transcribe.on_ray.parts import Part, gathered
 from vau.commands.transcribe.on_ray.shelf import Shelf
 from vau.commands.transcribe.on_ray.worker import ATTEMPTS, Answer, Order, Worker
-from vau.commands.transcribe.plan import TranscribePlan
+from vau.commands.transcribe.plan import Outcome, TranscribePlan
+from vau.commands.transcribe.run import transcribe_all
 from vau.errors import ConfigInvalid, VauError
 from vau.model import find_model
 from vau.transcripts import Output
@@ -111,6 +114,34 @@ def test_what_is_added_to_a_part_while_it_is_put_into_the_journal_is_kept(
         assert set(gathered(shelf)) == {"a"}
     assert set(gathered(shelf)) == {"a", "b"}
     assert shelf.names("manifest.parts") == []
+
+
+def test_what_a_killed_worker_left_among_the_parts_is_removed(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.write("manifest.parts/.run-0000000.jsonl.0f.tmp", b"cut sho")
+    gathered(shelf)
+    assert shelf.names("manifest.parts") == []
+    (tmp_path / "there/manifest.parts").mkdir(parents=True)
+    (tmp_path / "there/manifest.parts/.run-0000000.jsonl.0f.tmp").touch()
+    Journal(tmp_path / "there").mend()
+    assert not (tmp_path / "there/manifest.parts").exists()
+
+
+def test_what_a_killed_worker_left_among_the_transcripts_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".a.ctm.123.tmp").touch()
+    output = Output(tmp_path, ("ctm",))
+    plan = TranscribePlan(model="m", backend="muntaniala", engine="ray", output=output)
+    driver = SimpleNamespace(
+        recalled=lambda plan: gathered(Shelf(plan.place)),
+        outcomes=lambda *_: (pair for pair in list[Outcome]()),
+    )
+    monkeypatch.setattr(on_ray, "loaded", lambda _address: driver)
+    item = Item(tmp_path / "a.wav", Path("a"))
+    transcribe_all([item], plan, print, print, lambda *_: 0, warn=print)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_without_ray_takes_in_the_parts_of_one_with_it(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ class Journal:
         Raises Unwritable if it cannot be written.
         """
         parts = sorted((self.folder / PARTS).glob("*.jsonl"))
+        left_over = list((self.folder / PARTS).glob(".*.tmp"))
         try:
             with self.path.open("a+b") as file:
                 if file.seek(0, 2):
@@ -90,8 +91,8 @@ class Journal:
                     if file.read(1) != b"\n":
                         file.write(b"\n")
                 file.writelines(part.read_bytes() for part in parts)
-            for part in parts:
-                part.unlink()
+            for path in (*parts, *left_over):
+                path.unlink(missing_ok=True)
             with suppress(OSError):  # mostly it is not there
                 (self.folder / PARTS).rmdir()
         except OSError as cause:

@@ -138,10 +138,11 @@ def _recalled(items: Sequence[Item], plan: TranscribePlan, output: Output) -> li
         entries = on_ray.loaded(plan.address).recalled(plan)
     else:
         output.prepare()
-        clear_left_over(output.folder / item.name for item in items)
         journal = Journal(output.folder)
         journal.mend()
         entries = journal.entries() if plan.resume else {}
+    if not plan.url:
+        clear_left_over(output.folder / item.name for item in items)
     before = entries if plan.resume else {}
     return [replace(item, before=before.get(item.name.as_posix())) for item in items]
 

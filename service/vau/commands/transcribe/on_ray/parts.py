@@ -32,8 +32,12 @@ class Part:
 
 
 def gathered(shelf: Shelf) -> dict[str, Entry]:
-    """Put all parts into the journal; return its entries, by the name of the transcript."""
-    parts = {at: shelf.read(at) for at in shelf.names(PARTS) if at.endswith(".jsonl")}
+    """Put all parts into the journal; return its entries, by the name of the transcript.
+
+    What writers of parts left behind when they were killed is removed.
+    """
+    found = shelf.names(PARTS)
+    parts = {at: shelf.read(at) for at in found if at.endswith(".jsonl")}
     lines = shelf.read(NAME)
     if parts:
         if lines and not lines.endswith(b"\n"):
@@ -42,6 +46,11 @@ def gathered(shelf: Shelf) -> dict[str, Entry]:
         shelf.write(NAME, lines)
         for at, content in parts.items():
             if shelf.read(at) == content:  # or a worker of a joined cluster still adds to it
+                shelf.remove(at)
+    if found:
+        # What is written just now has its real name by the time that it is looked for again.
+        for at in set(found).intersection(shelf.names(PARTS)):
+            if at.endswith(".tmp"):
                 shelf.remove(at)
         shelf.remove_folder(PARTS)
     return entries_in(lines)
