@@ -24,6 +24,7 @@ from tests.fuzz.targets import ALL
 from vau.errors import VauError
 
 CHECK_EVERY: Final = 500  # inputs between two looks at whether all is still well
+END_S: Final = 90.0  # for a worker to end, with its server, on however busy a machine
 WARM_UP: Final = 0.3  # of the inputs, before memory is expected to stay as it is
 MOST_ADDRESS_BYTES: Final = 6 << 30  # so that memory asked for by a lie is refused, not found
 _BOARD: Final = struct.Struct("<qdqqqq")
@@ -109,7 +110,7 @@ class _Worker:
                 progress.warm_bytes = self._taker.resident_bytes()
         self._check(())
         progress.last_bytes = self._taker.resident_bytes()
-        progress.number = tried
+        progress.number, progress.begun_s = tried, monotonic() + END_S
         progress.write(self._board)
 
     def _try(self, parts: Parts) -> None:
