@@ -5,7 +5,7 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -222,10 +222,25 @@ def test_a_stream_that_reached_no_backend_leaves_one_line(served: Served) -> Non
     assert line.startswith("vau_streams_total{")
 
 
-def test_slots_and_streams_are_shown(served: Served) -> None:
+@pytest.fixture
+def endless() -> Iterator[Callable[[], Iterator[bytes]]]:
+    """Yield what makes audio whose end does not come before the end of the test."""
+    enough = threading.Event()
+
+    def audio() -> Iterator[bytes]:
+        yield AUDIO
+        enough.wait()
+
+    yield audio
+    enough.set()
+
+
+def test_slots_and_streams_are_shown(
+    served: Served, endless: Callable[[], Iterator[bytes]]
+) -> None:
     assert served.value("vau_stream_slots", backend=BACKEND) == 8
     assert served.value("vau_streams_active", backend=BACKEND) == 0
-    stream = served.client.stream(streaming(), [AUDIO])
+    stream = served.client.stream(streaming(), endless())
     next(stream)
     assert served.value("vau_streams_active", backend=BACKEND) == 1
     stream.close()  # type: ignore[attr-defined]
@@ -239,12 +254,14 @@ def test_there_is_no_room_for_more_streams_than_the_server_takes() -> None:
         assert server.value("vau_stream_slots", backend=BACKEND) == 3
 
 
-def test_backends_share_the_room_of_their_server() -> None:
+def test_backends_share_the_room_of_their_server(
+    endless: Callable[[], Iterator[bytes]],
+) -> None:
     config = ServerConfig(listen=FREE, metrics_listen=FREE, max_streams=3)
     with serving((MODEL, muntaniala()), (MODEL, floating()), config=config) as server:
         assert server.value("vau_server_stream_slots") == 3
         streams = [
-            server.client.stream(streaming(PHONES, backend=name), [AUDIO])
+            server.client.stream(streaming(PHONES, backend=name), endless())
             for name in server.server.host.lanes.backend_ids
         ]
         for stream in streams:
@@ -256,19 +273,14 @@ def test_backends_share_the_room_of_their_server() -> None:
         eventually(lambda: server.value("vau_server_streams_active") == 0)
 
 
-def test_a_client_that_cancels_is_counted_as_cancelled() -> None:
-    enough = threading.Event()
-
-    def endless() -> Iterator[bytes]:
-        yield AUDIO
-        enough.wait()
-
+def test_a_client_that_cancels_is_counted_as_cancelled(
+    endless: Callable[[], Iterator[bytes]],
+) -> None:
     with serving() as served:
         stream = served.client.stream(streaming(), endless())
         next(stream)
         stream.close()  # type: ignore[attr-defined]
         eventually(lambda: ended(served, BACKEND, "CANCELLED", "") == 1)
-    enough.set()
 
 
 def test_a_refused_stream_is_counted_with_its_reason() -> None:
