@@ -160,7 +160,7 @@ def test_the_page_is_there_in_both_formats_and_tells_no_creation_times(
     assert "_created" not in scrape(served)
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics/", "/favicon.ico", "/metricsx"])
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/favicon.ico", "/metricsx", "/readyz/"])
 def test_there_is_no_other_page(served: Served, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"http://{served.metrics_address}{path}")
@@ -173,7 +173,7 @@ def test_a_server_may_show_no_meters_at_all() -> None:
 
 
 def test_the_page_is_there_over_ipv6(metrics: Metrics) -> None:
-    with MetricsPage(metrics, "[::1]:0") as page:
+    with MetricsPage(metrics, "[::1]:0", str) as page:
         assert page.address.startswith("[::1]:")
         with urllib.request.urlopen(f"http://{page.address}/metrics") as answer:
             assert b"vau_frames_total" in answer.read()

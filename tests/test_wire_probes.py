@@ -6,6 +6,9 @@ by themselves, and its database of descriptors that come by reflection.
 
 import asyncio
 import json
+import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -26,6 +29,7 @@ from tests.serving import (
     SERVING,
     Failing,
     Served,
+    Talk,
     eventually,
     muntaniala,
     serving,
@@ -58,6 +62,16 @@ def channel(served: Served) -> Iterator[grpc.Channel]:
 
 def drained(served: Served) -> "Future[None]":
     return asyncio.run_coroutine_threadsafe(served.server.drain(0.0), served.loop)
+
+
+def ready(served: Served) -> tuple[int, str]:
+    """Ask as a proxy does that knows no gRPC."""
+    try:
+        page = urllib.request.urlopen(f"http://{served.metrics_address}/readyz")
+    except urllib.error.HTTPError as refused:
+        page = refused
+    with page:
+        return page.status, str(page.read(), "utf-8")
 
 
 # --- health --------------------------------------------------------------------------------
@@ -170,3 +184,46 @@ def test_a_client_that_has_nothing_but_reflection_streams_audio_and_hears_phonem
     assert heard[0].started.session_id
     assert heard[-1].finished.frames == 99
     assert [each for part in heard for each in part.results if each.is_final]
+
+
+# --- readiness over HTTP -------------------------------------------------------------------
+
+
+def test_whoever_asks_over_http_is_told_what_health_says_and_why() -> None:
+    failing = Failing(muntaniala())
+    with serving((MODEL, failing)) as served:  # type: ignore[arg-type]
+        assert ready(served) == (200, "ready\n")
+        failing.present = Health(State.FAULT, "the cable of rack 3 is unplugged")
+        served.run(served.server._watch.look())  # noqa: SLF001 - at a moment of its choice
+        assert ready(served) == (503, "backend muntaniala:1x1: fault\n")
+        failing.present = Health(State.READY)
+        served.run(served.server._watch.look())  # noqa: SLF001
+        assert ready(served) == (200, "ready\n")
+
+
+def test_a_server_that_drains_is_not_ready_as_long_as_it_serves_its_streams() -> None:
+    with serving() as served:
+        talk = Talk(served.client)
+        draining = asyncio.run_coroutine_threadsafe(served.server.drain(600.0), served.loop)
+        eventually(lambda: ready(served) == (503, "draining\n"))
+        talk.send(speech())
+        assert talk.half_close()[-1].finished.frames == 99
+        draining.result(PATIENCE_S)
+
+
+def test_a_server_whose_event_loop_is_stuck_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vau.wire.server.STALLED_S", 0.05)
+    with serving() as served:
+        may_go_on = threading.Event()
+        served.loop.call_soon_threadsafe(may_go_on.wait)
+        assert ready(served) == (503, "the server has not answered itself for 0.05 s\n")
+        may_go_on.set()
+        eventually(lambda: ready(served) == (200, "ready\n"))
+
+
+def test_who_asks_a_server_that_has_just_ended_is_answered() -> None:
+    with serving() as served:
+        pass
+    assert served.server._why_not(served.loop) == "stopped"  # noqa: SLF001

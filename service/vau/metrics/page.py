@@ -1,7 +1,7 @@
-"""The page on which Prometheus reads the meters."""
+"""Over HTTP: the page on which Prometheus reads the meters, and readiness."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 PATH: Final = "/metrics"
+READY: Final = "/readyz"
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -38,11 +39,15 @@ class _Silent(WSGIRequestHandler):
 
 
 class MetricsPage:
-    """``/metrics`` over HTTP, on a thread of its own, and nothing else."""
+    """``/metrics`` and ``/readyz`` over HTTP, on threads of their own, and nothing else."""
 
-    def __init__(self, metrics: Metrics, listen: str) -> None:
-        """Listen at ``listen``. Raises ConfigInvalid if that address cannot be had."""
+    def __init__(self, metrics: Metrics, listen: str, why_not: Callable[[], str]) -> None:
+        """Listen at ``listen``. Raises ConfigInvalid if that address cannot be had.
+
+        why_not: says, on any thread, why no stream should be sent here; nothing if one may.
+        """
         host, port = split_address(listen, "metrics_listen")
+        self._why_not = why_not
         self._show = make_wsgi_app(metrics.registry)
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -61,9 +66,13 @@ class MetricsPage:
         if asked["PATH_INFO"] == PATH:
             shown: Iterable[bytes] = self._show(asked, start)
             return shown
-        status = HTTPStatus.NOT_FOUND
+        status, text = HTTPStatus.NOT_FOUND, f"there are {PATH} and {READY}"
+        if asked["PATH_INFO"] == READY:
+            why_not = self._why_not()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK
+            text = why_not or "ready"
         start(f"{status.value} {status.phrase}", [("Content-Type", "text/plain")])
-        return [f"there is {PATH}\n".encode()]
+        return [f"{text}\n".encode()]
 
     def close(self) -> None:
         """Stop listening."""

@@ -98,6 +98,17 @@ class Watch:
             meters.mended(kind, times - before.get(kind, 0))
         self._mended[lane] = telemetry.mended or before
 
+    def why_not(self) -> str:
+        """Say why no stream should be sent here; nothing if one may: "" is SERVING then."""
+        if self._host.gate.is_draining:
+            return "draining"
+        states = {name: self._host.health[name].state.value for name in self._required()}
+        return ", ".join(
+            f"backend {name}: {state}"
+            for name, state in states.items()
+            if not self._is_usable(name)
+        )
+
     async def shut_down(self) -> None:
         """Say NOT_SERVING from now on."""
         await self.servicer.enter_graceful_shutdown()

@@ -7,8 +7,10 @@ import logging
 import signal
 import socket
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import grpc
@@ -47,6 +49,7 @@ METADATA_BYTES: Final = 8 << 10  # of one call; ours have a tenth of that
 HANDSHAKE_S: Final = 10.0  # for a connection to say what it wants
 IDLE_CONNECTION_S: Final = 300.0  # without a call; clients come back by themselves
 LINGER_S: Final = 1.0  # for last responses on their way out, and for watchers of the health
+STALLED_S: Final = 3.0  # for the event loop to say whether it is ready; it takes milliseconds
 CLOSE_S: Final = 5.0  # for a backend to finish its round and close
 
 
@@ -192,7 +195,8 @@ class Server:
             reflection.enable_server_reflection(names, self._server)
         listening = _bind(self._server, self._config.listen, self._host.door)
         if self._config.has_metrics:
-            self._page = MetricsPage(self._metrics, self._config.metrics_listen)
+            why_not = partial(self._why_not, asyncio.get_running_loop())
+            self._page = MetricsPage(self._metrics, self._config.metrics_listen, why_not)
         await self._server.start()
         self._watching = (
             asyncio.create_task(self._watch.run()),
@@ -215,6 +219,17 @@ class Server:
         )
         self._remark()
         return addresses
+
+    def _why_not(self, loop: asyncio.AbstractEventLoop) -> str:
+        """Say why no stream should be sent here, on another thread than that of ``loop``."""
+        told: Future[str] = Future()
+        try:
+            loop.call_soon_threadsafe(lambda: told.set_result(self._watch.why_not()))
+            return told.result(STALLED_S)
+        except RuntimeError:  # the loop is closed: who asked just before that is answered
+            return "stopped"
+        except TimeoutError:
+            return f"the server has not answered itself for {STALLED_S:g} s"
 
     def _tiers(self) -> list[str]:
         """Say of each backend that has a choice what computes it."""

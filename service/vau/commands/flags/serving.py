@@ -12,7 +12,11 @@ Listen = Annotated[
 ]
 MetricsListen = Annotated[
     str,
-    flag("--metrics-listen", "Where Prometheus reads /metrics.", metavar="HOST:PORT|off"),
+    flag(
+        "--metrics-listen",
+        "Where Prometheus reads /metrics, and proxies /readyz.",
+        metavar="HOST:PORT|off",
+    ),
 ]
 Models = Annotated[
     list[str],
