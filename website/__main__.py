@@ -1,0 +1,69 @@
+"""Build the site of the documents, strictly, and look at it: ``./run docs``.
+
+Exit status: 0, or 1 if anything is wrong with it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from website.check import Verdict, look
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CONFIG: Final = ROOT / "website/mkdocs.yml"
+SITE: Final = ROOT / ".cache/site"
+MKDOCS: Final = (sys.executable, "-m", "mkdocs")
+QUIET: Final = {"NO_MKDOCS_2_WARNING": "1"}  # the theme's word on its successor, at each call
+
+
+def main() -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(prog="./run docs", description=__doc__)
+    parser.add_argument(
+        "--serve",
+        nargs="?",
+        const="127.0.0.1:8000",
+        metavar="HOST:PORT",
+        help="show the site at this address (%(const)s), and again whenever a document changes",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    asked = parser.parse_args()
+    config = ("--strict", "--config-file", str(CONFIG))
+    os.chdir(ROOT)  # from where the hooks find what they share with the tests
+    if asked.serve:
+        os.environ.update(QUIET)
+        os.execv(sys.executable, (*MKDOCS, "serve", *config[1:], "--dev-addr", asked.serve))
+    built = subprocess.run(
+        (*MKDOCS, "build", "--quiet", "--clean", *config),
+        env=os.environ | QUIET,
+        stdout=sys.stderr,
+        check=False,
+    )
+    found = look(SITE) if built.returncode == 0 else Verdict(0, 0, {}, ["it was not built"])
+    for problem in found.problems:
+        print(f"docs: {problem}", file=sys.stderr)
+    said: object = (
+        f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between them; "
+        f"{len(found.outside)} addresses elsewhere, of which only the form was looked at"
+    )
+    if asked.json:
+        said = json.dumps(
+            {
+                "passed": not found.problems,
+                "site": str(SITE),
+                "pages": found.pages,
+                "internal_links": found.internal_links,
+                "outside_unvisited": [*found.outside],
+                "problems": found.problems,
+            }
+        )
+    print(said)
+    return int(bool(found.problems))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
