@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple, cast
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from tests.rules import RULES, alerts, written_out
 from tests.serving import MODEL, Held, Talk, muntaniala, serving, speech
 from vau.backend import Backend, Result, State, Work
 from vau.errors import ResumeInvalid
@@ -24,7 +25,6 @@ from vau.metrics import Metrics
 from vau.shadow.meters import ShadowMetrics
 
 ROOT = Path(__file__).resolve().parent.parent
-RULES = ROOT / "deploy/alerts.yml"
 TOOL = ROOT / ".cache/tools/promtool"
 
 MINUTES: Final = 45
@@ -135,16 +135,6 @@ TROUBLES: Final = {
 }
 
 
-def rules() -> dict[str, str]:
-    """Return the expression of every alert."""
-    text = RULES.read_text(encoding="utf-8")
-    found = {}
-    for part in text.split("- alert: ")[1:]:
-        name, _, rest = part.partition("\n")
-        found[name] = rest.partition("expr:")[2].partition("\n        labels:")[0]
-    return found
-
-
 def series(trouble: Trouble | None) -> dict[str, list[str]]:
     """Return what is scraped: of each series a value for every minute, _ if there was none."""
     site = Site()
@@ -169,15 +159,15 @@ def series(trouble: Trouble | None) -> dict[str, list[str]]:
 
 
 def test_every_alert_has_its_trouble_here_and_its_remedy_in_the_guide() -> None:
-    assert list(rules()) == [*TROUBLES]
+    assert list(alerts()) == [*TROUBLES]
     guide = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
-    assert [name for name in rules() if f"| {name} |" not in guide] == []
+    assert [name for name in alerts() if f"| {name} |" not in guide] == []
 
 
 @pytest.mark.parametrize("name", TROUBLES)
 def test_an_alert_looks_at_meters_and_labels_that_there_are(name: str) -> None:
     scraped = list(series(TROUBLES[name]))
-    asked = re.findall(r"\b(vau_\w+|up)(?:\{([^}]*)\})?", rules()[name])
+    asked = re.findall(r"\b(vau_\w+|up)(?:\{([^}]*)\})?", written_out(alerts()[name]))
     assert asked
     for meter, matchers in asked:
         wanted = re.findall(r'(\w+)=(~?)"([^"]*)"', matchers)

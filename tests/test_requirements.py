@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILES: Final = sorted((ROOT / "requirements").glob("*.txt"))
 HASHED: Final = [path for path in FILES if path.name != "train.txt"]  # it says itself why
-PIN: Final = re.compile(r"^([\w.-]+)==([\w.+]+)", re.MULTILINE)
+PIN: Final = re.compile(r"^([\w.-]+)==([\w.+!]+)", re.MULTILINE)
 DEPENDENCY: Final = re.compile(r'^ *"(?P<name>[\w-]+)[^"]*",?(?P<comment> *#.+)?$')
 
 by_name = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

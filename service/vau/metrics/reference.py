@@ -27,8 +27,8 @@ HEAD: Final = """\
 
 What stands on `/metrics` (`--metrics-listen`). This page is made from the code:
 `python -m vau.metrics.reference > docs/metrics.md` writes it again. Which of them raise an
-alert, and what to do then: [operations.md](operations.md#when-an-alert-is-raised). What shadows
-say: [shadow.md](shadow.md).
+alert, and what to do then: [operations.md](operations.md#when-an-alert-is-raised). Where each
+is shown: [dashboards.md](dashboards.md). What shadows say: [shadow.md](shadow.md).
 
 Units are SI and stand in the name. No label names a session, a token, a client or an address,
 so the number of series is bounded by what the server was started with. Live audio is what came
