@@ -1,0 +1,101 @@
+"""The tables of docs/performance.md, from what the benches print.
+
+    ./run bench kernel --json > kernel.json && ./run bench page kernel.json
+
+The line of JSON that a bench prints is kept in docs/figures/ under the name of its file: that
+of the bench (kernel, rpu, features, batch), and with serve, which has a column for each, a
+number and a label behind it (serve-3-evening). Tables stand between marks, and a test holds the
+page to what the kept figures make of them. The words around them are people's.
+"""
+
+import json
+import re
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench import _tables
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PAGE: Final = ROOT / "docs/performance.md"
+FIGURES: Final = ROOT / "docs/figures"
+NAME: Final = re.compile(r"(?P<bench>[a-z]+)(?:-(?P<label>[a-z0-9-]+))?")
+TABLE: Final = re.compile(
+    r"(?P<begin><!-- table: (?P<name>[a-z-]+) -->\n).*?(?P<end><!-- end of table -->\n)",
+    re.DOTALL,
+)
+
+ONE: Final[Mapping[str, Callable[[_tables.Figures], str]]] = {
+    "kernel": _tables.kernel,
+    "kernel-tiers": _tables.kernel_tiers,
+    "rpu": _tables.rpu,
+    "features": _tables.features,
+    "batch": _tables.batch,
+}
+"""Tables of one bench; its name is what stands before the dash."""
+
+SEVERAL: Final[Mapping[str, Callable[[Mapping[str, _tables.Figures]], str]]] = {
+    "serve": _tables.serve
+}
+"""Tables with a column for each bench that was kept, by its label."""
+
+
+def keep(file: Path) -> None:
+    """Keep what a bench printed. Raises SystemExit for what no bench of the page printed."""
+    named = NAME.fullmatch(file.stem)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise SystemExit(f"bench page: {file}: {cause}") from cause
+    if not named or named["bench"] not in {*ONE, *SEVERAL}:
+        benches = sorted({*SEVERAL, *(name.partition("-")[0] for name in ONE)})
+        raise SystemExit(
+            f"bench page: {file}: is to be called BENCH.json or BENCH-LABEL.json; "
+            f"BENCH is one of {', '.join(benches)}"
+        )
+    printed_by = found.get("bench", "serve") if isinstance(found, dict) else "no bench"
+    if printed_by != named["bench"]:
+        raise SystemExit(f"bench page: {file}: was printed by {printed_by}")
+    FIGURES.mkdir(exist_ok=True)
+    kept = FIGURES / f"{file.stem}.json"
+    kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def written(page: str) -> str:
+    """Return the page with its tables as the kept figures make them."""
+
+    def anew(block: "re.Match[str]") -> str:
+        made, files = made_of(block["name"])
+        links = ", ".join(f"[{file.name}](figures/{file.name})" for file in files)
+        return f"{block['begin']}\n{made}\nFigures: {links}.\n{block['end']}"
+
+    return TABLE.sub(anew, page)
+
+
+def made_of(name: str) -> tuple[str, Sequence[Path]]:
+    """Return a table, and the files whose figures it shows."""
+    if name in ONE:
+        file = FIGURES / f"{name.partition('-')[0]}.json"
+        return ONE[name](_read(file)), [file]
+    files = sorted(FIGURES.glob(f"{name}-*.json"))
+    labels = [re.sub(rf"^{name}-(?:[0-9]+-)?", "", file.stem) for file in files]
+    return SEVERAL[name](dict(zip(labels, map(_read, files), strict=True))), files
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Keep what is given, and write the page again."""
+    parser = ArgumentParser(prog="./run bench page", description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, help="what benches printed with --json")
+    for file in parser.parse_args().files:
+        keep(file)
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
