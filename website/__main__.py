@@ -6,6 +6,7 @@ Exit status: 0, or 1 if anything is wrong with it.
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,12 +38,16 @@ def main() -> int:
     if asked.serve:
         os.environ.update(QUIET)
         os.execv(sys.executable, (*MKDOCS, "serve", *config[1:], "--dev-addr", asked.serve))
+    # Not --quiet: it silences the warnings before --strict counts them.
     built = subprocess.run(
-        (*MKDOCS, "build", "--quiet", "--clean", *config),
+        (*MKDOCS, "build", "--clean", *config),
         env=os.environ | QUIET,
         stdout=sys.stderr,
+        stderr=subprocess.PIPE,
+        text=True,
         check=False,
     )
+    print(re.sub(r"^INFO .*\n", "", built.stderr, flags=re.MULTILINE), end="", file=sys.stderr)
     found = look(SITE) if built.returncode == 0 else Verdict(0, 0, {}, ["it was not built"])
     for problem in found.problems:
         print(f"docs: {problem}", file=sys.stderr)
