@@ -51,22 +51,21 @@ def main() -> int:
     found = look(SITE) if built.returncode == 0 else Verdict(0, 0, {}, ["it was not built"])
     for problem in found.problems:
         print(f"docs: {problem}", file=sys.stderr)
-    said: object = (
-        f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between them; "
-        f"{len(found.outside)} addresses elsewhere, of which only the form was looked at"
-    )
     if asked.json:
-        said = json.dumps(
-            {
-                "passed": not found.problems,
-                "site": str(SITE),
-                "pages": found.pages,
-                "internal_links": found.internal_links,
-                "outside_unvisited": [*found.outside],
-                "problems": found.problems,
-            }
+        said = {
+            "passed": not found.problems,
+            "site": str(SITE),
+            "pages": found.pages,
+            "internal_links": found.internal_links,
+            "outside_unvisited": [*found.outside],
+            "problems": found.problems,
+        }
+        print(json.dumps(said))
+    elif found.pages:
+        print(
+            f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between them; "
+            f"{len(found.outside)} addresses elsewhere, whose form alone was looked at"
         )
-    print(said)
     return int(bool(found.problems))
 
 
