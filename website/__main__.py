@@ -63,8 +63,8 @@ def main() -> int:
         print(json.dumps(said))
     elif found.pages:
         print(
-            f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between them; "
-            f"{len(found.outside)} addresses elsewhere, whose form alone was looked at"
+            f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between "
+            f"them; {len(found.outside)} addresses elsewhere, whose form alone was looked at"
         )
     return int(bool(found.problems))
 
