@@ -25,6 +25,7 @@ FLOORS: Final = (
         "vau.commands.bench",
         "vau.commands.compare",
         "vau.commands.demo",
+        "vau.commands.doctor",
         "vau.commands.estimate",
         "vau.commands.evaluate",
         "vau.commands.features",

@@ -20,7 +20,7 @@ from vau.commands.standard_streams import (
     why_unwritten,
 )
 from vau.errors import VauError
-from vau.verbs import aligning, boards, live, measures, recordings, server
+from vau.verbs import aligning, boards, doctor, live, measures, recordings, server
 from vau.verbs.outcome import (
     DEFECT,
     DONE,
@@ -37,7 +37,8 @@ Any flag may also stand in the environment (--chunk-ms as VAU_CHUNK_MS) or in th
 of --config (chunk-ms = 100). The command line goes first, then the environment, then the \
 file. Which of its models and backends a server is to take is said on the command line alone.
 
-Exit status: 0 done; 1 some files failed, bits differ, or nobody read the output; 2 usage; \
+Exit status: 0 done; 1 some files failed, bits differ, a check of doctor is a problem, or \
+nobody read the output; 2 usage; \
 3 model or backend unusable; 4 audio unreadable; 5 server unreachable or lost, or it ended \
 the stream; 6 refused: no slot is free, no right or no quota; 70 a defect of ours; \
 74 the output cannot be written; 130 interrupted; 143 terminated.
@@ -144,6 +145,7 @@ for each in (
     server.backends,
     live.demo,
     server.token,
+    doctor.doctor,
 ):
     app.command(cls=Verb)(each)
 _group("bench", "Measure how fast it is, on this machine.", {"serve": measures.bench_serve})

@@ -24,8 +24,8 @@ def self_check(backend: Backend, model: Model) -> None:
     Raises BackendFault, saying what differs, unless both give the same bits and each
     frame's posteriors are a distribution over the classes.
     """
-    frames = _frames(model)
-    whole, cut = _run(backend, [frames]), _run(backend, np.split(frames, CUTS))
+    frames = frames_for(model)
+    whole, cut = answer(backend, [frames]), answer(backend, np.split(frames, CUTS))
     expected = (FRAMES, model.network.classes)
     if whole.log_prob.shape != expected:
         raise _fault(backend, f"posteriors of shape {whole.log_prob.shape}, not {expected}")
@@ -41,13 +41,17 @@ def self_check(backend: Backend, model: Model) -> None:
             raise _fault(backend, f"{name} depend on how the frames were cut")
 
 
-def _frames(model: Model) -> NDArray[np.float32]:
-    """Return features that are, once normalised, noise of deviation 1."""
+def frames_for(model: Model) -> NDArray[np.float32]:
+    """Return features that are, once normalised, noise of deviation 1.
+
+    Shape (FRAMES, feature_dim), the same on every machine.
+    """
     noise = np.random.default_rng(SEED).normal(size=(FRAMES, model.network.inputs))
     return (model.mean + noise / model.inv_std).astype(np.float32)
 
 
-def _run(backend: Backend, pieces: list[NDArray[np.float32]]) -> Result:
+def answer(backend: Backend, pieces: list[NDArray[np.float32]]) -> Result:
+    """Return what a fresh slot answers to pieces of an utterance, joined, without its cost."""
     slot = backend.open()
     try:
         results = [backend.run([Work(slot, piece)])[0] for piece in pieces]

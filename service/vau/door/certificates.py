@@ -95,6 +95,22 @@ def read_ca(file: Path, setting: str) -> bytes:
     return content
 
 
+def is_believed(cert: Path, key: Path, authorities: bytes) -> bool:
+    """Tell whether a client that believes ``authorities`` (PEM) alone believes a server's pair.
+
+    Raises ConfigInvalid as ``read_identity`` for a pair that is none.
+    """
+    server = _loaded(cert, key, _read_pair(cert, key)[1])
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.load_verify_locations(cadata=authorities.decode("ascii"))
+    try:
+        _handshake(server, client)
+    except ssl.SSLCertVerificationError:
+        return False
+    return True
+
+
 def _read(file: Path, setting: str, read: Callable[[Path], bytes]) -> bytes:
     try:
         return read(file)

@@ -1,0 +1,1 @@
+"""``vau doctor``: what of this machine or a server stands in the way, and what would help."""
