@@ -34,7 +34,8 @@ from vau.model import Model
 from vau.shadow.process import Limits
 from vau.shadow.shadows import Shadows
 from vau.v1 import speech_pb2 as pb
-from vau.wire.server import Server
+from vau.web.setup import entrance_of
+from vau.wire.server import Addresses, Server
 from vau_backends.float.backend import FACTORY as FLOAT
 from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
@@ -99,13 +100,20 @@ class Failing:
 class Served:
     """A server that runs."""
 
-    address: str
-    metrics_address: str
+    addresses: Addresses
     client: Client
     registry: CollectorRegistry
     metrics: Metrics
     server: Server
     loop: asyncio.AbstractEventLoop
+
+    @property
+    def address(self) -> str:
+        return self.addresses.grpc
+
+    @property
+    def metrics_address(self) -> str:
+        return self.addresses.metrics
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the loop of the server."""
@@ -162,18 +170,19 @@ def serving(
     shadowing = shadows or Shadowing((), ())
     with event_loop() as loop:
 
-        async def started() -> tuple[Server, str, str]:
-            server = Server(config, lanes, metrics, shadowing.open(lanes, metrics, config))
+        async def started() -> tuple[Server, Addresses]:
+            shadows = shadowing.open(lanes, metrics, config)
+            server = Server(config, lanes, metrics, shadows, entrance=entrance_of(config))
             try:
                 addresses = await server.start()
             except BaseException:
                 await server.close()
                 raise
-            return server, addresses.grpc, addresses.metrics
+            return server, addresses
 
-        server, address, page = asyncio.run_coroutine_threadsafe(started(), loop).result()
-        with Client(address, access=access) as client:
-            served = Served(address, page, client, registry, metrics, server, loop)
+        server, addresses = asyncio.run_coroutine_threadsafe(started(), loop).result()
+        with Client(addresses.grpc, access=access) as client:
+            served = Served(addresses, client, registry, metrics, server, loop)
             try:
                 yield served
             finally:

@@ -21,7 +21,8 @@ from vau.lane import Batching, Lane
 from vau.metrics import Metrics
 from vau.model import Model
 from vau.v1 import speech_pb2 as pb
-from vau.wire.call import Call, Context
+from vau.wire.call import Call
+from vau.wire.context import Context
 from vau.wire.server import Server
 from vau.wire.stream.serving import stream
 

@@ -47,6 +47,7 @@ FLOORS: Final = (
     {"vau.alignment"},
     {"vau.evaluation", "vau.client.paced"},
     {"vau.client.recognition"},
+    {"vau.web"},
     {"vau.wire", "vau.client"},
     {"vau.metrics"},
     {"vau.lane", "vau.batch", "vau.hearing", "vau.shadow", "vau.tracing"},
@@ -96,14 +97,17 @@ FLOORS: Final = (
 )
 """The rooms of the service, from the top: each imports only from floors below its own."""
 
-NETWORK: Final = {"vau.wire", "vau.client", "vau.v1"}
+NETWORK: Final = {"vau.wire", "vau.client", "vau.v1", "vau.web"}
 RESERVED: Final = {
     "grpc": NETWORK,
     "grpc_health": NETWORK,
     "grpc_reflection": NETWORK,
     "grpc_status": NETWORK,
     "google": NETWORK,
-    "asyncio": {"vau.wire", "vau.client", "vau.lane"},
+    "asyncio": {"vau.wire", "vau.client", "vau.lane", "vau.web"},
+    "starlette": {"vau.web"},
+    "uvicorn": {"vau.web"},
+    "websockets": {"vau.web"},
     "prometheus_client": {"vau.metrics", "vau.load.page", "vau.shadow.meters"},
     "matplotlib": {"vau.pictures"},
     "opentelemetry": {"vau.tracing.otlp"},
@@ -265,6 +269,8 @@ def test_every_module_of_the_service_has_its_floor() -> None:
         ("service/vau/session.py", "import asyncio", "reserved"),
         ("service/vau/lane/lane.py", "from prometheus_client import Counter", "reserved"),
         ("service/vau/wire/server.py", "import prometheus_client", "reserved"),
+        ("service/vau/wire/server.py", "from starlette.routing import Route", "reserved"),
+        ("service/vau/verbs/x.py", "import uvicorn", "reserved"),
         ("service/vau/timeline/picture.py", "import matplotlib.figure", "reserved"),
         ("service/vau/session.py", "from vau import lane", "not below"),
         ("service/vau/frontend/pipeline.py", "from vau.session import Session", "not below"),

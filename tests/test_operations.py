@@ -67,7 +67,14 @@ def test_the_defaults_on_the_page_are_those_of_the_server() -> None:
 
 def test_every_flag_of_the_server_is_explained_to_its_operator() -> None:
     pages = "".join(
-        map(text_of, [*PAGES, "docs/shadow.md", "docs/observability.md", "docs/boards.md"])
+        text_of(page)
+        for page in (
+            *PAGES,
+            "docs/shadow.md",
+            "docs/observability.md",
+            "docs/boards.md",
+            "docs/websocket.md",
+        )
     )
     flags = set(re.findall(r"(?<!\S)--[a-z][a-z-]+", vau("serve", "--help").stdout))
     assert flags >= {"--listen", "--max-streams", "--drain-grace"}

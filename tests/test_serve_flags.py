@@ -9,12 +9,15 @@ import pytest
 
 from vau.config import ServerConfig
 from vau.door.config import DoorConfig
+from vau.errors import ConfigInvalid
 from vau.lane import Batching
 from vau.verbs import server
 
 FLAGS: Final[dict[str, Any]] = {
     "listen": "127.0.0.1:1",
     "metrics_listen": "127.0.0.1:2",
+    "web_listen": "127.0.0.1:3",
+    "web_origin": ("http://4",),
     "shadow_share": 0.25,
     "max_streams": 3,
     "max_wait_ms": 4.0,
@@ -48,7 +51,7 @@ FLAGS: Final[dict[str, Any]] = {
 }
 """Each with a value of its own."""
 
-NOT_CONFIGURED: Final = {"model", "backend", "board", "shadow", "log_level", "_config"}
+NOT_CONFIGURED: Final = {"web", "model", "backend", "board", "shadow", "log_level", "_config"}
 """What is opened or set up before there is a server."""
 
 SUFFIXES: Final = ("_s", "_ms", "_bytes")
@@ -96,18 +99,32 @@ def test_without_flags_the_server_is_what_its_configuration_says(made: Any) -> N
 
 
 def test_every_flag_goes_to_its_own_field(made: Any) -> None:  # noqa: ANN401
-    config, batching = made(**FLAGS)
+    flags = FLAGS | {"tls_client_ca": None}  # which does not go with the live page
+    config, batching = made(web=True, **flags)
     found: dict[str, object] = {}
     for holder in (config, config.door):
         for each in fields(holder):
             value = getattr(holder, each.name)
             found[stem(each.name)] = value * 1e3 if each.name == "slow_stream_s" else value
     found |= {"max_wait": batching.max_wait_s * 1e3, "max_batch_size": batching.max_size}
+    found["web_origin"] = found.pop("web_origins")
     assert isinstance(found.pop("door"), DoorConfig)
-    assert found == {stem(name): value for name, value in FLAGS.items()}
+    assert found == {stem(name): value for name, value in flags.items()}
 
 
 def test_no_flag_is_forgotten_here() -> None:
     parameters = signature(server.serve).parameters
     assert set(parameters) - NOT_CONFIGURED == set(FLAGS)
     assert [name for name, value in FLAGS.items() if value == parameters[name].default] == []
+
+
+def test_an_authority_of_clients_goes_to_its_own_field(made: Any) -> None:  # noqa: ANN401
+    files = {name: FLAGS[name] for name in ("tls_cert", "tls_key", "tls_client_ca")}
+    config, _ = made(**files)
+    assert config.door.tls_client_ca == Path("22")
+
+
+@pytest.mark.parametrize("flag", [{"web_listen": "127.0.0.1:3"}, {"web_origin": ["http://4"]}])
+def test_a_flag_of_the_live_page_without_the_page_is_refused(flag: dict[str, Any]) -> None:
+    with pytest.raises(ConfigInvalid, match="add --web"):
+        server.serve(**flag)

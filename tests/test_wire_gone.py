@@ -59,7 +59,7 @@ def ends(served: Served, context: Gone) -> None:
     async def stream() -> None:
         service = SpeechRecognition(served.server.host)
         with pytest.raises(asyncio.CancelledError):
-            await service.StreamingRecognize(None, context)  # type: ignore[arg-type]
+            await service.StreamingRecognize(None, context)
 
     served.run(stream())
 

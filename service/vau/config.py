@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from math import ceil, inf
 from pathlib import Path
@@ -19,6 +20,9 @@ MOST_TRANSPORT_BYTES: Final = (1 << 31) - 1  # gRPC counts them in 32 bits
 MOST_AUDIO_BYTES: Final = (MOST_TRANSPORT_BYTES - ENVELOPE_BYTES) // EXCESS
 OFF: Final = "off"
 MOST_PORT: Final = (1 << 16) - 1  # they are numbers of 16 bits
+ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+"""As browsers write it: in small letters, and without a slash at its end."""
+
 OTLP_SCHEMES: Final = ("http://", "https://")
 LEAST_LAG_S: Final = 0.1  # clients send so much at a time
 LEAST_RESUME_TTL_S: Final = 2.0  # twice what lies between checkpoints, if clients do not say
@@ -34,6 +38,12 @@ class ServerConfig:
 
     metrics_listen: str = "127.0.0.1:9464"
     """The same, of the Prometheus endpoint; ``OFF`` for none."""
+
+    web_listen: str = OFF
+    """The same, of the live page and its WebSocket; ``OFF`` for none."""
+
+    web_origins: tuple[str, ...] = ()
+    """Pages of other origins that may use it, as ``https://demo.example``."""
 
     insecure: bool = False
     """Allow plaintext where other machines can reach it. With TLS there is none."""
@@ -102,13 +112,9 @@ class ServerConfig:
         split_address(self.listen, "listen")
         if self.has_metrics:
             split_address(self.metrics_listen, "metrics_listen", also=f", or {OFF} for none")
-        host, _port = split_address(self.listen, "listen")
-        if not (self.insecure or self.door.is_tls or is_loopback(host)):
-            raise ConfigInvalid(
-                f"listen={self.listen!r} is plaintext that other machines can reach; listen on "
-                "127.0.0.1, give tls_cert and tls_key, or say insecure=True if it is meant",
-                field="listen",
-            )
+        self._check_open("listen")
+        if self.has_web:
+            self._check_web()
         for name in (
             "max_streams",
             "config_timeout_s",
@@ -145,6 +151,34 @@ class ServerConfig:
         self._check("max_unary_audio_s", most=MOST_UNARY_AUDIO_S)
         self._check("max_audio_message_bytes", most=MOST_AUDIO_BYTES)
 
+    def _check_open(self, name: str) -> None:
+        """Raise ConfigInvalid for plaintext that other machines can reach."""
+        listen = getattr(self, name)
+        host, _port = split_address(listen, name)
+        if not (self.insecure or self.door.is_tls or is_loopback(host)):
+            raise ConfigInvalid(
+                f"{name}={listen!r} is plaintext that other machines can reach; listen on "
+                "127.0.0.1, give tls_cert and tls_key, or say insecure=True if it is meant",
+                field=name,
+            )
+
+    def _check_web(self) -> None:
+        self._check_open("web_listen")
+        if self.door.tls_client_ca is not None:
+            raise ConfigInvalid(
+                f"web_listen={self.web_listen!r} is for browsers, which this server could not "
+                "tell apart by tls_client_ca; let tokens say who comes, or serve the live page "
+                "by another server",
+                field="web_listen",
+            )
+        for origin in self.web_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ConfigInvalid(
+                    f"web_origins={origin!r} is no origin; write scheme, host and port alone, "
+                    "as https://demo.example or http://192.0.2.1:8080",
+                    field="web_origins",
+                )
+
     def _check_observers(self) -> None:
         for name in ("shadow_share", "trace_share"):
             share = getattr(self, name)
@@ -158,6 +192,11 @@ class ServerConfig:
                 "http://127.0.0.1:4317",
                 field="otlp_endpoint",
             )
+
+    @property
+    def has_web(self) -> bool:
+        """Whether it has a live page."""
+        return self.web_listen != OFF
 
     @property
     def has_metrics(self) -> bool:

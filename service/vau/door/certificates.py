@@ -39,6 +39,9 @@ class Identity:
     names: tuple[str, ...]
     """From subjectAltName: the hosts and addresses that it is good for."""
 
+    tls: ssl.SSLContext
+    """The same for who speaks TLS through Python; it asks nobody for a certificate."""
+
 
 def read_identity(cert: Path, key: Path, client_ca: Path | None = None) -> Identity:
     """Read the certificate and key of a server, and the CA of its clients.
@@ -69,6 +72,7 @@ def read_identity(cert: Path, key: Path, client_ca: Path | None = None) -> Ident
         client_ca=None if client_ca is None else read_ca(client_ca, "tls_client_ca"),
         expires=datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC),
         names=names,
+        tls=context,
     )
 
 

@@ -3,19 +3,28 @@
 import json
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 import typer
 
 from vau.commands import flags
 from vau.commands.flags import asking, door, engines, observing, serving
+from vau.errors import ConfigInvalid
 from vau.verbs.reach import access_of
+
+if TYPE_CHECKING:  # it takes gRPC with it
+    from vau.wire.server import Addresses
 
 
 def serve(
     *,
     listen: serving.Listen = flags.DEFAULT_SERVER,
     metrics_listen: serving.MetricsListen = "127.0.0.1:9464",
+    web: serving.Web = False,
+    web_listen: serving.WebListen = "",
+    web_origin: serving.WebOrigins = [],  # noqa: B006
     model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
     backend: serving.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
     board: serving.Boards = [],  # noqa: B006
@@ -63,16 +72,19 @@ def serve(
     from prometheus_client import CollectorRegistry
 
     from vau.commands.serve import open_lanes, reckoned_streams, shadows_of, with_boards
-    from vau.config import ServerConfig
+    from vau.config import OFF, ServerConfig
     from vau.door.config import DoorConfig
     from vau.lane import Batching
     from vau.logs import log_to
     from vau.metrics import Metrics
+    from vau.web.setup import entrance_of
     from vau.wire.server import serve as serve_until_told
 
     config = ServerConfig(
         listen=listen,
         metrics_listen=metrics_listen,
+        web_listen=(web_listen or flags.DEFAULT_WEB) if web else OFF,
+        web_origins=tuple(web_origin),
         insecure=insecure,
         door=DoorConfig(
             tls_cert=tls_cert,
@@ -104,6 +116,12 @@ def serve(
         otlp_endpoint=otlp_endpoint,
         trace_share=trace_share,
     )
+    if not web and (web_listen or web_origin):
+        raise ConfigInvalid(
+            "web_listen and web_origin are of the live page, which is not served; add --web",
+            field="web_listen" if web_listen else "web_origin",
+        )
+    entrance = entrance_of(config)
     backend = with_boards(backend, board)
     # Until it listens there is nothing to read again; its shadows never have anything.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -116,7 +134,20 @@ def serve(
         slots = config.max_streams
         lanes = open_lanes(model, backend, metrics, slots=slots, batching=batching)
         shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
-        asyncio.run(serve_until_told(config, lanes, metrics, shadows))
+        asyncio.run(
+            serve_until_told(
+                config, lanes, metrics, shadows, entrance=entrance, announce=_announce
+            )
+        )
+
+
+def _announce(addresses: "Addresses") -> None:
+    """Say where the live page is, for people: a browser wants a URL."""
+    from vau.config import OFF
+
+    if addresses.web != OFF:
+        with suppress(OSError):  # nobody may read it; the log has it, too
+            print(f"vau: the live page is at {addresses.web}", flush=True)
 
 
 def backends(

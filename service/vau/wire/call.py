@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -16,13 +16,12 @@ from vau.door.visits import Visitor
 from vau.errors import AuthError, VauError
 from vau.logs import about, facts
 from vau.tracing import NO_SPAN, Span
+from vau.wire.context import Context
 from vau.wire.host import Host
 from vau.wire.malformed import malformed
 from vau.wire.status import defect, row_of, to_grpc
 
 logger = logging.getLogger(__name__)
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 ABORT_S: Final = 2.0  # for a status to be on its way
 

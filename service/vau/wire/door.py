@@ -25,11 +25,9 @@ from vau.door.watched import Watched
 from vau.errors import AuthError, AuthForbidden, AuthRequired
 from vau.logs import facts
 from vau.metrics import Metrics
+from vau.wire.context import Metadata, Peer
 
 logger = logging.getLogger(__name__)
-
-Context = grpc.aio.ServicerContext[Any, Any]
-Metadata = Any  # pairs of a name and a text, or bytes if the name ends in -bin
 
 LOOK_S: Final = 1.0  # how long a changed file may go unnoticed
 WAITING: Final = 1000  # streams without a slot: each keeps memory until its config timeout
@@ -71,6 +69,11 @@ class Door:
         """What a port with TLS is made of; None for one without."""
         return None if self._identity is None else self._credentials.grpc
 
+    @property
+    def identity(self) -> Identity | None:
+        """What this server shows of itself at present; None without TLS."""
+        return None if self._identity is None else self._identity.value
+
     def described(self) -> dict[str, int | str]:
         """Say what stands at this door, for the log."""
         identity = None if self._identity is None else self._identity.value
@@ -103,7 +106,7 @@ class Door:
             )
         return found
 
-    def visitor(self, context: Context) -> Visitor:
+    def visitor(self, context: Peer) -> Visitor:
         """Tell who calls. Raises AuthRequired or AuthForbidden if that is nobody we let in."""
         host = host_of(context.peer())
         token = self.token(context.invocation_metadata())
@@ -226,7 +229,7 @@ def host_of(peer: str) -> str:
     return host if mapped is None else str(mapped)
 
 
-def _certificate_name(context: Context) -> str:
+def _certificate_name(context: Peer) -> str:
     """Return whose certificate the caller shows; empty only if none was asked for.
 
     Without a common name it is the SHA-256 of the certificate, or all such callers were one.

@@ -17,7 +17,8 @@ from grpc_health.v1 import health
 from vau.door.buckets import Bucket
 from vau.errors import AuthError
 from vau.logs import facts
-from vau.wire.door import Context, Door, host_of
+from vau.wire.context import Context
+from vau.wire.door import Door, host_of
 from vau.wire.health import SERVICE
 from vau.wire.status import to_grpc
 
@@ -61,15 +62,16 @@ class Doorman(grpc.aio.ServerInterceptor):
 
     def _refusing(self, refusal: AuthError, method: str) -> Handler:
         async def refuse(_requests: object, context: Context) -> None:
-            self._door.refused(refusal)
-            self._log(refusal, method, context.peer())
+            self.note(refusal, method, context.peer())
             await asyncio.sleep(HOLD_S)
             await context.abort_with_status(to_grpc(refusal))
 
         # Whatever the method takes and gives: of this kind none waits for a request.
         return grpc.stream_stream_rpc_method_handler(refuse)
 
-    def _log(self, refusal: AuthError, method: str, peer: str) -> None:
+    def note(self, refusal: AuthError, method: str, peer: str) -> None:
+        """Count a refusal, and log it unless there are too many of them."""
+        self._door.refused(refusal)
         if self._lines.take(1.0, monotonic()):
             self._unlogged += 1
             return

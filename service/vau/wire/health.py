@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
+import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2
 
@@ -12,10 +13,11 @@ from vau.backend import Health, State, Telemetry
 from vau.lane import Lane
 from vau.logs import facts
 from vau.v1 import speech_pb2 as pb
-from vau.wire.door import Context
 from vau.wire.host import USABLE, Host
 
 logger = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["SpeechRecognition"].full_name
 WATCH_S: Final = 1.0  # how old a reported state may be

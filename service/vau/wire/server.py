@@ -6,7 +6,7 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from vau.wire.beforehand import capacity_of, checked, opened, too_many
 from vau.wire.clock import Clock
 from vau.wire.door import Door
 from vau.wire.doorman import Doorman
+from vau.wire.entrance import Entrance
 from vau.wire.gate import Gate
 from vau.wire.health import SERVICE, Watch
 from vau.wire.host import Host
@@ -61,12 +62,18 @@ class Addresses:
     metrics: str
     """``OFF`` if it does not show any."""
 
+    web: str
+    """The URL of the live page; ``OFF`` if it has none."""
+
 
 async def serve(
     config: ServerConfig,
     lanes: Sequence[Lane],
     metrics: Metrics,
     shadows: Shadows | None = None,
+    *,
+    entrance: Entrance | None = None,
+    announce: Callable[[Addresses], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; another signal cuts the grace short.
 
@@ -74,12 +81,14 @@ async def serve(
 
     lanes: one per backend and model, the default first, made with ``metrics.of(id).on_round``;
            they are shut down at the end, whatever happens, and so are the shadows.
+    entrance: another way in than gRPC.
+    announce: told where it listens, once it does.
     The first line of the log says where it listens.
     Raises BackendFault if a backend fails its check, ConfigInvalid if an address cannot
     be had, and what a shadow raises that cannot be opened.
     """
     try:
-        server = Server(config, lanes, metrics, shadows)
+        server = Server(config, lanes, metrics, shadows, entrance=entrance)
     except BaseException:
         await _shut_down(lanes)
         raise
@@ -96,7 +105,9 @@ async def serve(
     loop.add_signal_handler(signal.SIGHUP, server.reload)
     stopping = asyncio.create_task(stop.wait())
     try:
-        if await _started(server, stopping):
+        addresses = await _started(server, stopping)
+        if addresses is not None:
+            announce(addresses)
             _set_apart_what_stays()
             await stopping
             await server.drain(config.drain_grace_s)
@@ -105,17 +116,16 @@ async def serve(
         await server.close()
 
 
-async def _started(server: "Server", stopping: "asyncio.Task[bool]") -> bool:
-    """Start ``server``; give up and return False if it is told to stop meanwhile."""
+async def _started(server: "Server", stopping: "asyncio.Task[bool]") -> Addresses | None:
+    """Start ``server``; give up and return None if it is told to stop meanwhile."""
     starting = asyncio.create_task(server.start())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         with suppress(asyncio.CancelledError):
             await starting
-        return False
-    await starting
-    return True
+        return None
+    return await starting
 
 
 def _set_apart_what_stays() -> None:
@@ -137,11 +147,14 @@ class Server:
         lanes: Sequence[Lane],
         metrics: Metrics,
         shadows: Shadows | None = None,
+        *,
         clock: Clock | None = None,
+        entrance: Entrance | None = None,
     ) -> None:
         """Put it together; nothing listens yet, and no shadow has been started.
 
         clock: for how long streams may do what; the event loop's if it is None.
+        entrance: another way in than gRPC.
         """
         self._config = config
         self._metrics = metrics
@@ -165,6 +178,7 @@ class Server:
         self._watch = Watch(self._host)
         self._watching: tuple[asyncio.Task[None], ...] = ()
         self._page: MetricsPage | None = None
+        self._entrance = entrance
         self._carried: dict[str, int] = {}  # streams by backend, of its slowest model
         self._server = _transport(config, door)
 
@@ -198,16 +212,19 @@ class Server:
             why_not = partial(self._why_not, asyncio.get_running_loop())
             self._page = MetricsPage(self._metrics, self._config.metrics_listen, why_not)
         await self._server.start()
+        web = OFF if self._entrance is None else await self._entrance.open(self._host)
         self._watching = (
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._host.door.watch()),
         )
-        addresses = Addresses(listening, OFF if self._page is None else self._page.address)
+        page = OFF if self._page is None else self._page.address
+        addresses = Addresses(listening, page, web)
         logger.info(
             "listening",
             extra=facts(
                 grpc=addresses.grpc,
                 metrics=addresses.metrics,
+                web=addresses.web,
                 backends=", ".join(self._host.lanes.backend_ids),
                 tiers=", ".join(self._tiers()),
                 shadows=", ".join(dict.fromkeys(each.info.id for each in self._shadows.all)),
@@ -276,6 +293,8 @@ class Server:
         """Stop listening and give the backends back."""
         for task in self._watching:
             task.cancel()
+        if self._entrance is not None:
+            await self._entrance.close()
         await self._server.stop(LINGER_S)
         await asyncio.gather(
             _shut_down(self._host.lanes), asyncio.to_thread(self._shadows.close)

@@ -2,7 +2,8 @@
 
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionServicer
-from vau.wire.call import Context, answering, asking
+from vau.wire.call import answering, asking
+from vau.wire.context import Context
 from vau.wire.host import Host
 from vau.wire.stream.serving import stream
 from vau.wire.unary import recognize

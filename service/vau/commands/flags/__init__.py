@@ -22,6 +22,7 @@ SETTINGS: Final = "vau.settings"
 DEFAULT_MODEL: Final = "munt-3x384"
 DEFAULT_BACKEND: Final = "muntaniala"
 DEFAULT_SERVER: Final = "127.0.0.1:50051"
+DEFAULT_WEB: Final = "127.0.0.1:8080"
 DEFAULT_SHADOWS: Final = ("rpu",)
 
 

@@ -29,6 +29,7 @@ OTHERWISE: Final = {
     "max_size": "max_batch_size",
     "residency": "resident",
     "shadows": "shadow",
+    "web_origins": "web_origin",
 }
 """Settings whose flags have another name, and not only another unit."""
 

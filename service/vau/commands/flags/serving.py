@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from vau.commands.flags import flag
+from vau.commands.flags import DEFAULT_WEB, flag
 from vau.commands.flags.counts import stream_count
 
 Listen = Annotated[
@@ -16,6 +16,25 @@ MetricsListen = Annotated[
         "--metrics-listen",
         "Where Prometheus reads /metrics, and proxies /readyz.",
         metavar="HOST:PORT|off",
+    ),
+]
+Web = Annotated[bool, flag("--web", "Serve the live page, too; needs the extra web.")]
+WebListen = Annotated[
+    str,
+    flag(
+        "--web-listen",
+        "Where the live page is; port 0 takes a free one.",
+        metavar="HOST:PORT",
+        show_default=DEFAULT_WEB,
+    ),
+]
+WebOrigins = Annotated[
+    list[str],
+    flag(
+        "--web-origin",
+        "Another origin whose pages may use it, such as https://demo.example; repeatable.",
+        metavar="URL",
+        show_default=False,
     ),
 ]
 Models = Annotated[

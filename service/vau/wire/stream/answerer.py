@@ -10,7 +10,7 @@ from vau.lane import Timed
 from vau.session import LateEnd
 from vau.v1 import speech_pb2 as pb
 from vau.wire.answer import energy_of, finished_of, notice_of, posteriors_of
-from vau.wire.call import Context
+from vau.wire.context import Context
 from vau.wire.pieces import push
 from vau.wire.results import Results, event_of
 from vau.wire.stream import notices

@@ -8,7 +8,7 @@ import grpc
 from vau.audio import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from vau.errors import ConfigInvalid, ConfigRepeated, MessageTooLarge, StreamLagging
 from vau.v1 import speech_pb2 as pb
-from vau.wire.call import Context
+from vau.wire.context import Context
 from vau.wire.request import check_known
 from vau.wire.stream.inbox import Audio, End, Failure, Item, Order
 from vau.wire.stream.live import Live

@@ -17,8 +17,9 @@ from vau.errors import (
 from vau.logs import facts
 from vau.session import Session
 from vau.v1 import speech_pb2 as pb
-from vau.wire.call import Call, Context
+from vau.wire.call import Call
 from vau.wire.carrier import Carrier, carried
+from vau.wire.context import Context
 from vau.wire.host import Host
 from vau.wire.request import Stream, stream_of
 from vau.wire.route import Route

@@ -1,0 +1,56 @@
+"""Whose pages may talk to this server: a browser sends its user's network along with any page.
+
+A browser says of which origin a page is, and no page can change that. What is no browser may
+say what it likes, or nothing; that is for tokens to tell.
+"""
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from vau.config import is_loopback, split_address
+
+PORTS: dict[str, int] = {"http": 80, "https": 443}
+
+
+def origin_fault(
+    origin: str | None, host: str, *, listen: str, others: Collection[str], is_tls: bool
+) -> str:
+    """Say why a page may not come in; nothing if it may.
+
+    origin: of the page, as the browser says; None if nothing does.
+    host:   what the browser takes this server for.
+    others: origins that were allowed by name.
+    """
+    if origin is None or origin in others:
+        return ""
+    scheme, netloc = (part.lower() for part in urlsplit(origin)[:2])
+    if scheme not in PORTS or _place(netloc, scheme) != _place(host.lower(), scheme):
+        return (
+            f"a page of {origin} may not use this server; open the server's own page, or "
+            f"start it with --web-origin {origin}"
+        )
+    name = _place(netloc, scheme)[0]
+    if not (is_tls or _is_address(name) or name == split_address(listen, "web_listen")[0]):
+        # Or a page could have its own name lead here, and then be of this server's origin.
+        return (
+            f"this server does not know that it is called {name}; open its page by its "
+            f"address, or start it with --web-origin {origin}"
+        )
+    return ""
+
+
+def _place(netloc: str, scheme: str) -> tuple[str, str]:
+    """Return host and port, the latter filled in."""
+    host, _, port = netloc.rpartition(":") if not netloc.endswith("]") else (netloc, "", "")
+    if not host:
+        host, port = port, ""
+    return host.strip("[]"), port or str(PORTS[scheme])
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return is_loopback(name)
+    return True
