@@ -31,8 +31,7 @@ def tree(tmp_path: Path) -> Path:
     names = ["index", "page", "overview", "architecture", "contributing", "changelog"]
     navigation = "".join(f"  - {name}.md\n" for name in names)
     (tmp_path / "website/mkdocs.yml").write_text(f"{config}\nnav:\n{navigation}")
-    (tmp_path / "docs/assets").mkdir(parents=True)
-    shutil.copy(ROOT / "docs/assets/vau.css", tmp_path / "docs/assets")
+    shutil.copytree(ROOT / "docs/assets", tmp_path / "docs/assets")
     (tmp_path / "docs/index.md").write_text(HOME)
     (tmp_path / "docs/page.md").write_text(PAGE)
     (tmp_path / "deploy").mkdir()
