@@ -21,6 +21,7 @@ from vau.web.files import read_files
 from vau.web.headers import Guarded
 from vau.web.mapping import refusal
 from vau.web.origin import origin_fault
+from vau.web.schedule import Schedules
 from vau.wire.call import answering
 from vau.wire.doorman import Doorman
 from vau.wire.host import Host
@@ -46,6 +47,7 @@ def app_of(host: Host) -> ASGIApp:
                 Route("/", routes.index),
                 Route("/page/{name:path}", routes.file),
                 Route("/api/server", routes.server),
+                Route("/api/schedule", routes.schedule),
                 WebSocketRoute(STREAM, routes.stream),
             ],
             exception_handlers={HTTPException: _failed, VauError: _refused},
@@ -57,6 +59,7 @@ class _Routes:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._files = read_files()
+        self._schedules = Schedules(host.lanes)
         self._doorman = Doorman(host.door, closed_health=True)
 
     async def index(self, request: Request) -> Response:
@@ -80,6 +83,11 @@ class _Routes:
             listed = self._host.backends(include_unavailable=True)
             shown["backends"] = MessageToDict(listed)
         return JSONResponse(shown)
+
+    async def schedule(self, request: Request) -> Response:
+        """Say what the parts of an accelerator do in which cycle of a frame."""
+        self._let_in(over_http(request), request.url.path)
+        return JSONResponse(self._schedules.of(request.query_params.get("backend", "")))
 
     async def stream(self, socket: WebSocket) -> None:
         """Let the handler of gRPC serve a WebSocket."""
