@@ -48,9 +48,9 @@ def test_every_file_of_the_page_is_served_with_a_type_of_its_own(url: str, name:
 
 def test_a_browser_that_has_a_file_is_not_sent_it_again(url: str) -> None:
     tag = fetch(url, "/").headers["etag"]
-    again = fetch(url, "/", **{"If-None-Match": tag})
+    again = fetch(url, "/", headers={"If-None-Match": tag})
     assert (again.status, again.body) == (304, b"")
-    assert fetch(url, "/", **{"If-None-Match": '"another"'}).status == 200
+    assert fetch(url, "/", headers={"If-None-Match": '"another"'}).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page/index.html", "/api/server", "/nowhere"])
@@ -125,7 +125,7 @@ def test_the_server_describes_itself_as_over_grpc(served: Served, url: str) -> N
 
 
 def cycles_of(tracks: list[dict[str, Any]]) -> int:
-    return max(start + cycles for each in tracks for start, cycles, _ in each["spans"])
+    return max(int(start + cycles) for each in tracks for start, cycles, _ in each["spans"])
 
 
 def test_the_schedule_has_the_cycles_that_a_frame_takes(served: Served, url: str) -> None:

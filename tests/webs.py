@@ -4,9 +4,10 @@ import base64
 import http.client
 import json
 import ssl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -130,8 +131,8 @@ def fetch(
     path: str,
     method: str = "GET",
     *,
+    headers: Mapping[str, str] = MappingProxyType({}),
     tls: ssl.SSLContext | None = None,
-    **headers: str,
 ) -> Fetched:
     """Send one request, its path just as it is."""
     address = urlsplit(url).netloc
@@ -142,7 +143,7 @@ def fetch(
     else:
         connection = http.client.HTTPConnection(address, timeout=PATIENCE_S)
     try:
-        connection.request(method, path, headers=headers)
+        connection.request(method, path, headers=dict(headers))
         answer = connection.getresponse()
         names = {name.lower(): value for name, value in answer.getheaders()}
         return Fetched(answer.status, names, answer.read())
