@@ -16,12 +16,13 @@ PATIENCE_S: Final = 300.0  # it starts many processes
 
 # Python runs it as each process begins. Each file that a worker notes is counted. Of those that
 # are named, it is killed once they are noted, or before their block is heard; or it waits with
-# that until the run is told to stop.
+# that until the run is told to stop. The threads that are left when Ray is left are told.
 SITE: Final = """
-import json, os, signal, time
+import json, os, signal, threading, time
 from pathlib import Path
 folder = Path(__file__).parent
-from vau.commands.transcribe.on_ray import worker
+from vau.commands.transcribe import on_ray
+from vau.commands.transcribe.on_ray import desk, worker
 from vau.commands.transcribe.on_ray.parts import Part
 
 def die(name):
@@ -50,6 +51,29 @@ def mortal(self, items, part):
                 time.sleep(0.05)
     return heard(self, items, part)
 worker.Worker._heard = mortal
+
+begin = desk.Desk.begin
+def begun(self, block):
+    die("desk")
+    return begin(self, block)
+desk.Desk.begin = begun
+
+loaded = on_ray.loaded
+def watched(address):
+    driver = loaded(address)
+    ray, init, shutdown = driver.ray, driver.ray.init, driver.ray.shutdown
+    def joined(**said):
+        init(**said)
+        of_ray = set(threading.enumerate())
+        def left():
+            names = [thread.name for thread in set(threading.enumerate()) - of_ray]
+            (folder / "threads").write_text("\\n".join(names))
+            ray.init, ray.shutdown = init, shutdown
+            shutdown()
+        ray.shutdown = left
+    ray.init = joined
+    return driver
+on_ray.loaded = watched
 """
 
 
@@ -80,6 +104,10 @@ class Mortal:
     def deaths(self) -> int:
         """Return how many died."""
         return len(list(self.folder.glob("died-*")))
+
+    def threads(self) -> list[str]:
+        """Return what threads of the run were left when it left Ray."""
+        return (self.folder / "threads").read_text().splitlines()
 
     def noted(self) -> Counter[str]:
         """Return how often each file was noted as finished."""

@@ -1,6 +1,7 @@
 """The transcriber on workers of Ray gives what it gives without, whatever becomes of them."""
 
 import json
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,7 @@ from typing import Final
 import pytest
 
 from tests.ray_runs import FILES, Mortal, contents, vau, write_corpus
+from vau.commands.transcribe import on_ray
 from vau.commands.transcribe.journal import Journal
 
 pytestmark = pytest.mark.ray
@@ -77,3 +79,25 @@ def said(stderr: str) -> list[object]:
         elif line.startswith("vau: ") and not line.startswith("vau: audio"):
             found.append(line)
     return found
+
+
+class Lingering(threading.Thread):
+    """Ends only if somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._is_awaited = threading.Event()
+
+    def run(self) -> None:
+        self._is_awaited.wait()
+
+    def join(self, timeout: float | None = None) -> None:
+        self._is_awaited.set()
+        super().join(timeout)
+
+
+def test_what_ray_began_has_ended_before_it_is_left() -> None:
+    began = Lingering()
+    with on_ray.loaded("auto").without_threads_left():
+        began.start()
+    assert not began.is_alive()

@@ -6,14 +6,16 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import ray
 import ray.data
+from ray.data.block import BlockAccessor
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from vau.commands.transcribe.journal import Entry
@@ -21,14 +23,15 @@ from vau.commands.transcribe.on_ray.blocks import Block, cut
 from vau.commands.transcribe.on_ray.desk import Desk
 from vau.commands.transcribe.on_ray.parts import gathered
 from vau.commands.transcribe.on_ray.shelf import Shelf
-from vau.commands.transcribe.on_ray.worker import Order, Worker
+from vau.commands.transcribe.on_ray.worker import Answer, Order, Worker
 from vau.commands.transcribe.plan import Numbered, Outcome, TranscribePlan
-from vau.errors import Unreachable, VauError
+from vau.errors import BackendFault, Unreachable, VauError
 from vau.model import find_model
 
 OBJECT_STORE_BYTES: Final = 100_000_000  # what passes are paths and phones, no audio
 CONNECT_S: Final = 10.0
 POLL_S: Final = 0.1  # how long a Ctrl-C is on its way to the workers
+THREAD_ENDS_S: Final = 60.0  # it takes milliseconds
 
 
 def outcomes(
@@ -42,9 +45,10 @@ def outcomes(
 
     durations_s: of the audio of each item; 0 if it is not known.
     warn:        hears of workers that died.
-    Raises       Unreachable if there is no such cluster, and what is not the fault of one file.
+    Raises       Unreachable if there is no such cluster, BackendFault if Ray gives up, and what
+                 else is not the fault of one file.
     """
-    with _gathering(plan), _joined(plan):
+    with _saying_why(), _gathering(plan), _joined(plan):
         workers = plan.jobs or int(ray.cluster_resources().get("CPU", 1))
         blocks = cut(numbered, durations_s, workers=workers)
         desk = _desk()
@@ -85,7 +89,7 @@ def _gathering(plan: TranscribePlan) -> Iterator[None]:
 
 def _answers(blocks: Sequence[Block], order: Order, workers: int) -> Iterator[Outcome]:
     rows = [{"block": block} for block in blocks]
-    answers = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         Worker,
         fn_constructor_args=(order,),
         compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
@@ -93,17 +97,54 @@ def _answers(blocks: Sequence[Block], order: Order, workers: int) -> Iterator[Ou
         batch_format="numpy",
         num_cpus=1,
     )
-    for row in answers.iter_rows():
-        answer = row["answer"]
-        if isinstance(answer, VauError):
-            raise answer
-        place, result = answer
-        if result is not None:
-            yield place, result
+    with without_threads_left(), closing(_rows(dataset)) as answered:
+        for row in answered:
+            answer: Answer = row["answer"]
+            if isinstance(answer, VauError):
+                raise answer
+            place, result = answer
+            if result is not None:
+                yield place, result
+
+
+def _rows(dataset: ray.data.Dataset) -> Generator[dict[str, Any], None, None]:
+    """Yield what ``iter_rows`` would, without threads that are left if it is left early."""
+    for bundle in dataset.iter_internal_ref_bundles():
+        for block in ray.get(bundle.block_refs):
+            yield from BlockAccessor.for_block(block).iter_rows(public_row_format=True)
+
+
+@contextmanager
+def without_threads_left() -> Iterator[None]:
+    """Wait for the threads that Ray began in the block.
+
+    One that speaks to Ray after its shutdown ends this process, without a word.
+    """
+    others = set(threading.enumerate())
+    try:
+        yield
+    finally:
+        for thread in set(threading.enumerate()) - others:
+            thread.join(THREAD_ENDS_S)
+
+
+@contextmanager
+def _saying_why() -> Iterator[None]:
+    """Let nothing that befalls Ray look like a bug; what our own code raised in it is one."""
+    try:
+        yield
+    except RayTaskError:
+        raise
+    except RayError as cause:
+        raise BackendFault(
+            f"engine: Ray gave up: {cause}; what it says of that is in the logs of its nodes "
+            "(docs/ray.md); --resume goes on with the rest"
+        ) from cause
 
 
 def _ask(desk: Any, question: str, *said: object) -> Any:  # noqa: ANN401 - a handle of Ray
-    return ray.get(getattr(desk, question).remote(*said))
+    with _saying_why():
+        return ray.get(getattr(desk, question).remote(*said))
 
 
 def _desk() -> Any:  # noqa: ANN401 - a handle of Ray
@@ -152,7 +193,7 @@ def _joined(plan: TranscribePlan) -> Iterator[None]:
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **said)
-        except (ConnectionError, RuntimeError, ValueError) as cause:
+        except (ConnectionError, RuntimeError, ValueError, RayError) as cause:
             raise _no_cluster(plan.address, cause) from cause
         signal.signal(signal.SIGTERM, terminate)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
