@@ -35,13 +35,15 @@ def printed(folder: Path, name: str, found: object) -> Path:
     return file
 
 
-def test_the_tables_of_the_page_are_made_of_the_kept_figures() -> None:
-    there = page.PAGE.read_text(encoding="utf-8")
-    assert page.written(there) == there, "bring it up to date: ./run bench page"
+@pytest.mark.parametrize("document", page.PAGES, ids=lambda path: path.name)
+def test_the_tables_of_a_page_are_made_of_the_kept_figures(document: Path) -> None:
+    there = document.read_text(encoding="utf-8")
+    assert page.written(document) == there, "bring it up to date: ./run bench page"
 
 
 def test_every_table_has_its_place_and_shows_all_that_is_kept() -> None:
-    names = [found["name"] for found in page.TABLE.finditer(page.PAGE.read_text("utf-8"))]
+    texts = [document.read_text(encoding="utf-8") for document in page.PAGES]
+    names = [found["name"] for text in texts for found in page.TABLE.finditer(text)]
     assert sorted(names) == sorted([*page.ONE, *page.SEVERAL])
     shown = {file for name in names for file in page.made_of(name)[1]}
     assert shown == {*page.FIGURES.glob("*")}
@@ -51,7 +53,8 @@ def test_a_table_is_written_between_its_marks_and_no_word_elsewhere(
     tmp_path: Path, kept: Path
 ) -> None:
     page.keep(printed(tmp_path, "features.json", FEATURES))
-    before = (
+    before = tmp_path / "page.md"
+    before.write_text(
         "Words.\n<!-- table: features -->\n| an old table |\n<!-- end of table -->\nMore.\n"
     )
     lines = page.written(before).splitlines()

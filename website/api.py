@@ -156,15 +156,15 @@ def _message(
     if text := contract.comment(place, name):
         yield text + "\n\n"
     if message.field:
-        yield "| field | type | no. | what it says |\n| --- | --- | --- | --- |\n"
+        yield "| field | type | what it says | no. |\n| --- | --- | --- | --- |\n"
     maps = {each.name: each for each in message.nested_type if each.options.map_entry}
     for at, field in enumerate(message.field):
         text = contract.comment((*place, MESSAGE_FIELD, at), name)
-        yield f"| `{field.name}` | {_type(field, maps)} | {field.number} | "
+        yield f"| `{field.name}` | {_type(field, maps)} | "
         if field.HasField("oneof_index") and not field.proto3_optional:
             one = message.oneof_decl[field.oneof_index].name
             text = f"*One of `{one}`.* {text}"
-        yield text + " |\n"
+        yield f"{text} | {field.number} |\n"
     if not message.field:
         yield "It has no fields.\n"
     if reserved := [_range(each.start, each.end - 1) for each in message.reserved_range]:
@@ -182,10 +182,10 @@ def _enum(
     yield f"\n### {name}\n\n"
     if text := contract.comment(place, name):
         yield text + "\n\n"
-    yield "| value | no. | what it says |\n| --- | --- | --- |\n"
+    yield "| value | what it says | no. |\n| --- | --- | --- |\n"
     for at, value in enumerate(enum.value):
         text = contract.comment((*place, ENUM_VALUE, at), name)
-        yield f"| `{value.name}` | {value.number} | {text} |\n"
+        yield f"| `{value.name}` | {text} | {value.number} |\n"
     if reserved := [_range(each.start, each.end) for each in enum.reserved_range]:
         yield f"\nReserved: {', '.join(reserved)}.\n"
 

@@ -45,6 +45,24 @@ def kernel(figures: Figures) -> str:
     )
 
 
+def kernel_in_short(figures: Figures) -> str:
+    """Return the rows that have goals, and the peers that these are about."""
+    return table(
+        [
+            "frames, streams of a call",
+            "ours",
+            "torch float32 / ours",
+            "onnxruntime, 8 bits and inexact / ours",
+        ],
+        (
+            [_case(row), f"{three(row['us'])} us"]
+            + [f"{row['vs']['torch_fp32_best']:.1f}", f"{row['vs']['ort_int8']:.2f}"]
+            for row in figures["rows"]
+            if row["goals"]
+        ),
+    )
+
+
 def kernel_tiers(figures: Figures) -> str:
     """Return what a frame takes on the other tiers of the kernel."""
     there = [name for name in TIERS if name in figures["rows"][0]["us_reference_tiers"]]

@@ -1,14 +1,15 @@
-"""The tables of docs/performance.md, from what the benches print.
+"""The tables of docs/performance.md and README.md, from what the benches print.
 
     ./run bench kernel --json > kernel.json && ./run bench page kernel.json
 
 The line of JSON that a bench prints is kept in docs/figures/ under the name of its file: that
 of the bench (kernel, rpu, features, batch), and with serve, which has a column for each, a
 number and a label behind it (serve-3-evening). Tables stand between marks, and a test holds the
-page to what the kept figures make of them. The words around them are people's.
+pages to what the kept figures make of them. The words around them are people's.
 """
 
 import json
+import os
 import re
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Final
 from tests.bench import _tables
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = ROOT / "docs/performance.md"
+PAGES: Final = (ROOT / "docs/performance.md", ROOT / "README.md")
 FIGURES: Final = ROOT / "docs/figures"
 NAME: Final = re.compile(r"(?P<bench>[a-z]+)(?:-(?P<label>[a-z0-9-]+))?")
 TABLE: Final = re.compile(
@@ -28,6 +29,7 @@ TABLE: Final = re.compile(
 
 ONE: Final[Mapping[str, Callable[[_tables.Figures], str]]] = {
     "kernel": _tables.kernel,
+    "kernel-in-short": _tables.kernel_in_short,
     "kernel-tiers": _tables.kernel_tiers,
     "rpu": _tables.rpu,
     "features": _tables.features,
@@ -62,15 +64,16 @@ def keep(file: Path) -> None:
     kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def written(page: str) -> str:
-    """Return the page with its tables as the kept figures make them."""
+def written(page: Path) -> str:
+    """Return a page with its tables as the kept figures make them."""
 
     def anew(block: "re.Match[str]") -> str:
         made, files = made_of(block["name"])
-        links = ", ".join(f"[{file.name}](figures/{file.name})" for file in files)
+        addresses = (os.path.relpath(file, page.parent) for file in files)
+        links = ", ".join(f"[{Path(to).name}]({to})" for to in addresses)
         return f"{block['begin']}\n{made}\nFigures: {links}.\n{block['end']}"
 
-    return TABLE.sub(anew, page)
+    return TABLE.sub(anew, page.read_text(encoding="utf-8"))
 
 
 def made_of(name: str) -> tuple[str, Sequence[Path]]:
@@ -89,12 +92,13 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Keep what is given, and write the page again."""
+    """Keep what is given, and write the pages again."""
     parser = ArgumentParser(prog="./run bench page", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, help="what benches printed with --json")
     for file in parser.parse_args().files:
         keep(file)
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(written(page), encoding="utf-8")
 
 
 if __name__ == "__main__":
