@@ -55,8 +55,12 @@ def kernel_in_short(figures: Figures) -> str:
             "onnxruntime, 8 bits and inexact / ours",
         ],
         (
-            [_case(row), f"{three(row['us'])} us"]
-            + [f"{row['vs']['torch_fp32_best']:.1f}", f"{row['vs']['ort_int8']:.2f}"]
+            [
+                _case(row),
+                f"{three(row['us'])} us",
+                f"{row['vs']['torch_fp32_best']:.1f}",
+                f"{row['vs']['ort_int8']:.2f}",
+            ]
             for row in figures["rows"]
             if row["goals"]
         ),
