@@ -195,6 +195,26 @@ def test_what_is_cut_short_is_not_there(tmp_path: Path) -> None:
     assert list((tmp_path / "out/a").iterdir()) == []
 
 
+class Crowded(LocalFileSystem):  # type: ignore[misc]
+    """A folder in which somebody else makes each folder just before we do, as of ftp."""
+
+    protocol = "crowded"
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: ARG002
+        for each in (*reversed(Path(path).parents), Path(path)):
+            if not each.exists():
+                each.mkdir()
+                raise ValueError("550 File exists.")
+
+
+def test_a_folder_may_be_made_by_several_at_a_time(tmp_path: Path) -> None:
+    fsspec.register_implementation("crowded", Crowded, clobber=True)
+    shelf = Shelf(f"crowded://{tmp_path}/out")
+    shelf.prepare()
+    shelf.write("a/b/c/d", b"content")
+    assert shelf.read("a/b/c/d") == b"content"
+
+
 class Refusing(LocalFileSystem):  # type: ignore[misc]
     """A folder where nothing is renamed over a file, as of smb."""
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from posixpath import dirname, join
+from posixpath import join
 from typing import Final
 from uuid import uuid4
 
@@ -112,8 +112,8 @@ class Shelf:
         if self._is_store:
             yield path
             return
-        self._system.makedirs(dirname(path), exist_ok=True)
         folder, _, name = path.rpartition("/")
+        self._make(folder, levels=at.count("/"))
         temporary = f"{folder}/.{name}.{uuid4().hex}.tmp"
         try:
             yield temporary
@@ -122,6 +122,20 @@ class Shelf:
             with suppress(Exception):  # it may be there or not
                 self._system.rm_file(temporary)
             raise
+
+    def _make(self, folder: str, levels: int) -> None:
+        """Make a folder, of whose last ``levels`` others may make any just now.
+
+        Not every file system forgives that: ftp refuses a folder that is there.
+        """
+        try:
+            self._system.makedirs(folder, exist_ok=True)
+        except Exception:
+            if self._system.isdir(folder):
+                return
+            if levels <= 1:
+                raise
+            self._make(folder, levels - 1)
 
     def _rename(self, temporary: str, path: str) -> None:
         """Rename a file over what may be there: smb refuses that, webhdfs says nothing."""
