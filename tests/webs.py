@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,6 +68,10 @@ class Socket:
         except ConnectionClosed as closed:
             return responses, Ended(closed.rcvd.code if closed.rcvd else 1006, error)
 
+    def drop(self) -> None:
+        """Lose the connection without a word."""
+        self.connection.socket.shutdown(socket.SHUT_RDWR)
+
     def failure(self) -> Ended:
         return self.rest()[1]
 
@@ -86,7 +91,7 @@ def web_socket(
     offered = [*subprotocols, *([f"bearer.{token}"] if token else [])]
     with connect(
         url.replace("http", "ws", 1).rstrip("/") + path,
-        subprotocols=offered,  # type: ignore[arg-type]
+        subprotocols=offered or None,  # type: ignore[arg-type]
         origin=origin,  # type: ignore[arg-type]
         additional_headers=headers,
         ssl=tls,

@@ -18,6 +18,9 @@ from vau.wire.host import Host
 
 HEADER_BYTES: Final = 16 << 10  # of a request; ours have a tenth of that
 KEEP_ALIVE_S: Final = 5  # of a connection without a request
+SEND_BYTES: Final = (
+    64 << 10
+)  # that the kernel keeps for who reads slowly, and twice that at most
 LINGER_S: Final = 2  # for what is still connected at the end
 
 
@@ -127,6 +130,7 @@ def _patient(listening: socket.socket, config: ServerConfig) -> None:
     is not taken for one that is gone.
     """
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     idle_s, answer_s = config.keepalive_s, config.keepalive_timeout_s
     tcp = socket.IPPROTO_TCP

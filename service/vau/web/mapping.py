@@ -46,7 +46,9 @@ def request_of(message: str | bytes) -> pb.StreamingRecognizeRequest | None:
     try:
         if HALF_CLOSE in message and json.loads(message) == {HALF_CLOSE: True}:
             return None
-        return json_format.Parse(message, pb.StreamingRecognizeRequest())
+        # The parser takes [] for a message, too.
+        text = message if message.lstrip().startswith("{") else "not an object"
+        return json_format.Parse(text, pb.StreamingRecognizeRequest())
     except (json_format.ParseError, ValueError, RecursionError) as cause:
         raise ConfigInvalid(
             f"request: is no StreamingRecognizeRequest in JSON ({cause}); send what "

@@ -6,11 +6,12 @@ say what it likes, or nothing; that is for tokens to tell.
 
 import ipaddress
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from types import MappingProxyType
+from typing import Final
 
-from vau.config import is_loopback, split_address
+from vau.config import ORIGIN, is_loopback, split_address
 
-PORTS: dict[str, int] = {"http": 80, "https": 443}
+PORTS: Final = MappingProxyType({"http": 80, "https": 443})
 
 
 def origin_fault(
@@ -24,8 +25,10 @@ def origin_fault(
     """
     if origin is None or origin in others:
         return ""
-    scheme, netloc = (part.lower() for part in urlsplit(origin)[:2])
-    if scheme not in PORTS or _place(netloc, scheme) != _place(host.lower(), scheme):
+    scheme, _, netloc = origin.lower().partition("://")
+    if not ORIGIN.fullmatch(origin.lower()) or _place(netloc, scheme) != _place(
+        host.lower(), scheme
+    ):
         return (
             f"a page of {origin} may not use this server; open the server's own page, or "
             f"start it with --web-origin {origin}"
