@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -118,6 +119,10 @@ class Served:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` on the loop of the server."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
+
+    def soon(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Begin ``work`` on the loop of the server."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def value(self, name: str, **labels: str) -> float:
         """Return a sample of the registry, 0 if there is none yet."""

@@ -84,17 +84,18 @@ def web_socket(
     origin: str | None = None,
     subprotocols: Sequence[str] = (SUBPROTOCOL,),
     tls: ssl.SSLContext | None = None,
-    path: str = "/api/stream",
-    **headers: str,
+    sock: socket.socket | None = None,
+    max_queue: int = 16,
 ) -> Iterator[Socket]:
     """Open a WebSocket to the server whose page is at ``url``."""
     offered = [*subprotocols, *([f"bearer.{token}"] if token else [])]
     with connect(
-        url.replace("http", "ws", 1).rstrip("/") + path,
+        url.replace("http", "ws", 1) + "api/stream",
         subprotocols=offered or None,  # type: ignore[arg-type]
         origin=origin,  # type: ignore[arg-type]
-        additional_headers=headers,
         ssl=tls,
+        sock=sock,
+        max_queue=max_queue,
         open_timeout=PATIENCE_S,
         close_timeout=PATIENCE_S,
         max_size=None,

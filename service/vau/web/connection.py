@@ -22,7 +22,7 @@ class HttpConnection(H11Protocol):
         if len(self.connections) > MOST:
             transport.abort()
             return
-        self._end = self.loop.call_later(HTTP_S, self._late)
+        self._end = self.loop.call_later(HTTP_S, self.late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -30,7 +30,8 @@ class HttpConnection(H11Protocol):
         if self._end is not None:
             self._end.cancel()
 
-    def _late(self) -> None:
+    def late(self) -> None:
+        """End it, unless it has become a WebSocket."""
         if self.transport.get_protocol() is self:
             self.transport.abort()
 

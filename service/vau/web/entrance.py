@@ -33,6 +33,11 @@ class WebEntrance:
         self._server: uvicorn.Server | None = None
         self._sockets: list[socket.socket] = []
 
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return 0 if self._server is None else len(self._server.server_state.connections)
+
     async def open(self, host: Host) -> str:
         """Listen; return the URL of the page."""
         self._sockets = bound(self._config)
