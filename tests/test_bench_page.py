@@ -81,6 +81,8 @@ def test_benches_of_a_server_are_columns_in_the_order_of_their_numbers(kept: Pat
         ("speed.json", FEATURES, "is to be called BENCH.json"),
         ("Features.json", FEATURES, "is to be called BENCH.json"),
         ("kernel.json", FEATURES, "was printed by features"),
+        ("serve-1-a.json", {"shadow": {}}, "was printed by shadow"),
+        ("shadow-1-a.json", {"streams": 1}, "was printed by serve"),
         ("kernel.json", [], "was printed by no bench"),
     ],
 )

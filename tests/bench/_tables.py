@@ -171,6 +171,39 @@ def serve(figures: Mapping[str, Figures]) -> str:
     return table(heads, rows)
 
 
+def shadow(figures: Mapping[str, Figures]) -> str:
+    """Return what each bench with shadows found: a row without, and a row with them."""
+    heads = ["", "streams", "p50", "p95", "p99", "server, cores", "shadow, cores", "heard"]
+    rows = [
+        row
+        for found in figures.values()
+        for row in (
+            ["without a shadow", *_side(found, "off"), "", ""],
+            [
+                "with one",
+                *_side(found, "on"),
+                f"{found['on']['server_helpers_cpu_s'] / _seconds(found):.2f}",
+                f"{found['shadow']['least_heard_share']:.0%}".replace("%", " %"),
+            ],
+        )
+    ]
+    return table(heads, rows)
+
+
+def _side(found: Figures, name: str) -> list[str]:
+    side, half_of = found[name], found["half_of"]
+    times = (side.get(f"{percentile}_ms") for percentile in ("p50", "p95", "p99"))
+    return [
+        f"{found['streams']}" + (f" of {half_of}" if half_of else ""),
+        *("" if each is None else f"{each:.2f} ms" for each in times),
+        f"{side['server_cpu_s'] / _seconds(found):.2f}",
+    ]
+
+
+def _seconds(found: Figures) -> float:
+    return float(found["runs_per_side"] * found["run_s"])
+
+
 def _plain(*names: str) -> Callable[[Figures], str]:
     return lambda found: ", ".join(three(found[name]) for name in names)
 

@@ -3,8 +3,8 @@
     ./run bench kernel --json > kernel.json && ./run bench page kernel.json
 
 The line of JSON that a bench prints is kept in docs/figures/ under the name of its file: that
-of the bench (kernel, rpu, features, batch), and with serve, which has a column for each, a
-number and a label behind it (serve-3-evening). Tables stand between marks, and a test holds the
+of the bench (kernel, rpu, features, batch); of those that stand there several times, serve and
+shadow (of `bench serve --shadow`), with a number and a label (serve-3-evening). Tables stand between marks, and a test holds the
 pages to what the kept figures make of them. The words around them are people's.
 """
 
@@ -38,9 +38,10 @@ ONE: Final[Mapping[str, Callable[[_tables.Figures], str]]] = {
 """Tables of one bench; its name is what stands before the dash."""
 
 SEVERAL: Final[Mapping[str, Callable[[Mapping[str, _tables.Figures]], str]]] = {
-    "serve": _tables.serve
+    "serve": _tables.serve,
+    "shadow": _tables.shadow,
 }
-"""Tables with a column for each bench that was kept, by its label."""
+"""Tables of each bench that was kept, by its label."""
 
 
 def keep(file: Path) -> None:
@@ -56,7 +57,9 @@ def keep(file: Path) -> None:
             f"bench page: {file}: is to be called BENCH.json or BENCH-LABEL.json; "
             f"BENCH is one of {', '.join(benches)}"
         )
-    printed_by = found.get("bench", "serve") if isinstance(found, dict) else "no bench"
+    printed_by = "no bench"
+    if isinstance(found, dict):
+        printed_by = found.get("bench", "shadow" if "shadow" in found else "serve")
     if printed_by != named["bench"]:
         raise SystemExit(f"bench page: {file}: was printed by {printed_by}")
     FIGURES.mkdir(exist_ok=True)
