@@ -4,8 +4,9 @@
 
 The line of JSON that a bench prints is kept in docs/figures/ under the name of its file: that
 of the bench (kernel, rpu, features, batch); of those that stand there several times, serve and
-shadow (of `bench serve --shadow`), with a number and a label (serve-3-evening). Tables stand between marks, and a test holds the
-pages to what the kept figures make of them. The words around them are people's.
+shadow (of `bench serve --shadow`), with a number and a label (serve-3-evening). Tables stand
+between marks, and a test holds the pages to what the kept figures make of them. The words
+around them are people's.
 """
 
 import json
