@@ -14,7 +14,15 @@ from tests.soak.check import Check, Figures, NotSo, Site, carry_out, require
 from tests.soak.crowd import Ended, judged
 from tests.soak.known import Known, chunk, small_bundle
 from tests.soak.sessions import slope
-from tests.soak.sustained import MOST_GROWTH_BYTES, Lap, Pair
+from tests.soak.sustained import (
+    ATTEMPTS,
+    MOST_GROWTH_BYTES,
+    Drifts,
+    Lap,
+    Pair,
+    TooBusy,
+    settled,
+)
 from tests.soak.sustained import judged as judged_laps
 
 PATIENCE_S = 120.0
@@ -137,8 +145,11 @@ PAIR = Pair(LAP, LAP)
 )
 def test_a_drift_is_noticed(aged: Lap, grown: int, says: str) -> None:
     resident = [*STEADY[:-1], STEADY[-1] + grown]
-    with pytest.raises(NotSo, match=says):
+    with pytest.raises(NotSo, match=says) as noticed:
         judged_laps(12, [LAP] * 3, [Pair(aged, LAP)] * 2, resident)
+    assert isinstance(noticed.value, Drifts) == (
+        says in ("p50 drifts", "p99 drifts", "lag grows")
+    )
 
 
 def test_a_frame_that_is_lost_in_the_first_lap_is_noticed() -> None:
@@ -158,10 +169,47 @@ def test_a_lap_that_was_disturbed_is_no_drift() -> None:
 
 def test_a_machine_on_which_a_fresh_server_does_not_keep_up_tells_nothing() -> None:
     behind = replace(LAP, is_sustained=False)
-    with pytest.raises(NotSo, match="too busy to tell"):
+    with pytest.raises(TooBusy, match="too busy to tell"):
         judged_laps(12, [LAP] * 3, [Pair(behind, behind)] * 2, STEADY)
 
 
 def test_a_steady_load_is_well() -> None:
     figures = judged_laps(12, [LAP] * 3, [PAIR] * 2, STEADY)
     assert (figures["carried_streams"], figures["grown_mb"]) == (12, 0.0)
+
+
+class Comparisons:
+    """What each comparison raises, if anything, and of how many streams it was."""
+
+    def __init__(self, *raised: NotSo | None) -> None:
+        self.raised = list(raised)
+        self.streams: list[int] = []
+
+    def __call__(self, streams: int) -> Figures:
+        self.streams.append(streams)
+        if error := self.raised.pop(0):
+            raise error
+        return {"streams": streams}
+
+
+def test_what_drifts_once_was_the_machine() -> None:
+    compare = Comparisons(*[Drifts("p99 drifts")] * (ATTEMPTS - 1), None)
+    assert settled(compare, 10) == {"streams": 10}
+
+
+def test_what_drifts_each_time_is_a_drift() -> None:
+    compare = Comparisons(*[Drifts("p99 drifts")] * ATTEMPTS, None)
+    with pytest.raises(NotSo, match="p99 drifts"):
+        settled(compare, 10)
+
+
+def test_on_a_busy_machine_fewer_streams_are_compared() -> None:
+    compare = Comparisons(TooBusy("too busy"), TooBusy("too busy"), None)
+    assert settled(compare, 10) == {"streams": 6}
+    assert compare.streams == [10, 8, 6]
+
+
+def test_a_frame_that_is_lost_is_lost_whatever_comes_after() -> None:
+    compare = Comparisons(NotSo("frames were lost"), None)
+    with pytest.raises(NotSo, match="frames were lost"):
+        settled(compare, 10)
