@@ -282,6 +282,17 @@ def test_what_is_no_access_is_refused_before_anybody_dials(access: Any) -> None:
         assert error.value.field == "access"
 
 
+@pytest.mark.parametrize("field", ["tls_ca", "tls_cert", "tls_key", "token_file"])
+@pytest.mark.parametrize("given", [5, b"file", ["file"]])
+def test_what_is_no_path_is_refused_by_name(field: str, given: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ConfigInvalid) as refused:
+        Access(**{field: given})
+    assert refused.value.field == field
+    assert str(refused.value) == (
+        f"{field}: is of type {type(given).__name__}; give the path of a file, or leave it out"
+    )
+
+
 def test_no_access_is_plaintext_without_a_token() -> None:
     async def run() -> str:
         async with AsyncClient("127.0.0.1:1", access=None) as client:

@@ -44,6 +44,14 @@ class Access:
     """Its first line is the bearer token to send."""
 
     def __post_init__(self) -> None:
+        for name in ("tls_ca", "tls_cert", "tls_key", "token_file"):
+            given: object = getattr(self, name)
+            if not isinstance(given, str | PathLike | None):
+                raise ConfigInvalid(
+                    f"{name}: is of type {type(given).__name__}; give the path of a file, or "
+                    "leave it out",
+                    field=name,
+                )
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "tls_key" if self.tls_cert else "tls_cert"
             raise ConfigInvalid(
