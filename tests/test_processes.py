@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ import pytest
 
 from tests.serving import eventually
 from vau.errors import AudioCorrupt, BackendFault
-from vau.processes import core_count, spread, stopping_on_interrupt, told_to_stop
+from vau.processes import core_count, matched, spread, stopping_on_interrupt, told_to_stop
 
 
 def squares(numbers: Iterable[int]) -> Iterator[int]:
@@ -183,3 +184,38 @@ def test_a_signal_between_birth_and_instruction_of_a_process_waits_until_all_are
     assert len(born) == 2
     assert multiprocessing.active_children() == []
     assert capfd.readouterr().err == ""
+
+
+class Asked:
+    """An item, of which it can be told whether anybody still holds it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def in_pairs_backwards(items: Iterator[Asked]) -> Iterator[tuple[int, int]]:
+    numbers = enumerate(item.number for item in items)
+    while pair := list(islice(numbers, 2)):
+        yield from reversed(pair)
+
+
+def test_each_answer_stands_behind_its_item_whatever_their_order() -> None:
+    items = [Asked(number) for number in range(10, 15)]
+    answers = [(item.number, answer) for item, answer in matched(items, in_pairs_backwards)]
+    assert answers == [(number, number) for number in (11, 10, 13, 12, 14)]
+
+
+def test_an_item_that_is_answered_is_not_held() -> None:
+    held: list[weakref.ref[Asked]] = []
+
+    def asked() -> Iterator[Asked]:
+        for number in range(10):
+            item = Asked(number)
+            held.append(weakref.ref(item))
+            yield item
+            del item
+
+    for item, _ in matched(asked(), in_pairs_backwards):
+        del item
+        assert sum(each() is not None for each in held) <= 2
+    assert len(held) == 10

@@ -69,6 +69,25 @@ def spread(
                 workers.tell_to_stop()
 
 
+def matched(
+    items: Iterable[Item],
+    work: Callable[[Iterator[Item]], Iterable[tuple[int, Outcome]]],
+) -> Iterator[tuple[Item, Outcome]]:
+    """Yield what ``work`` yields, with the item in place of its place; it is called once.
+
+    Of the items, those are held that were taken and not yet answered.
+    """
+    taken: dict[int, Item] = {}
+
+    def taking() -> Iterator[Item]:
+        for place, item in enumerate(items):
+            taken[place] = item
+            yield item
+
+    for place, outcome in work(taking()):
+        yield taken.pop(place), outcome
+
+
 class _Said(Enum):
     """What a process tells its parent."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 from vau.alignment import Alignment, align, write
@@ -18,7 +17,7 @@ from vau.errors import ConfigInvalid
 from vau.evaluation.listening import inventory_of, offer
 from vau.evaluation.manifest import Inventory
 from vau.model import find_model
-from vau.processes import spread
+from vau.processes import matched, spread
 from vau.transcripts import Output, Transcription
 
 Outcome: TypeAlias = tuple[int, Alignment | Failed]
@@ -91,16 +90,14 @@ def _here(
 ) -> Iterator[Outcome]:
     """Align in this process."""
     options = BatchOptions(files_at_once=at_once, channel=plan.channel)
-    begun: list[tuple[int, Item]] = []
-
-    def files() -> Iterator[Path]:
-        for at, item in numbered:
-            begun.append((at, item))
-            yield item.file
-
     with Choice(model=plan.model, backend=plan.backend, options=options).open() as batch:
-        for place, done in batch.transcribe(files()):
-            at, item = begun[place]
+
+        def heard(
+            wanted: Iterator[tuple[int, Item]],
+        ) -> Iterator[tuple[int, Transcription | Failed]]:
+            return batch.transcribe(item.file for _, item in wanted)
+
+        for (at, item), done in matched(numbered, heard):
             yield at, _aligned(plan, item, done)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import takewhile
-from pathlib import Path
 
 from vau.audio import SAMPLE_RATE_HZ
-from vau.batch import files_at_once
+from vau.batch import Failed, files_at_once
 from vau.commands.transcribe.items import Item
 from vau.commands.transcribe.plan import (
     Kept,
@@ -18,7 +17,8 @@ from vau.commands.transcribe.plan import (
     still_held,
     written,
 )
-from vau.processes import spread
+from vau.processes import matched, spread
+from vau.transcripts import Transcription
 
 
 def here(
@@ -48,18 +48,15 @@ def _work(
     """Transcribe in this process."""
     choice = plan.choice
     options = replace(choice.options, files_at_once=at_once)
-    begun: dict[int, tuple[int, Item]] = {}  # by their place here, until they are done
     with replace(choice, options=options).open() as batch:
 
-        def files() -> Iterator[Path | Kept]:
-            for place, (index, item) in enumerate(numbered):
-                begun[place] = index, item
-                yield still_held(item, plan, batch.engine) or item.file
+        def heard(
+            wanted: Iterator[tuple[int, Item]],
+        ) -> Iterator[tuple[int, Transcription | Failed | Kept]]:
+            files = (still_held(item, plan, batch.engine) or item.file for _, item in wanted)
+            return batch.transcribe(files, lambda samples: on_audio(samples / SAMPLE_RATE_HZ))
 
-        for place, outcome in batch.transcribe(
-            files(), lambda samples: on_audio(samples / SAMPLE_RATE_HZ)
-        ):
-            index, item = begun.pop(place)
+        for (index, item), outcome in matched(numbered, heard):
             if isinstance(outcome, Kept):
                 on_audio(outcome.audio_s)
                 yield index, outcome
