@@ -45,7 +45,9 @@ def test_ray_is_installed_by_its_own_verb_alone() -> None:
     assert [path.name for path in FILES if "ray" in dict(pins(path))] == ["ray.txt"]
 
 
-@pytest.mark.parametrize("name", ["av.txt", "dev.txt", "bench.txt", "peers.txt", "ray.txt"])
+@pytest.mark.parametrize(
+    "name", ["av.txt", "dev.txt", "bench.txt", "peers.txt", "ray.txt", "web.txt"]
+)
 def test_what_is_added_keeps_what_runs(name: str) -> None:
     assert pins(ROOT / "requirements/run.txt") <= pins(ROOT / "requirements" / name)
 
@@ -56,6 +58,9 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
         "run.txt": project["project"]["dependencies"],
         "train.txt": project["project"]["optional-dependencies"]["train"],
         "av.txt": project["project"]["optional-dependencies"]["av"],
+        "web.txt": project["project"]["optional-dependencies"]["web"],
+        "image.txt": project["dependency-groups"]["image"],
+        "sbom.txt": project["dependency-groups"]["sbom"],
         "peers.txt": project["project"]["optional-dependencies"]["peers"],
         "dev.txt": [
             item for item in project["dependency-groups"]["dev"] if isinstance(item, str)
