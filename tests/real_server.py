@@ -82,7 +82,7 @@ def real_server(
     stderr: where the log goes instead of into the file ``log``.
     grpc:   where it listens; a free port if empty.
     """
-    free, metrics = (f"127.0.0.1:{port}" for port in _free_ports(2))
+    free, metrics = (f"127.0.0.1:{port}" for port in free_ports(2))
     grpc = grpc or free
     command = [*program, "--listen", grpc, "--metrics-listen", metrics]
     with log.open("wb") as opened, closing(Log(log)) as read:
@@ -117,7 +117,7 @@ def _wait_for(server: RealServer, log: Path) -> None:
             return
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports that nobody has at the moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:

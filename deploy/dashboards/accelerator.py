@@ -40,6 +40,12 @@ def of_shadow(by: str, meter: str) -> str:
     )
 
 
+PER_FRAME: Final = mean(PER_SUPPLY, "vau_energy_joules_per_frame")
+CYCLES: Final = per_frame("backend, origin", "vau_device_cycles_total")
+SHADOW_CYCLES: Final = of_shadow("origin", "vau_shadow_device_cycles_total")
+SHADOWED: Final = f"vau_shadow_device_cycles_total{{{BACKEND}}}"
+
+
 ENERGY: Final = Row(
     "Energy",
     (
@@ -47,8 +53,9 @@ ENERGY: Final = Row(
             title="Energy of a frame",
             question="What does a frame take, and who says so: a model, or a meter on a board?",
             figures=BY_ORIGIN,
-            queries=asking((mean(PER_SUPPLY, "vau_energy_joules_per_frame"), SUPPLY)),
+            queries=asking((PER_FRAME, SUPPLY)),
             unit="joule",
+            is_log=True,
         ),
         Panel(
             title="Energy of an hour of audio",
@@ -58,6 +65,7 @@ ENERGY: Final = Row(
                 (f"avg by ({PER_SUPPLY}) ({recorded('energy_joules:per_audio_hour')})", SUPPLY)
             ),
             unit="joule",
+            is_log=True,
         ),
         Panel(
             title="Power",
@@ -65,6 +73,7 @@ ENERGY: Final = Row(
             figures=BY_ORIGIN,
             queries=asking((rates(PER_SUPPLY, "vau_energy_joules_total"), SUPPLY)),
             unit="watt",
+            is_log=True,
         ),
         Panel(
             title="Energy of a frame, by component",
@@ -78,6 +87,7 @@ ENERGY: Final = Row(
                 )
             ),
             unit="joule",
+            is_log=True,
             width=16,
         ),
         Panel(
@@ -86,6 +96,7 @@ ENERGY: Final = Row(
             figures=BY_ORIGIN,
             queries=asking((quantile(0.99, PER_SUPPLY, "vau_energy_joules_per_frame"), SUPPLY)),
             unit="joule",
+            is_log=True,
         ),
     ),
 )
@@ -109,6 +120,8 @@ TIME: Final = Row(
             ),
             unit="s",
             limit=BUDGET_S,
+            is_log=True,
+            width=12,
         ),
         Panel(
             title="Utilisation",
@@ -121,6 +134,7 @@ TIME: Final = Row(
             ),
             unit="percentunit",
             limit=1.0,
+            width=12,
         ),
         Panel(
             title="Frames that take the accelerator over 10 ms",
@@ -139,7 +153,8 @@ TIME: Final = Row(
             title="Cycles of a frame",
             question="How many clock cycles does a frame take?",
             figures=BY_ORIGIN,
-            queries=asking((per_frame("backend, origin", "vau_device_cycles_total"), ORIGIN)),
+            queries=asking((CYCLES, ORIGIN)),
+            is_log=True,
         ),
         Panel(
             title="Cycles a second",
@@ -147,6 +162,7 @@ TIME: Final = Row(
             figures=BY_ORIGIN,
             queries=asking((rates("backend, origin", "vau_device_cycles_total"), ORIGIN)),
             unit="hertz",
+            is_log=True,
         ),
         Panel(
             title="Deadlines missed for the accelerator",
@@ -157,6 +173,7 @@ TIME: Final = Row(
                 (rates("backend", "vau_deadline_misses_total", COMPUTE), "{{backend}}")
             ),
             unit="cps",
+            width=12,
         ),
         Panel(
             title="Saturations of a frame, by layer",
@@ -169,6 +186,8 @@ TIME: Final = Row(
                     "{{backend}} layer {{layer}}",
                 )
             ),
+            is_log=True,
+            width=12,
         ),
     ),
 )
@@ -181,27 +200,35 @@ ESTIMATE: Final = Row(
             question="Does the model count the cycles that the board took?",
             figures=BY_ORIGIN,
             queries=asking(
-                (per_frame("backend, origin", "vau_device_cycles_total"), ORIGIN),
-                (
-                    of_shadow("origin", "vau_shadow_device_cycles_total"),
-                    "{{shadow}} beside {{backend}}, {{origin}}",
-                ),
+                (f"({CYCLES}) and on (backend) {SHADOWED}", ORIGIN),
+                (SHADOW_CYCLES, "{{shadow}} beside {{backend}}, {{origin}}"),
             ),
-            width=12,
+        ),
+        Panel(
+            title="Cycles by a shadow's count, as a share",
+            question="How far is an estimate from what a board took? 100 % is the very same.",
+            figures="Estimated by the shadow, over what the backend estimated or measured.",
+            queries=asking(
+                (
+                    f"({SHADOW_CYCLES}) / on (backend) group_left sum by (backend) ({CYCLES})",
+                    "{{shadow}} beside {{backend}}",
+                )
+            ),
+            unit="percentunit",
         ),
         Panel(
             title="Energy of a frame, beside a shadow's",
             question="How far is an estimate from what was measured, or from another model's?",
             figures=BY_ORIGIN,
             queries=asking(
-                (mean(PER_SUPPLY, "vau_energy_joules_per_frame"), SUPPLY),
+                (f"({PER_FRAME}) and on (backend) {SHADOWED}", SUPPLY),
                 (
                     of_shadow("origin, boundary", "vau_shadow_energy_joules_total"),
                     "{{shadow}} beside {{backend}} {{boundary}}, {{origin}}",
                 ),
             ),
             unit="joule",
-            width=12,
+            is_log=True,
         ),
     ),
 )

@@ -91,6 +91,7 @@ REPLICAS: Final = Row(
             queries=asking((f"vau_build_info{{{INSTANCE}}}", "")),
             kind="table",
             width=10,
+            height=5,
         ),
         Panel(
             title="What is served",
@@ -99,6 +100,7 @@ REPLICAS: Final = Row(
             queries=asking((f"vau_model_info{{{BACKEND}}}", "")),
             kind="table",
             width=14,
+            height=5,
         ),
     ),
 )
@@ -113,6 +115,7 @@ BOARDS: Final = Row(
             queries=asking((state(), "{{instance}} {{backend}}")),
             kind="states",
             width=24,
+            height=7,
             states=STATES,
         ),
         Panel(
@@ -167,6 +170,7 @@ SHADOWS: Final = Row(
             ),
             kind="number",
             limit=1,
+            width=12,
         ),
         Panel(
             title="Divergence of the posteriors",
@@ -177,6 +181,7 @@ SHADOWS: Final = Row(
                 (quantile(0.5, "backend, shadow", "vau_shadow_divergence"), f"p50 {PAIR}"),
                 (quantile(0.99, "backend, shadow", "vau_shadow_divergence"), f"p99 {PAIR}"),
             ),
+            width=12,
         ),
         Panel(
             title="Frames whose best class differs",
@@ -220,12 +225,14 @@ SHADOWS: Final = Row(
                 ),
             ),
             unit="cps",
+            width=12,
         ),
         Panel(
             title="Losses of a shadow",
             question="How often did the process of a shadow fail or die?",
             figures=COUNTED,
             queries=asking((f"vau_shadow_losses_total{{{INSTANCE}}}", SHADOW)),
+            width=12,
         ),
     ),
 )

@@ -15,7 +15,6 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from deploy.dashboards.panel import Dashboard, Kind, Panel, Query
 
 DATASOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="$datasource")
-HEIGHTS: Final[dict[Kind, int]] = {"lines": 8, "stack": 8, "number": 4, "states": 6, "table": 6}
 GOOD, BAD, NEUTRAL = "green", "red", "blue"
 COLOURS: Final = (GOOD, "yellow", "blue", "orange", BAD)
 """Of states: the first is good, the last of several bad."""
@@ -88,7 +87,7 @@ def _panel(panel: Panel) -> Builder:
         .datasource(DATASOURCE)
         .unit(panel.unit)
         .span(panel.width)
-        .height(HEIGHTS[panel.kind])
+        .height(panel.height)
     )
     for letter, query in zip("ABCDEF", panel.queries, strict=False):
         built = built.with_target(_target(panel, query).ref_id(letter))
@@ -105,7 +104,6 @@ def _target(panel: Panel, query: Query) -> prometheus.Dataquery:
 def _lines(panel: Panel) -> Builder:
     shown = (
         timeseries.Panel()
-        .min(0)
         .line_width(1)
         .show_points(common.VisibilityMode.NEVER)
         .legend(
@@ -117,6 +115,11 @@ def _lines(panel: Panel) -> Builder:
         )
         .tooltip(common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI))
     )
+    if panel.is_log:
+        scale = common_builders.ScaleDistributionConfig()
+        shown = shown.scale_distribution(scale.type(common.ScaleDistribution.LOG).log(10))
+    else:
+        shown = shown.min(0)
     if panel.kind == "stack":
         stacking = common_builders.StackingConfig().mode(common.StackingMode.NORMAL)
         shown = shown.fill_opacity(40).stacking(stacking)

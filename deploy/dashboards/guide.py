@@ -22,8 +22,9 @@ with their limits ([operations.md](operations.md#when-an-alert-is-raised)).
 Above each, choose the Prometheus, servers and backends. A dashed line is the limit at which
 somebody should look. Of boards, what is called measured is as good as their own counters.
 
-**No Grafana has shown them yet**: their JSON was made, and so checked, by the types of
-Grafana's own SDK.
+`./run e2e-metrics` asks a real Prometheus every query, while it scrapes servers under load and
+faults: none may come back empty, or with a figure that cannot be. **No Grafana has shown them
+yet**: their JSON was made, and so checked, by the types of Grafana's own SDK.
 """
 
 

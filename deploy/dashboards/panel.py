@@ -41,6 +41,10 @@ class Panel:
     width: int = 8
     """Of the 24 columns that a screen has."""
 
+    height: int = 8
+    is_log: bool = False
+    """Whether the figures are of many magnitudes."""
+
     limit: float | None = None
     """Beyond this somebody should look; a line across the panel."""
 

@@ -33,6 +33,7 @@ NOW: Final = Row(
             queries=asking((f"sum(vau_server_streams_active{{{INSTANCE}}})", "streams")),
             kind="number",
             width=4,
+            height=4,
         ),
         Panel(
             title="Streams taken",
@@ -43,6 +44,7 @@ NOW: Final = Row(
             unit="percentunit",
             kind="number",
             width=4,
+            height=4,
             limit=0.9,
         ),
         Panel(
@@ -53,6 +55,7 @@ NOW: Final = Row(
             unit="s",
             kind="number",
             width=4,
+            height=4,
             limit=0.05,
         ),
         Panel(
@@ -63,6 +66,7 @@ NOW: Final = Row(
             unit="percentunit",
             kind="number",
             width=4,
+            height=4,
             limit=0.05,
         ),
         Panel(
@@ -73,6 +77,7 @@ NOW: Final = Row(
             unit="s",
             kind="number",
             width=4,
+            height=4,
             limit=1.0,
         ),
         Panel(
@@ -87,6 +92,7 @@ NOW: Final = Row(
             ),
             kind="number",
             width=4,
+            height=4,
             limit=1,
         ),
     ),
@@ -101,22 +107,25 @@ LATENCY: Final = Row(
             figures=MEASURED,
             queries=asking(
                 (recorded("frame_latency_seconds:p50", TOTAL), f"p50 {WHO}"),
-                (recorded("frame_latency_seconds:p95", TOTAL), f"p95 {WHO}"),
                 (recorded("frame_latency_seconds:p99", TOTAL), f"p99 {WHO}"),
             ),
             unit="s",
             limit=BUDGET_S,
         ),
         Panel(
-            title="Where a frame spends its time, p99",
+            title="Where a frame spends its time",
             question="Which stage makes answers late: queue (other streams), front end, "
             "accelerator (compute), decoder (post)?",
             figures=MEASURED,
             queries=asking(
                 (
-                    f"max by (backend, stage) ({recorded('frame_latency_seconds:p99', PARTS)})",
-                    "{{backend}} {{stage}}",
-                )
+                    f"max by (stage) ({recorded('frame_latency_seconds:p50', PARTS)})",
+                    "p50 {{stage}}",
+                ),
+                (
+                    f"max by (stage) ({recorded('frame_latency_seconds:p95', PARTS)})",
+                    "p95 {{stage}}",
+                ),
             ),
             unit="s",
             limit=BUDGET_S,
@@ -203,6 +212,7 @@ STREAMS: Final = Row(
                 (f"vau_streams_active{{{BACKEND}}}", f"{WHO}"),
                 (f"vau_stream_slots{{{BACKEND}}}", f"{WHO} room"),
             ),
+            width=12,
         ),
         Panel(
             title="Streams that ended, by code",
@@ -211,13 +221,14 @@ STREAMS: Final = Row(
             queries=asking((rates("code", "vau_streams_total"), "{{code}}")),
             unit="cps",
             kind="stack",
+            width=12,
         ),
         Panel(
             title="Refusals and errors, by reason",
             question="Why are streams refused or broken off? operations.md has what to do.",
             figures=COUNTED,
             queries=asking(
-                (rates("code, reason", "vau_streams_total", FAILED), "{{reason}} ({{code}})")
+                (rates("code, reason", "vau_streams_total", FAILED), "{{code}} {{reason}}")
             ),
             unit="cps",
             kind="stack",
@@ -245,6 +256,7 @@ STREAMS: Final = Row(
             figures=COUNTED,
             queries=asking((rates("instance, backend", "vau_checkpoints_total"), WHO)),
             unit="cps",
+            width=12,
         ),
         Panel(
             title="Doubtful audio, by kind",
@@ -253,6 +265,7 @@ STREAMS: Final = Row(
             figures=COUNTED,
             queries=asking((rates("kind", "vau_audio_suspicious_total", INSTANCE), "{{kind}}")),
             unit="cps",
+            width=12,
         ),
     ),
 )

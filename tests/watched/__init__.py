@@ -1,0 +1,4 @@
+"""Servers under load and faults, a real Prometheus that scrapes them, and every panel asked.
+
+``./run e2e-metrics``.
+"""
