@@ -2,6 +2,8 @@
 
 import math
 import re
+import socket
+import struct
 import threading
 import urllib.error
 import urllib.request
@@ -177,6 +179,20 @@ def test_the_page_is_there_over_ipv6(metrics: Metrics) -> None:
         assert page.address.startswith("[::1]:")
         with urllib.request.urlopen(f"http://{page.address}/metrics") as answer:
             assert b"vau_frames_total" in answer.read()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /readyz HTTP/1.0\r\n"])
+def test_who_hangs_up_leaves_no_line(
+    served: Served, said: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host, _, port = served.metrics_address.rpartition(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port))) as caller:
+            reset = struct.pack("ii", 1, 0)
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            caller.sendall(said)
+    assert "vau_frames_total{" in scrape(served)
+    assert capfd.readouterr().err == ""
 
 
 def test_counts_name_no_session(served: Served) -> None:

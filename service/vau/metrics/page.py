@@ -1,11 +1,12 @@
 """Over HTTP: the page on which Prometheus reads the meters, and readiness."""
 
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
@@ -25,6 +26,11 @@ class _Server(ThreadingMixIn, WSGIServer):
     """A thread for each request: one that is slow holds up no other."""
 
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Tell of a defect. Who hangs up, as a proxy does that knows enough, is none."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _OverIPv6(_Server):
