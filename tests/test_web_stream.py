@@ -152,6 +152,7 @@ CONFIG = {"config": MessageToDict(streaming())}
         '{"clientMark": -1}',
         "[" * 100_000,
         '{"config":' * 20_000,
+        '{"halfClose":' * 20_000,
         '{"config": {"recognition": {"model": "\\ud800"}}}',
         "\x00",
     ],
