@@ -8,6 +8,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from vau.audiofile import read_recording
+from vau.commands.clip import default_clip
+from vau.errors import AudioError
+
 RATE_HZ: Final = 16_000
 
 
@@ -15,6 +19,14 @@ def noise(frames: int = 8_000, channels: int = 1, seed: int = 0) -> NDArray[np.i
     """Return noise of the loudness of speech, shape (frames, channels)."""
     rng = np.random.default_rng(seed)
     return rng.normal(0.0, 3000.0, (frames, channels)).astype(np.int16)
+
+
+def clip_or_noise() -> NDArray[np.int16]:
+    """Return real speech where there is some, shape (samples,)."""
+    try:
+        return read_recording(default_clip()).samples
+    except AudioError:
+        return noise(10 * RATE_HZ)[:, 0]
 
 
 def tone(frames: int, rate_hz: int, frequency_hz: float = 440.0) -> NDArray[np.int16]:

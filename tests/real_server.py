@@ -75,15 +75,16 @@ def real_server(
     stderr: IO[bytes] | int | None = None,
     program: Sequence[str] = (*VAU, "serve"),
     grpc: str = "",
+    metrics: str = "",
     **variables: str,
 ) -> Iterator[RealServer]:
     """Serve until the block ends, then kill it if it still runs.
 
     stderr: where the log goes instead of into the file ``log``.
-    grpc:   where it listens; a free port if empty.
+    grpc:   where it listens; a free port if empty, and so for ``metrics``.
     """
-    free, metrics = (f"127.0.0.1:{port}" for port in free_ports(2))
-    grpc = grpc or free
+    free = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    grpc, metrics = grpc or free[0], metrics or free[1]
     command = [*program, "--listen", grpc, "--metrics-listen", metrics]
     with log.open("wb") as opened, closing(Log(log)) as read:
         process = subprocess.Popen(

@@ -16,20 +16,13 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tests.audio import noise
+from tests.audio import clip_or_noise
 from tests.commands import ROOT, environment
 from tests.real_server import RealServer, real_server
 from tests.soak.check import Check, Figures, NotSo, Site, require
 from tests.soak.scene import check_log
-from vau.audio import SAMPLE_RATE_HZ
-from vau.audiofile import read_recording
 from vau.client.paced import Load, drive
 from vau.client.recognition import Request
-from vau.commands.clip import default_clip
-from vau.errors import AudioError
 from vau.load.capacity import most_sustained
 from vau.load.figures import GROWTH_SHARE, CpuSeconds, Percentiles, run_of
 
@@ -220,7 +213,7 @@ def _main(address: str, streams: int, seconds: float, patience_s: float) -> None
         patience_s=patience_s,
         request=Request(interim_results=True, posteriors="log"),
     )
-    driven = drive(address, load, _speech())
+    driven = drive(address, load, clip_or_noise())
     run = run_of(
         driven.streams,
         refused_streams=driven.refused_streams,
@@ -240,14 +233,6 @@ def _main(address: str, streams: int, seconds: float, patience_s: float) -> None
         repeated=run.faults.repeated,
     )
     json.dump(asdict(lap), sys.stdout)
-
-
-def _speech() -> NDArray[np.int16]:
-    """Return real speech where there is some."""
-    try:
-        return read_recording(default_clip()).samples
-    except AudioError:
-        return noise(10 * SAMPLE_RATE_HZ)[:, 0]
 
 
 CHECKS: Final = (

@@ -1,0 +1,121 @@
+"""Replicas behind the proxy: each has an address of its own, and the usual ports."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from tests.fleet.names import Names
+from tests.fleet.proxy import Proxy, haproxy
+from tests.real_server import RealServer, real_server
+from tests.soak.check import NotSo
+from vau.load.page import Scrape
+
+GRPC_PORT: Final = 50051
+METRICS_PORT: Final = 9464
+PROXY_METRICS_PORT: Final = 8405
+MODEL: Final = "munt-3x384"
+MOST_STREAMS: Final = 256
+GRACE_S: Final = 3600.0  # a drain lasts until it is hurried
+PATIENCE_S: Final = 180.0
+LOOK_S: Final = 0.05
+
+
+@dataclass(slots=True)
+class Fleet:
+    """What runs, and where."""
+
+    folder: Path
+    network: str
+    """The first three bytes of its addresses: one of the networks that are this machine."""
+
+    names: Names
+    stack: ExitStack
+    replicas: dict[int, RealServer] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Where the proxy listens."""
+        return f"{self.network}.1:{GRPC_PORT}"
+
+    @property
+    def page(self) -> str:
+        """Where the proxy tells of itself."""
+        return f"{self.network}.1:{PROXY_METRICS_PORT}"
+
+    def start(self, number: int) -> None:
+        """Start the replica of this number, or start it again."""
+        host, key = self._host(number), self.folder / "resume.key"
+        arguments = (
+            *("--model", MODEL, "--max-streams", MOST_STREAMS),
+            *("--resume-key-file", key, "--drain-grace", GRACE_S),
+        )
+        server = self.stack.enter_context(
+            real_server(
+                *arguments,
+                log=self.folder / f"{host}-{secrets.token_hex(2)}.log",
+                grpc=f"{host}:{GRPC_PORT}",
+                metrics=f"{host}:{METRICS_PORT}",
+            )
+        )
+        self.replicas[number] = server
+        here = [n for n, replica in self.replicas.items() if replica.is_running]
+        self.names.addresses = tuple(map(self._host, here))
+
+    def proxy(self, **variables: str) -> Proxy:
+        """Start a proxy in front of the replicas, which ends with the fleet."""
+        settings = {
+            "VAU_LISTEN": self.address,
+            "VAU_PROXY_METRICS": self.page,
+            "VAU_DNS": self.names.address,
+            "VAU_SERVERS": "vau.test",
+        }
+        running = haproxy(self.folder, "haproxy.log", settings | variables)
+        return self.stack.enter_context(running)
+
+    def streams(self) -> list[int]:
+        """Return how many streams each replica has, 0 of one that is not there."""
+        return [
+            round(Scrape.of(replica.metrics).total("vau_server_streams_active") or 0)
+            if replica.is_running
+            else 0
+            for _number, replica in sorted(self.replicas.items())
+        ]
+
+    def is_balanced_over(self, proxy: Proxy, *numbers: int) -> bool:
+        """Tell whether the proxy gives new streams to these replicas, and to no other."""
+        return proxy.up() == sorted(map(self._host, numbers))
+
+    def _host(self, number: int) -> str:
+        return f"{self.network}.{number + 2}"
+
+
+@contextmanager
+def fleet(folder: Path) -> Iterator[Fleet]:
+    """Make an empty fleet; what it starts ends with the block."""
+    network = "127." + ".".join(str(1 + secrets.randbelow(250)) for _ in range(2))
+    key = folder / "resume.key"
+    key.touch(0o600)
+    key.write_text(secrets.token_hex(32), encoding="ascii")
+    with ExitStack() as stack:
+        names = stack.enter_context(Names(f"{network}.1"))
+        yield Fleet(folder, network, names, stack)
+
+
+async def until(is_so: Callable[[], bool], what: str) -> float:
+    """Wait for it; return after how many seconds. Raises NotSo if it never comes true."""
+    begun_s = monotonic()
+    while not await asyncio.to_thread(is_so):
+        if monotonic() - begun_s > PATIENCE_S:
+            raise NotSo(f"after {PATIENCE_S:g} s still not: {what}")
+        await asyncio.sleep(LOOK_S)
+    return round(monotonic() - begun_s, 3)
+
+
+def spread(streams: Sequence[int]) -> int:
+    """Return how uneven streams are over replicas: 0 if all have as many."""
+    return max(streams) - min(streams)
