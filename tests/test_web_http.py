@@ -1,5 +1,6 @@
 """What the live page's entrance answers over HTTP, and what it refuses."""
 
+import asyncio
 import hashlib
 import socket
 from collections.abc import Iterator
@@ -9,11 +10,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from google.protobuf.json_format import ParseDict
+from starlette.websockets import WebSocketDisconnect
 
-from tests.serving import MODEL, PATIENCE_S, Served, floating, muntaniala, serving
+from tests.serving import MODEL, PATIENCE_S, Served, eventually, floating, muntaniala, serving
 from tests.webs import fetch, web_config
 from vau.model import find_model
 from vau.v1 import speech_pb2 as pb
+from vau.web.headers import Guarded
+from vau.web.schedule import Schedules
 
 PAGE = files("vau.web").joinpath("page")
 NAMES = sorted(each.name for each in PAGE.iterdir() if each.is_file())
@@ -194,3 +198,33 @@ def test_what_is_no_request_is_refused_and_harms_nobody(url: str, sent: bytes) -
 def test_the_content_of_a_file_decides_its_tag(url: str) -> None:
     content = PAGE.joinpath("index.html").read_bytes()
     assert hashlib.sha256(content).hexdigest()[:32] in fetch(url, "/").headers["etag"]
+
+
+def test_a_defect_of_ours_is_logged_once_and_answered_without_details(
+    served: Served, url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_self: Schedules, _backend_id: str) -> dict[str, Any]:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(Schedules, "of", fails)
+    answer = fetch(url, "/api/schedule")
+    assert answer.status == 500
+    assert b"secret" not in answer.body
+    eventually(lambda: any(each.exc_info for each in caplog.records))  # behind the answer
+    (line,) = [each for each in caplog.records if each.exc_info]
+    assert (line.getMessage(), line.name) == ("defect", "vau.web.headers")
+    monkeypatch.undo()
+    assert fetch(served.addresses.web, "/api/schedule").status == 200
+
+
+def test_who_leaves_before_there_is_a_stream_is_no_defect(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def left(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+        raise WebSocketDisconnect(1006)
+
+    async def nothing(_message: Any = None) -> Any:  # noqa: ANN401
+        return None
+
+    asyncio.run(Guarded(left)({"type": "websocket"}, nothing, nothing))
+    assert not caplog.records

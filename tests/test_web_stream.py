@@ -222,6 +222,18 @@ def test_a_message_that_is_far_too_large_ends_the_connection(
     eventually(lambda: served.slots_in_use() == 0)
 
 
+def test_text_that_is_no_utf_8_ends_the_connection_and_fills_no_log(
+    served: Served, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with web_socket(url) as socket:
+        socket.send(streaming())
+        socket.hear()
+        socket.connection.send(b"\xff\xfe", text=True)
+        assert socket.failure().code == 1007
+    eventually(lambda: served.slots_in_use() == 0)
+    assert not [each for each in caplog.records if each.levelno > logging.INFO]
+
+
 def test_what_follows_upon_the_half_close_is_refused() -> None:
     held = Held(muntaniala())
     with serving((MODEL, held), config=web_config()) as served:  # type: ignore[arg-type]

@@ -41,8 +41,8 @@ class WebEntrance:
     async def open(self, host: Host) -> str:
         """Listen; return the URL of the page."""
         self._sockets = bound(self._config)
-        # What it says of a request is for who writes it; anybody could fill a disk by it.
-        logging.getLogger("uvicorn").setLevel(logging.ERROR)
+        # It has tracebacks for what any client may send; what is a defect we say ourselves.
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
         config = _transport(self._config, host)
         server = uvicorn.Server(config)
         server.lifespan = config.lifespan_class(config)

@@ -1,11 +1,15 @@
-"""What every answer tells a browser that it must not do."""
+"""What every answer tells a browser that it must not do, and what becomes of a defect."""
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+logger = logging.getLogger(__name__)
 
 DIRECTIVES: Final = (
     "default-src 'none'",
@@ -37,7 +41,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Guarded:
-    """An application whose every answer has these headers."""
+    """An application whose every answer has these headers, and whose defects are logged."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Guard ``app``."""
@@ -51,4 +55,10 @@ class Guarded:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        await self._app(scope, receive, send_guarded)
+        try:
+            await self._app(scope, receive, send_guarded)
+        except WebSocketDisconnect:
+            pass  # before there was a stream that could end by it
+        except Exception:
+            logger.exception("defect")
+            raise  # for uvicorn, whose log is silent, to answer
