@@ -1,4 +1,4 @@
-"""What the benches print as tables of docs/performance.md, each by a function."""
+"""What the benches print as tables of documents, each by a function."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -118,6 +118,18 @@ def features(figures: Figures) -> str:
                 f"{row['candidates']['kaldi']['median_us'] / row['us']:.1f}",
             ]
             for row in figures["rows"]
+        ),
+    )
+
+
+def honesty(figures: Figures) -> str:
+    """Return how often each damage to audio was told of in time, in per cent."""
+    levels = ["as it is", "-20 dB", "noise 20 dB", "noise 10 dB"]
+    return table(
+        ["damage", "notice", *levels],
+        (
+            [row["damage"], row["kind"], *(f"{row[level]:g}" for level in levels)]
+            for row in figures["found_percent"]
         ),
     )
 

@@ -150,32 +150,17 @@ def cost_us() -> dict[str, float]:
     return {name: round((float(np.median(took_us[name])) - empty) / frames, 2) for name in hear}
 
 
-def table(found: dict[str, object]) -> str:
-    """Return the rows as Markdown, for docs/audio-honesty.md."""
-    rows = found["found_percent"]
-    assert isinstance(rows, list)
-    head = ["damage", "notice", *LEVELS]
-    lines = [head, ["---"] * len(head)]
-    lines += [
-        [row["damage"], row["kind"], *(f"{row[name]:g}" for name in LEVELS)] for row in rows
-    ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def main() -> None:
     """Measure, and report."""
     parser = ArgumentParser(prog="./run bench honesty")
     parser.add_argument("--manifest", type=Path, help="TSV with a column path")
     parser.add_argument("--split", default="", help="only rows of this split")
     parser.add_argument("--every", type=int, default=4, help="damage each so manieth")
-    parser.add_argument("--table", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", action="store_true", help="one JSON line, as without it")
     asked = parser.parse_args()
     found: dict[str, object] = {}
     if asked.manifest is not None:
         found = measure(read(asked.manifest, asked.split), asked.every)
-    if asked.table:
-        print(table(found))
     report(bench="honesty", us_per_frame=cost_us(), **found, host=host("numpy"))
 
 

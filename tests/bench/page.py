@@ -1,10 +1,10 @@
-"""The tables of docs/performance.md and README.md, from what the benches print.
+"""Tables of README.md and docs/, from what the benches print.
 
     ./run bench kernel --json > kernel.json && ./run bench page kernel.json
 
 The line of JSON that a bench prints is kept in docs/figures/ under the name of its file: that
-of the bench (kernel, rpu, features, batch); of those that stand there several times, serve and
-shadow (of `bench serve --shadow`), with a number and a label (serve-3-evening). Tables stand
+of the bench (kernel, rpu, features, batch, honesty), and for serve and
+shadow (bench serve --shadow) with a number and a label (serve-3-evening). Tables stand
 between marks, and a test holds the pages to what the kept figures make of them. The words
 around them are people's.
 """
@@ -20,7 +20,9 @@ from typing import Any, Final
 from tests.bench import _tables
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGES: Final = (ROOT / "docs/performance.md", ROOT / "README.md")
+PAGES: Final = tuple(
+    ROOT / path for path in ("README.md", "docs/audio-honesty.md", "docs/performance.md")
+)
 FIGURES: Final = ROOT / "docs/figures"
 NAME: Final = re.compile(r"(?P<bench>[a-z]+)(?:-(?P<label>[a-z0-9-]+))?")
 TABLE: Final = re.compile(
@@ -35,6 +37,7 @@ ONE: Final[Mapping[str, Callable[[_tables.Figures], str]]] = {
     "rpu": _tables.rpu,
     "features": _tables.features,
     "batch": _tables.batch,
+    "honesty": _tables.honesty,
 }
 """Tables of one bench; its name is what stands before the dash."""
 
@@ -63,6 +66,14 @@ def keep(file: Path) -> None:
         printed_by = found.get("bench", "shadow" if "shadow" in found else "serve")
     if printed_by != named["bench"]:
         raise SystemExit(f"bench page: {file}: was printed by {printed_by}")
+    try:
+        for name, one in ONE.items():
+            if name.partition("-")[0] == printed_by:
+                one(found)
+        if printed_by in SEVERAL:
+            SEVERAL[printed_by]({"": found})
+    except (KeyError, TypeError) as cause:
+        raise SystemExit(f"bench page: {file}: lacks a figure of its table: {cause}") from cause
     FIGURES.mkdir(exist_ok=True)
     kept = FIGURES / f"{file.stem}.json"
     kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
