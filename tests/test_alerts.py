@@ -70,6 +70,8 @@ class Site:
         self.meters.streams_active.set(57)
         self.metrics.streams.all_slots.set(100)
         self.metrics.streams.all_active.set(90)
+        self.metrics.work.frames.labels(BACKEND).inc(1000)
+        self.meters.mended("retries", 40)
         self.meters.ended("OK", "", 12.0)
         self.meters.ended("UNAVAILABLE", "SERVER_DRAINING", 12.0)
         self.frames(late=5)
@@ -124,6 +126,10 @@ TROUBLES: Final = {
     "VauMismatch": Trouble(
         lambda site: site.shadows.mismatches.labels(BACKEND, "n").inc(), once=True
     ),
+    "VauStreamsMoved": Trouble(
+        lambda site: site.metrics.changed(BACKEND, "n", "BACKEND_LOST"), once=True
+    ),
+    "VauLinkFaulty": Trouble(lambda site: site.meters.mended("retries", 20)),
     "VauShadowDown": Trouble(lambda site: site.shadows.up.labels("n", "x").set(0)),
     "VauResumeKeysDiffer": Trouble(_invalid, once=True),
     "VauCallersRefused": Trouble(lambda site: knocks(site, 40)),

@@ -139,7 +139,7 @@ def _names(card: Axes, series: list[Series], columns: int, lines: int) -> None:
         if number == most - 1 and len(series) > most:
             name = f"and {len(series) - number} more"
         card.plot([x, x + 0.12], [y + 0.035] * 2, color=_colour(number), linewidth=2)
-        card.text(x + 0.17, y, name, size=6.5, color=INK)
+        card.text(x + 0.17, y, name, size=6.5, color=INK, clip_on=True)
 
 
 def _short(name: str, longest: int) -> str:
@@ -180,7 +180,8 @@ def _states(card: Axes, answered: Answered, span: Span) -> None:
     inner = _inner(card, 0.12, 0.42, 0.12, TITLE_IN + 0.04)
     for number, each in enumerate(reversed(series)):
         for time_s, value in each.points:
-            colour = COLOURS[words[f"{value:g}"]["color"]]
+            word = words.get(f"{value:g}", {})
+            colour = COLOURS.get(word.get("color", ""), FAINT)
             start_s = time_s - span.start_s
             inner.barh(number, span.step_s, 0.55, start_s, color=colour, align="edge", lw=0)
         inner.text(0, number + 0.62, each.name, size=6.5, color=INK)

@@ -20,7 +20,6 @@ VAU: Final = f'job="vau", {INSTANCE}'
 PAIR: Final = "{{shadow}} beside {{backend}}"
 SHADOW: Final = "{{instance}} {{shadow}}, {{model}}"
 STATES: Final = ("ready", "degraded", "initializing", "draining", "fault")
-RETRIES: Final = f'{BACKEND}, kind="retries"'
 
 
 def state() -> str:
@@ -129,19 +128,10 @@ BOARDS: Final = Row(
         ),
         Panel(
             title="Requests sent again, a frame",
-            question="Does a cable get worse?",
-            figures="Counted by the driver of the board.",
-            queries=asking(
-                (
-                    ratio(
-                        "instance, backend",
-                        "vau_backend_mended_total",
-                        "vau_frames_total",
-                        RETRIES,
-                    ),
-                    "{{instance}} {{backend}}",
-                )
-            ),
+            question="Does a cable get worse? Over one frame in twenty somebody is called.",
+            figures="Counted by the driver of the board, over five minutes.",
+            limit=0.05,
+            queries=asking((recorded("backend_retries:per_frame"), "{{instance}} {{backend}}")),
             unit="percentunit",
         ),
         Panel(

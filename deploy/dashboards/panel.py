@@ -90,12 +90,9 @@ def rates(by: str, meter: str, where: str = BACKEND) -> str:
     return f"sum by ({by}) (rate({meter}{{{where}}}[$__rate_interval]))"
 
 
-def ratio(by: str, meter: str, to: str, where: str = BACKEND) -> str:
-    """Return how much of the first there is for each of the second.
-
-    where: which series of the first are meant.
-    """
-    return f"{rates(by, meter, where)} / {rates(by, to)}"
+def ratio(by: str, meter: str, to: str) -> str:
+    """Return how much of the first there is for each of the second."""
+    return f"{rates(by, meter)} / {rates(by, to)}"
 
 
 def mean(by: str, histogram: str) -> str:

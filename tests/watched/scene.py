@@ -27,7 +27,7 @@ from vau.commands.clip import default_clip
 from vau.errors import AudioError
 
 SERVERS: Final = 2
-CHUNK_S: Final = 0.1
+CHUNK_S: Final = 0.05
 STREAM_S: Final = 5.0
 DURATION_S: Final = 40.0
 PATIENCE_S: Final = 120.0

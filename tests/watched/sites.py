@@ -67,6 +67,7 @@ def site(folder: Path) -> Iterator[Site]:
                 *("--model", "munt-3x384", "--shadow", "float"),
                 *("--backend", "muntaniala", "--backend", "rpu"),
                 *("--tls-cert", pair.cert, "--tls-key", pair.key, "--tokens", guests.file),
+                *("--max-streams", 4 * SLOTS),
                 log=folder / "front.log",
             )
         )
