@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from typer.testing import CliRunner
 
+from vau.cli import app
+from vau.v1 import speech_pb2
+from vau.wire.status import STATUS
 from website.check import look
 from website.links import BESIDE, led, page_of, targets
 from website.written import DOCS, WRITTEN
@@ -30,6 +34,32 @@ def site(folder: Path, body: str = "", *, searched: str = '{"location": "a.html"
 def test_a_page_made_from_code_is_as_the_code_makes_it(name: str) -> None:
     there = (DOCS / name).read_text(encoding="utf-8")
     assert there == WRITTEN[name](), "bring it up to date: ./run docs --write"
+
+
+def test_the_reference_of_the_wire_has_every_name_of_the_contract() -> None:
+    page = (DOCS / "reference/api.md").read_text(encoding="utf-8")
+    messages = [*speech_pb2.DESCRIPTOR.message_types_by_name.values()]
+    enums = [*speech_pb2.DESCRIPTOR.enum_types_by_name.values()]
+    enums += [enum for message in messages for enum in message.enum_types]
+    (service,) = speech_pb2.DESCRIPTOR.services_by_name.values()
+    names = [f"### {message.name}\n" for message in messages]
+    names += [f"### {method.name}\n" for method in service.methods]
+    names += [f"| `{field.name}` | " for message in messages for field in message.fields]
+    names += [f"| `{value.name}` | " for enum in enums for value in enum.values]
+    names += [f"| `{row.reason}` | `{row.code.name}` | " for row in STATUS.values()]
+    assert [name for name in names if name not in page] == []
+
+
+def test_the_reference_of_the_command_line_has_every_flag_that_help_shows() -> None:
+    page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## vau ", page, flags=re.MULTILINE)[1:]
+    assert len(sections) > 15
+    for section in sections:
+        name, _, text = section.partition("\n")
+        done = CliRunner().invoke(app, [*name.split(), "--help"])
+        flags = {*re.findall(r"--[a-z][a-z-]+", done.stdout)} - {"--help"}
+        assert flags
+        assert {flag for flag in flags if flag not in text} == set(), name
 
 
 def test_every_document_is_in_the_navigation_of_the_site() -> None:
