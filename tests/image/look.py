@@ -23,7 +23,7 @@ from tests.image.contents import (
     unpacked_bytes,
 )
 from tests.image.lent import Lent
-from tests.image.running import at_work
+from tests.image.running import VOLUME, at_work
 from tests.image.store import NotDone, Store, say
 
 FOLDER: Final = ROOT / ".cache/image"
@@ -80,6 +80,8 @@ def broken_promises(done: Mapping[str, Any], commit: str) -> list[str]:
         f"runs as {UID}": done["uid"] == UID,
         "runs without capabilities": done["capabilities"] == 0 and done["no_new_privileges"],
         "runs without a place to write to": done["read_only_root"],
+        f"a volume at /{VOLUME} is its user's": done["volume_uid"] == UID,
+        "the live page, where VAU_WEB asks for it": done["has_page"],
         "compiled kernels": "numpy" not in done["tiers"],
         "the phones of vau transcribe": done["phones_equal"] and done["phones"],
         "the digests of vau transcribe": done["digests_equal"],

@@ -20,8 +20,11 @@ from typing import Any, Final
 
 from tests.commands import ROOT, children
 from tests.image.speech import heard_by_server, heard_here
-from tests.image.store import NotDone
+from tests.image.store import NotDone, done
 
+FETCH: Final = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+VOLUME: Final = "run/vau"
+"""Where a volume is mounted that the server's user writes to."""
 PATIENCE_S: Final = 300.0
 """For what must happen, on however busy a machine."""
 
@@ -113,12 +116,14 @@ class Container:
 
 
 @contextmanager
-def started(root: Path, config: Mapping[str, Any], log: Path) -> Iterator[Container]:
-    """Run what an image is for; it is killed at the end if it still runs."""
+def started(
+    root: Path, config: Mapping[str, Any], log: Path, *variables: str
+) -> Iterator[Container]:
+    """Run what an image is for, with these variables, too; kill it at the end if it runs."""
     uid, gid = account(root, config["User"])
     apart = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
     inside = [sys.executable, "-m", "tests.image.inside", str(root), uid, gid]
-    image = [*clean_environment(config), *config["Entrypoint"], *config["Cmd"]]
+    image = [*clean_environment(config), *variables, *config["Entrypoint"], *config["Cmd"]]
     with (
         log.open("wb") as file,
         subprocess.Popen(
@@ -142,11 +147,12 @@ def at_work(root: Path, config: Mapping[str, Any], clip: Path) -> dict[str, Any]
     begun_s = monotonic()
     with TemporaryDirectory(prefix="vau-image-") as name:
         folder = Path(name)
-        with started(root, config, folder / "log") as container:
+        with started(root, config, folder / "log", "VAU_WEB=1") as container:
             container.await_(container.is_healthy)
             start_up_s = monotonic() - begun_s
             status, writable = container.status(), container.writable()
-            tiers = container.said("listening")["tiers"]
+            listening = container.said("listening")
+            page = done([*container.outside(), sys.executable, "-c", FETCH, listening["web"]])
             there = heard_by_server(clip, container.outside())
             ended = container.stop()
         here = heard_here(clip, folder)
@@ -158,7 +164,9 @@ def at_work(root: Path, config: Mapping[str, Any], clip: Path) -> dict[str, Any]
         "no_new_privileges": status["NoNewPrivs"] == "1",
         "read_only_root": not writable,
         "writable": writable,
-        "tiers": tiers,
+        "tiers": listening["tiers"],
+        "has_page": "<title>" in page,
+        "volume_uid": (root / VOLUME).stat().st_uid,
         "phones": there.text,
         "phones_equal": there.phones == here.phones,
         "digests_equal": there.bits == here.bits,
