@@ -45,7 +45,13 @@ def main(root: Path, uid: str, gid: str, *command: str) -> None:
     seal(root)
     os.chroot(root)
     os.chdir("/")
-    dropped = ["--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+    dropped = [
+        "--pdeathsig=KILL",
+        "--clear-groups",
+        "--no-new-privs",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+    ]
     os.execvp("setpriv", ["setpriv", f"--reuid={uid}", f"--regid={gid}", *dropped, *command])
 
 

@@ -119,7 +119,10 @@ class Container:
 def started(
     root: Path, config: Mapping[str, Any], log: Path, *variables: str
 ) -> Iterator[Container]:
-    """Run what an image is for, with these variables, too; kill it at the end if it runs."""
+    """Run what an image is for, with these variables, too; kill it at the end if it runs.
+
+    Whatever ends this process ends the container.
+    """
     uid, gid = account(root, config["User"])
     apart = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
     inside = [sys.executable, "-m", "tests.image.inside", str(root), uid, gid]
@@ -127,7 +130,7 @@ def started(
     with (
         log.open("wb") as file,
         subprocess.Popen(
-            ["unshare", *apart, *inside, *image],
+            ["setpriv", "--pdeathsig=KILL", "unshare", *apart, *inside, *image],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=file,
