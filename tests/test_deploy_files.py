@@ -6,43 +6,26 @@ No cluster and no engine of containers is here: what is tried is what they would
 import json
 import re
 import secrets
-import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from subprocess import CompletedProcess
+from typing import Final
 
 import pytest
 import yaml
 
 from deploy import rules
 from tests.commands import ROOT, vau
+from tests.deploy.files import DEPLOY, TOOLS, Thing, run
 from tests.real_server import real_server
 from vau.client import Client
 from vau.config import ServerConfig
-from vau.smallfile import read_secret
 
-DEPLOY: Final = ROOT / "deploy"
-COMPOSE: Final = DEPLOY / "compose.yaml"
 KUBECTL: Final = ROOT / ".cache/kubectl/kubectl"
-TOOLS: Final = ROOT / ".venv-deploy/bin"
 OVERLAYS: Final = ("model", "board")
 FILES: Final = sorted(str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*.y*ml"))
 OPERATOR: Final = "monitoring.coreos.com/v1"
 END_S: Final = 10.0  # last words, linger and close
-PATIENCE_S: Final = 300.0
-
-Thing = dict[str, Any]
-
-
-def run(*arguments: object, sent: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*map(str, arguments)],
-        input=sent,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
 
 
 @cache
@@ -72,7 +55,7 @@ def pod_of(workload: Thing) -> Thing:
     return spec
 
 
-def shape(*objects: Thing) -> "subprocess.CompletedProcess[str]":
+def shape(*objects: Thing) -> "CompletedProcess[str]":
     return run(TOOLS / "python", ROOT / "tests/deploy/shape.py", sent=json.dumps(objects))
 
 
@@ -140,6 +123,24 @@ def test_whoever_is_meant_by_a_label_is_there(overlay: str) -> None:
         "--listen": named["grpc"],
         "--metrics-listen": named["metrics"],
     }
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_proxy_is_told_where_the_replicas_are(overlay: str) -> None:
+    (container,) = pod_of(the(overlay, "Deployment", "vau-proxy"))["containers"]
+    told = {each["name"]: each["value"] for each in container["env"]}
+    service = the(overlay, "Service")["metadata"]
+    assert told == {
+        "VAU_SERVERS": f"{service['name']}.{service['namespace']}.svc.cluster.local"
+    }
+    settings = (DEPLOY / "haproxy/haproxy.cfg").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"presetenv (VAU_\w+) :?(\S+)", settings))
+    ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}
+    assert ports == {"grpc": defaults["VAU_LISTEN"], "metrics": defaults["VAU_PROXY_METRICS"]}
+    (server,) = pod_of(the(overlay, "Deployment"))["containers"]
+    ports = {port["name"]: str(port["containerPort"]) for port in server["ports"]}
+    assert ports == {"grpc": defaults["VAU_PORT"], "metrics": defaults["VAU_METRICS_PORT"]}
 
 
 @pytest.mark.tools
@@ -240,55 +241,6 @@ def test_the_adapter_has_what_the_autoscaler_asks_for() -> None:
     for rule in adapter["rules"]["custom"]:
         series = rule["seriesQuery"].partition("{")[0].removesuffix("_bucket")
         assert f"`{series}`" in page
-
-
-@pytest.mark.tools
-def test_the_stack_is_one_of_the_compose_specification(tmp_path: Path) -> None:
-    check = (TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec")
-    assert run(*check, COMPOSE).returncode == 0
-    wrong = tmp_path / "compose.yaml"
-    wrong.write_text(COMPOSE.read_text(encoding="utf-8").replace("cap_drop", "cap_dropp"))
-    assert run(*check, wrong).returncode != 0
-
-
-def test_the_stack_publishes_on_loopback_alone_and_mounts_what_there_is() -> None:
-    for name, service in stack()["services"].items():
-        assert service["cap_drop"] == ["ALL"], name
-        assert service["security_opt"] == ["no-new-privileges:true"], name
-        for port in service.get("ports", []):
-            assert port.startswith("127.0.0.1:"), name
-        for volume in service.get("volumes", []):
-            source, _, target = volume.partition(":")
-            if source.startswith("."):
-                assert (DEPLOY / source).exists(), source
-                assert target.endswith(":ro"), name
-            else:
-                assert source in stack()["volumes"], name
-        for other in service.get("depends_on", []):
-            assert other in stack()["services"], name
-
-
-def test_the_replicas_of_the_stack_share_a_key_that_is_made_once(tmp_path: Path) -> None:
-    made, server = stack()["services"]["resume-key"], stack()["services"]["vau"]
-    assert server["deploy"]["replicas"] >= 2
-    assert {volume.removesuffix(":ro") for volume in server["volumes"]} == set(made["volumes"])
-    assert server["depends_on"]["resume-key"]["condition"] == "service_completed_successfully"
-    (folder,) = (volume.partition(":")[2] for volume in made["volumes"])
-    assert f"--resume-key-file={folder}/key" in server["command"]
-    flag, script = made["command"]
-    here = script.replace(folder, str(tmp_path))
-    made_twice = set()
-    for _ in range(2):
-        assert run(made["entrypoint"], flag, here).returncode == 0
-        made_twice.add(read_secret(tmp_path / "key"))
-    (key,) = made_twice
-    assert len(key) == 64
-
-
-@cache
-def stack() -> Thing:
-    read: Thing = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
-    return read
 
 
 @cache
