@@ -218,7 +218,8 @@ def test_a_message_that_is_far_too_large_ends_the_connection(
         socket.send(streaming())
         socket.hear()
         socket.send(message)
-        assert socket.failure().code == 1009
+        # A close is lost if more was on its way when the connection ended.
+        assert socket.failure().code in (1009, 1006)
     eventually(lambda: served.slots_in_use() == 0)
 
 

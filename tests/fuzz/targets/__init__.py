@@ -14,11 +14,13 @@ from tests.fuzz.targets import (
     resume_tokens,
     tokens,
     transcripts,
+    web,
     wire,
 )
 
 TARGETS: Final[dict[str, Target]] = {
     "wire": wire.TARGET,
+    "web": web.TARGET,
     "audio": audio.TARGET,
     "weights": bundles.TARGET,
     "resume-tokens": resume_tokens.TARGET,

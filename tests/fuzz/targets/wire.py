@@ -49,7 +49,7 @@ def _as_it_is(data: bytes) -> bytes:
     return data
 
 
-def _config(random: Random) -> pb.StreamingConfig:
+def config_of(random: Random) -> pb.StreamingConfig:
     """Return the config of a stream: a good one, with something changed three times in four."""
     formats = pb.AudioFormat(
         encoding=random.choice(
@@ -68,7 +68,7 @@ def _config(random: Random) -> pb.StreamingConfig:
     return config
 
 
-def _request(random: Random, encoding: int) -> pb.StreamingRecognizeRequest:
+def request_of(random: Random, encoding: int) -> pb.StreamingRecognizeRequest:
     """Return what may follow upon a config."""
     what = random.random()
     if what < 0.7:
@@ -108,10 +108,10 @@ def _audio(random: Random, size: int, encoding: int) -> bytes:
 
 
 def _stream(random: Random) -> Parts:
-    config = _config(random)
+    config = config_of(random)
     encoding = config.recognition.audio_format.encoding
     requests = [pb.StreamingRecognizeRequest(config=config)]
-    requests += [_request(random, encoding) for _ in range(random.choice((1, 1, 2, 3, 6)))]
+    requests += [request_of(random, encoding) for _ in range(random.choice((1, 1, 2, 3, 6)))]
     if random.random() < 0.05:
         random.shuffle(requests)
     messages = [request.SerializeToString() for request in requests]
@@ -134,7 +134,7 @@ def _recognize(random: Random) -> Parts:
         )
     what = random.random()
     if what < 0.25:
-        request.config.CopyFrom(_config(random).recognition)
+        request.config.CopyFrom(config_of(random).recognition)
     elif what < 0.4:
         scramble(random, request.config, _WORDS)
     message = request.SerializeToString()
@@ -175,10 +175,11 @@ def _expected_digest() -> bytes:
     return session.summary().output_digest
 
 
-class _Caller:
+class Caller:
     """Calls one server, one call at a time, so that what harms it has a name."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
+        """Start it, with these flags more."""
         write_tiny_bundle(folder / "tiny")
         arguments = (
             "--model",
@@ -187,13 +188,14 @@ class _Caller:
             "muntaniala",
             "--backend",
             "float",
+            *flags,
         )
         self._serving = real_server(*arguments, log=folder / "server.log")
-        self._server = self._serving.__enter__()
+        self.server = self._serving.__enter__()
         self._channel = grpc.insecure_channel(
-            self._server.grpc, [("grpc.max_receive_message_length", -1)]
+            self.server.grpc, [("grpc.max_receive_message_length", -1)]
         )
-        self._client = Client(self._server.grpc)
+        self.client = Client(self.server.grpc)
 
     def take(self, parts: Parts) -> bool:
         (_, method), *messages = parts
@@ -207,7 +209,7 @@ class _Caller:
             if method == _HEALTH.encode() and error.code() is grpc.StatusCode.NOT_FOUND:
                 fault = ""
             if fault:
-                state = "" if self._server.is_running else "the server has ended: "
+                state = "" if self.server.is_running else "the server has ended: "
                 raise AssertionError(state + fault) from error
             return False
         return True
@@ -217,7 +219,7 @@ class _Caller:
             call = self._channel.stream_stream(
                 method, request_serializer=_as_it_is, response_deserializer=_response
             )
-            _check_stream(call(iter(requests), timeout=DEADLINE_S))
+            check_stream(call(iter(requests), timeout=DEADLINE_S))
         else:
             unary = self._channel.unary_unary(
                 method, request_serializer=_as_it_is, response_deserializer=_as_it_is
@@ -227,24 +229,24 @@ class _Caller:
                 assert pb.RecognizeResponse.FromString(answer).HasField("finished")
 
     def check(self) -> None:
-        heard = hear(self._client, [speech()], streaming())
+        heard = hear(self.client, [speech()], streaming())
         assert heard.finished.output_digest == _expected_digest(), (
             "a good stream has other bits"
         )
-        listed = self._client.backends(include_unavailable=True).backends
+        listed = self.client.backends(include_unavailable=True).backends
         assert not sum(each.slots_in_use for each in listed), "a slot was not given back"
-        assert self._server.log is not None
-        for entry in self._server.log.news():
+        assert self.server.log is not None
+        for entry in self.server.log.news():
             assert "traceback" not in entry, f"in the server's log:\n{entry['traceback']}"
 
     def resident_bytes(self) -> int:
-        return self._server.resident_bytes() + resident_bytes()
+        return self.server.resident_bytes() + resident_bytes()
 
     def close(self) -> None:
-        self._client.close()
+        self.client.close()
         self._channel.close()
         try:
-            assert self._server.stop() == 0, "it was told to stop, and did not end with 0"
+            assert self.server.stop() == 0, "it was told to stop, and did not end with 0"
         finally:
             self._serving.__exit__(None, None, None)
 
@@ -253,7 +255,7 @@ def _response(data: bytes) -> pb.StreamingRecognizeResponse:
     return pb.StreamingRecognizeResponse.FromString(data)
 
 
-def _check_stream(responses: Iterator[pb.StreamingRecognizeResponse]) -> None:
+def check_stream(responses: Iterator[pb.StreamingRecognizeResponse]) -> None:
     """Raise unless a stream that ended well said what each such stream says."""
     first = next(responses)
     assert first.HasField("started"), "a stream did not begin with started"
@@ -271,4 +273,4 @@ def _check_stream(responses: Iterator[pb.StreamingRecognizeResponse]) -> None:
     assert finished, "a stream ended OK without finished"
 
 
-TARGET: Final = Target(share=40, make=_make, open=_Caller)
+TARGET: Final = Target(share=40, make=_make, open=Caller)
