@@ -94,14 +94,24 @@ def small(folder: Path, *kinds: str) -> Path:
 # --- pictures --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["timeseries", "stat", "state-timeline", "table"])
+@pytest.mark.parametrize(
+    ("kind", "value", "instance"),
+    [
+        ("timeseries", "0.5", "front"),
+        ("timeseries", "1", "another server"),
+        ("stat", "0", "front"),
+        ("state-timeline", "0", "front"),
+        ("state-timeline", "1", "another server"),
+        ("table", "1", "another server"),
+    ],
+)
 def test_what_prometheus_says_is_on_the_picture(
-    kind: str, oracle: Oracle, tmp_path: Path
+    kind: str, value: str, instance: str, oracle: Oracle, tmp_path: Path
 ) -> None:
     file = small(tmp_path, kind)
     pictures = []
-    for value, who in (("1", "front"), ("0", "another server")):
-        oracle.value, oracle.labels = value, LABELS | {"instance": who}
+    for said, who in (("1", "front"), (value, instance)):
+        oracle.value, oracle.labels = said, LABELS | {"instance": who}
         picture = draw(oracle.prometheus, file, tmp_path, SPAN)
         with Image.open(picture) as drawn:
             pictures.append(np.asarray(drawn.convert("RGB")).astype(int))
