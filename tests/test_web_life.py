@@ -27,7 +27,7 @@ from tests.serving import (
 )
 from tests.webs import HALF_CLOSE, fetch, hear_web, web_config, web_socket
 from vau.web.connection import HttpConnection
-from vau.web.entrance import WebEntrance
+from vau.web.entrance import WebEntrance, bound
 
 AUDIO = speech()
 
@@ -211,3 +211,39 @@ def send_until_cut_off(connection: ClientConnection) -> None:
             connection.send(AUDIO[:640])
     except (ConnectionClosed, OSError):
         pass
+
+
+def test_the_kernel_finds_out_who_is_gone_without_a_word() -> None:
+    config = web_config(keepalive_s=7.0, keepalive_timeout_s=3.0, write_timeout_s=4.0)
+    (listening,) = bound(config)
+    with listening:
+        listening.listen()
+        with (
+            socket.create_connection(listening.getsockname(), PATIENCE_S),
+            listening.accept()[0] as accepted,
+        ):
+            tcp = socket.IPPROTO_TCP
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert accepted.getsockopt(tcp, socket.TCP_KEEPIDLE) == 7
+            assert accepted.getsockopt(tcp, socket.TCP_KEEPINTVL) == 1
+            assert accepted.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 10_000
+
+
+def test_a_name_with_several_addresses_is_served_at_all_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def addresses(_host: str, port: int, **_: object) -> list[Any]:
+        stream = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [
+            (socket.AF_INET, *stream, ("192.0.2.1", port)),  # of no machine
+            (socket.AF_INET, *stream, ("127.0.0.1", port)),
+            (socket.AF_INET, *stream, ("127.0.0.2", port)),
+        ]
+
+    monkeypatch.setattr("vau.web.entrance.socket.getaddrinfo", addresses)
+    made = bound(web_config())
+    places = [each.getsockname() for each in made]
+    for each in made:
+        each.close()
+    assert [host for host, _ in places] == ["127.0.0.1", "127.0.0.2"]
+    assert len({port for _, port in places}) == 1

@@ -1,9 +1,9 @@
 """Listens for browsers, in the event loop of the server and under its signals and log."""
 
+import errno
 import logging
 import socket
 import ssl
-from contextlib import suppress
 from typing import Any, Final
 
 import uvicorn
@@ -103,28 +103,48 @@ def _tls(door: Door) -> ssl.SSLContext | None:
 
 
 def bound(config: ServerConfig) -> list[socket.socket]:
-    """Return sockets at every address of the page's. Raises ConfigInvalid if there is none."""
+    """Return sockets at the addresses of the page's host, as far as this machine has them.
+
+    Raises ConfigInvalid if it has none, or one of them is taken.
+    """
     host, port = split_address(config.web_listen, "web_listen")
     made: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _name, address in found:
-            each = socket.socket(family, kind, protocol)
-            made.append(each)
-            _patient(each, config)
-            if family == socket.AF_INET6:
-                each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            taken = made[0].getsockname()[1] if len(made) > 1 else port
-            each.bind((address[0], port or taken, *address[2:]))
+        failures: list[OSError] = []
+        for family, _kind, _protocol, _name, address in found:
+            try:
+                made.append(_bound(config, family, (address[0], port, *address[2:])))
+            except OSError as failure:
+                failures.append(failure)
+                if failure.errno == errno.EADDRINUSE:
+                    raise
+            else:
+                port = made[0].getsockname()[1]  # of all of them, if any would have done
+        if not made:
+            raise failures[0]
     except OSError as cause:
         for each in made:
-            with suppress(OSError):
-                each.close()
+            each.close()
         raise ConfigInvalid(
             f"web_listen={config.web_listen!r}: {cause.strerror or cause}; choose another "
             "address",
             field="web_listen",
         ) from cause
+    return made
+
+
+def _bound(config: ServerConfig, family: int, address: tuple[Any, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        _patient(made, config)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
     return made
 
 
@@ -134,7 +154,6 @@ def _patient(listening: socket.socket, config: ServerConfig) -> None:
     It is asked for what its own side holds, and so a client that is merely ahead of its answers
     is not taken for one that is gone.
     """
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     idle_s, answer_s = config.keepalive_s, config.keepalive_timeout_s
