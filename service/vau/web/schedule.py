@@ -20,31 +20,32 @@ class Schedules:
     def __init__(self, lanes: Lanes) -> None:
         """Ask the estimators."""
         self._default = lanes.backend_ids[0]
-        self._found: dict[str, dict[str, Any]] = {}
-        self._faults: dict[str, VauError] = {}
-        for name in lanes.backend_ids:
-            try:
-                self._found[name] = schedule_of(lanes.of(name)[0])
-            except VauError as error:
-                self._faults[name] = error
+        self._found = {
+            name: _schedule_or_reason(lanes.of(name)[0]) for name in lanes.backend_ids
+        }
 
     def of(self, backend_id: str) -> dict[str, Any]:
         """Return the schedule of a backend, of the default if it has no name.
 
-        Raises BackendNotFound, with the reason, if there is none.
+        One that nobody can estimate has no tracks, and a message why. Raises BackendNotFound
+        if none of that name is served.
         """
         name = backend_id or self._default
         found = self._found.get(name)
-        if found is not None:
-            return found
-        why = self._faults.get(name) or f"it is not served here; there are: {self._served}"
-        raise BackendNotFound(
-            f"backend: {name!r} has no schedule: {why}", field="backend", name=name
-        )
+        if found is None:
+            raise BackendNotFound(
+                f"backend: {name!r} is not served here; there are: {', '.join(self._found)}",
+                field="backend",
+                name=name,
+            )
+        return found
 
-    @property
-    def _served(self) -> str:
-        return ", ".join((*self._found, *self._faults))
+
+def _schedule_or_reason(lane: Lane) -> dict[str, Any]:
+    try:
+        return schedule_of(lane)
+    except VauError as error:
+        return {"backend": lane.backend.info.id, "tracks": [], "message": str(error)}
 
 
 def schedule_of(lane: Lane) -> dict[str, Any]:
