@@ -33,10 +33,6 @@ export function drawDelays(canvas, hearing, axis, colours) {
   context.lineTo(width, y(DEADLINE_MS));
   context.stroke();
   context.setLineDash([]);
-  context.fillStyle = colours.signal;
-  context.textAlign = "left";
-  context.textBaseline = "bottom";
-  context.fillText("10 ms: the next frame is there", GUTTER + 6, y(DEADLINE_MS) - 3);
 }
 
 function drawDots(context, hearing, axis, colours, at, y) {

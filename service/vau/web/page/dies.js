@@ -190,10 +190,10 @@ export class DiePanel {
   }
 
   #part(context, part, name, box, theme, isGrid) {
-    const colour = this.colours.get(name);
+    const colour = name === WAIT ? null : this.colours.get(name);
     context.beginPath();
     context.roundRect(box.x, box.y, box.wide, box.high, 3);
-    context.fillStyle = colour ?? theme.card;
+    context.fillStyle = colour ?? (name === WAIT ? theme.line : theme.card);
     context.fill();
     context.strokeStyle = theme.line;
     context.lineWidth = 1;
@@ -212,7 +212,7 @@ export class DiePanel {
       context.font = `${Math.min(12, box.high * 0.45)}px ${theme.mono}`;
       context.textAlign = "center";
       const idle = box.high >= 22 ? `${(100 * part.busy).toFixed(0)}%` : "";
-      context.fillText(name ? name[0] : idle, box.x + box.wide / 2, middle, box.wide - 2);
+      context.fillText(name === WAIT ? "·" : name ? name[0] : idle, box.x + box.wide / 2, middle, box.wide - 2);
     }
   }
 

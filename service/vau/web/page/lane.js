@@ -21,6 +21,9 @@ export class Lane {
     this.section.setAttribute("aria-label", backend.id);
     this.find = (selector) => this.section.querySelector(selector);
     this.find("h2").textContent = backend.id;
+    for (const table of this.section.querySelectorAll(".scroll")) {
+      table.setAttribute("aria-label", `${table.getAttribute("aria-label")}, ${backend.id}`);
+    }
     this.posteriorgram = new Posteriorgram();
     this.energies = new EnergyPanel(this.find(".energies"));
     this.dies = new DiePanel(this.find(".array"));
