@@ -182,6 +182,22 @@ def test_a_lost_board_is_a_fault_until_it_is_back(
     holds(model_of_it, before, after)
 
 
+def test_a_lost_board_that_was_looked_for_in_vain_still_begins_utterances(
+    server: BoardServer, backend: BoardBackend, model_of_it: Backend
+) -> None:
+    slot = backend.open()
+    server.unplug()
+    with pytest.raises(DeviceLost):
+        backend.run([Work(slot, FRAMES)])
+    with backend._lock, pytest.raises(DeviceLost):  # noqa: SLF001 - as the watch does each second
+        backend._look(0.0)  # noqa: SLF001
+    begun = backend.open()
+    with pytest.raises(DeviceLost):
+        backend.run([Work(begun, FRAMES)])
+    server.plug()
+    holds(model_of_it, backend.run([Work(begun, FRAMES)])[0])
+
+
 def test_nobody_waits_for_ever_for_a_board_that_is_being_opened_anew(
     backend: BoardBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

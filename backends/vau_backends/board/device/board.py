@@ -71,13 +71,13 @@ class Board:
         """
         self.exchange = exchange
         self.stage = Stage.CLOSED
-        self._trusts, self._known = trusts, known
+        self._trusts = trusts
         self._layers: tuple[LayerImage, ...] = ()
-        self._info: Info | None = None
+        self._info = known
 
     @property
     def info(self) -> Info:
-        """What it said of itself. Raises ValueError before it was opened."""
+        """What it said of itself, or is to say. Raises ValueError before its first start."""
         if self._info is None:
             raise ValueError(f"{self.exchange.port.name} was not opened yet")
         return self._info
@@ -95,10 +95,10 @@ class Board:
         Raises FirmwareMismatch, BackendBusy, Silent, DeviceLost; that, too, if it is another
         board than before.
         """
-        accept(self._name, self.exchange.find(), self._trusts, self._known)
+        accept(self._name, self.exchange.find(), self._trusts, self._info)
         info = self.exchange.open()
-        accept(self._name, info, self._trusts, self._known)
-        self._info = self._known = info
+        accept(self._name, info, self._trusts, self._info)
+        self._info = info
         self.stage = Stage.OPEN
         return info
 
