@@ -12,7 +12,8 @@ FROM debian:12-slim AS python
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/* \
- && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vau \
+ && groupadd --gid 10001 vau \
+ && useradd --uid 10001 --gid vau --no-create-home --shell /usr/sbin/nologin vau \
  && install -d -o vau -g vau -m 0750 /run/vau # a volume that is mounted here begins as its user's
 
 FROM python AS build

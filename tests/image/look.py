@@ -77,7 +77,7 @@ def broken_promises(done: Mapping[str, Any], commit: str) -> list[str]:
         "a list of all that is in it": done["sbom"]["packages"] and not done["sbom"]["missing"],
         "no torch": not done["has_torch"],
         "nothing of its builder": not done["leaks"],
-        f"runs as {UID}": done["uid"] == UID,
+        f"runs as {UID} of group {UID}": (done["uid"], done["gid"]) == (UID, UID),
         "runs without capabilities": done["capabilities"] == 0 and done["no_new_privileges"],
         "runs without a place to write to": done["read_only_root"],
         f"a volume at /{VOLUME} is its user's": done["volume_uid"] == UID,

@@ -163,6 +163,7 @@ def at_work(root: Path, config: Mapping[str, Any], clip: Path) -> dict[str, Any]
         "start_up_s": round(start_up_s, 2),
         "healthcheck": "SERVING",
         "uid": int(status["Uid"].split()[0]),
+        "gid": int(status["Gid"].split()[0]),
         "capabilities": int(status["CapEff"], 16) | int(status["CapBnd"], 16),
         "no_new_privileges": status["NoNewPrivs"] == "1",
         "read_only_root": not writable,
