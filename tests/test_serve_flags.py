@@ -1,5 +1,6 @@
 """What ``vau serve`` makes of its flags, and of none."""
 
+import io
 from dataclasses import fields
 from inspect import signature
 from pathlib import Path
@@ -12,6 +13,8 @@ from vau.door.config import DoorConfig
 from vau.errors import ConfigInvalid
 from vau.lane import Batching
 from vau.verbs import server
+from vau.verbs.server import announce
+from vau.wire.server import Addresses
 
 FLAGS: Final[dict[str, Any]] = {
     "listen": "127.0.0.1:1",
@@ -128,3 +131,21 @@ def test_an_authority_of_clients_goes_to_its_own_field(made: Any) -> None:  # no
 def test_a_flag_of_the_live_page_without_the_page_is_refused(flag: dict[str, Any]) -> None:
     with pytest.raises(ConfigInvalid, match="add --web"):
         server.serve(**flag)
+
+
+def test_whoever_starts_a_page_is_told_its_address(capsys: pytest.CaptureFixture[str]) -> None:
+    announce(Addresses("127.0.0.1:1", "off", "http://127.0.0.1:2/"))
+    announce(Addresses("127.0.0.1:1", "off", "off"))
+    assert capsys.readouterr().out == "vau: the live page is at http://127.0.0.1:2/\n"
+
+
+class Full(io.StringIO):
+    """A disk, perhaps."""
+
+    def write(self, _text: str) -> int:
+        raise OSError("no space left")
+
+
+def test_a_page_needs_nobody_who_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Full())
+    announce(Addresses("127.0.0.1:1", "off", "http://127.0.0.1:2/"))

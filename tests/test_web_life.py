@@ -86,10 +86,10 @@ def test_a_socket_without_a_stream_holds_no_server_up() -> None:
 
 
 @contextmanager
-def web_server(folder: Path, *arguments: object) -> Iterator[tuple[RealServer, str]]:
+def web_server(folder: Path) -> Iterator[tuple[RealServer, str]]:
     write_tiny_bundle(folder / "tiny")
-    flags = ("--model", folder / "tiny", "--web", "--web-listen", FREE, *arguments)
-    with real_server(*flags, log=folder / "log") as server:
+    flags = ("--model", folder / "tiny", "--web")
+    with real_server(*flags, log=folder / "log", VAU_WEB_LISTEN=FREE) as server:
         lines: list[dict[str, Any]] = []
 
         def is_listening() -> bool:

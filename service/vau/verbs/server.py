@@ -136,12 +136,12 @@ def serve(
         shadows = shadows_of(shadow, model, lanes=lanes, metrics=metrics, config=config)
         asyncio.run(
             serve_until_told(
-                config, lanes, metrics, shadows, entrance=entrance, announce=_announce
+                config, lanes, metrics, shadows, entrance=entrance, announce=announce
             )
         )
 
 
-def _announce(addresses: "Addresses") -> None:
+def announce(addresses: "Addresses") -> None:
     """Say where the live page is, for people: a browser wants a URL."""
     from vau.config import OFF
 
