@@ -1,5 +1,6 @@
 """Who may come in by the live page's entrance, from where, and over what."""
 
+import errno
 import logging
 import os
 import ssl
@@ -347,7 +348,7 @@ def test_an_address_that_is_taken_is_refused() -> None:
         ):
             pass
     assert refused.value.field == "web_listen"
-    assert os.strerror(98) in str(refused.value)
+    assert os.strerror(errno.EADDRINUSE) in str(refused.value)
 
 
 def test_a_server_without_a_page_needs_no_web_server(monkeypatch: pytest.MonkeyPatch) -> None:

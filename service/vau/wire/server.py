@@ -211,8 +211,8 @@ class Server:
         if self._config.has_metrics:
             why_not = partial(self._why_not, asyncio.get_running_loop())
             self._page = MetricsPage(self._metrics, self._config.metrics_listen, why_not)
-        await self._server.start()
         web = OFF if self._entrance is None else await self._entrance.open(self._host)
+        await self._server.start()
         self._watching = (
             asyncio.create_task(self._watch.run()),
             asyncio.create_task(self._host.door.watch()),
