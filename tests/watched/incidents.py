@@ -11,8 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 
 from tests.commands import children
 from tests.serving import FULL, Talk, recognition, speech, streaming
+from tests.soak.slots import slots_in_use
 from tests.watched.prometheus import until
-from tests.watched.sites import ONE_DIE, SLOTS, Site
+from tests.watched.sites import DESK_LOAD, ONE_DIE, SLOTS, Site
 from vau.audio import SAMPLE_RATE_HZ
 from vau.backend import State
 from vau.client import Access, Client
@@ -43,6 +44,7 @@ def crowd(site: Site) -> None:
         for talk in held:
             talk.send(speech(CHUNK))
             talk.half_close()
+    until(lambda: slots_in_use(site.desk) <= DESK_LOAD, "slots to come free")
 
 
 def silence(site: Site) -> None:

@@ -17,7 +17,7 @@ from tests.serving import Talk, speech, streaming
 from tests.voice import voice
 from tests.watched import incidents
 from tests.watched.prometheus import scraping, until, until_said, until_scraped
-from tests.watched.sites import ONE_DIE, Site, site
+from tests.watched.sites import DESK_LOAD, ONE_DIE, Site, site
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import read_recording
 from vau.client import Access, Client
@@ -96,7 +96,7 @@ def _loads(pool: ThreadPoolExecutor, seen: Site) -> "list[Future[Driven]]":
     return [
         begin(4, seen.front, seen.access, "muntaniala"),
         begin(3, seen.front, seen.access, "rpu"),
-        begin(2, seen.desk, Access(), ONE_DIE),
+        begin(DESK_LOAD - 1, seen.desk, Access(), ONE_DIE),
         begin(1, seen.desk, Access(), seen.board_id),
     ]
 

@@ -21,6 +21,8 @@ ONE_DIE: Final = "muntaniala:1x1"
 """A model of the board, to the bit."""
 
 SLOTS: Final = 8
+DESK_LOAD: Final = 3  # streams that the load keeps there
+SLOW_MS: Final = 1.0  # there, so that some are slow on any machine
 POWER_W: Final = 0.0023
 LOST_EACH: Final = 97  # of so many answers of the board the cable loses one
 
@@ -57,6 +59,7 @@ def site(folder: Path) -> Iterator[Site]:
         desk = stack.enter_context(
             real_server(
                 *("--model", "munt-1x96-mfcc", "--max-streams", SLOTS),
+                *("--slow-stream-ms", SLOW_MS),
                 *("--backend", "board", "--board", url),
                 *("--backend", ONE_DIE, "--shadow", ONE_DIE),
                 log=folder / "desk.log",
