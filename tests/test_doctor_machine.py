@@ -70,6 +70,14 @@ def written(root: Path, files: dict[str, str]) -> Path:
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
         (
             {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/cpu.max": "50000 100000\n",
+                "sys/fs/cgroup/a/b/cpu.max": "150000 100000\n",
+            },
+            0.5,
+        ),
+        (
+            {
                 "proc/self/cgroup": "3:cpu,cpuacct:/a\n2:memory:/\n",
                 "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us": "200000\n",
                 "sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",

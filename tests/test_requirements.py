@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 FILES: Final = sorted((ROOT / "requirements").glob("*.txt"))
@@ -79,6 +80,16 @@ def test_the_pins_fit_the_ranges_of_the_project() -> None:
             versions = [at for found, at in pinned if found == canonicalize_name(wanted.name)]
             assert versions, f"{name} lacks {wanted}"
             assert all(wanted.specifier.contains(at) for at in versions), f"{name}: {wanted}"
+
+
+def test_the_oldest_that_is_allowed_is_what_is_tried() -> None:
+    """./run lowest installs these; a bound that is lower was never tried."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    lowest = {name: Version(at) for name, at in pins(ROOT / "requirements/lowest.txt")}
+    for wanted in map(Requirement, project["project"]["dependencies"]):
+        bounds = [Version(each.version) for each in wanted.specifier if each.operator != "<"]
+        assert bounds == [lowest[canonicalize_name(wanted.name)]], wanted
+    assert pins(ROOT / "requirements/lowest.txt") <= pins(ROOT / "requirements/lowest-dev.txt")
 
 
 def test_every_dependency_says_what_it_is_for() -> None:
