@@ -217,7 +217,9 @@ def test_no_more_streams_are_advised_than_were_measured(
 
 def test_what_is_advised_can_be_given_in_each_form() -> None:
     """As a file and as variables it says what it says on the command line."""
-    asked = dataclasses.replace(ASKED, models=("a", 'b "c"'), tokens=Path("t"))
+    asked = dataclasses.replace(
+        ASKED, models=("a", 'b "c"'), tokens=Path("t"), web_listen="127.0.0.1:1"
+    )
     advice = facts([], advise(asked, {"muntaniala": 100}, None))["recommended"]
     assert tomllib.loads(advice["toml"]) == advice["settings"]
     serve = typer.main.get_command(app).commands["serve"]  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from tests.models import tiny_model
 from tests.serving import muntaniala, serving
 from vau.client import Access
 from vau.commands.doctor import ports
+from vau.commands.doctor.check import Asked
 
 NOBODY = lambda _: ""  # noqa: E731 - it asks nobody
 
@@ -87,6 +88,27 @@ def test_where_nobody_could_listen_is_a_problem(address: str, says: str) -> None
     assert check.status == "problem"
     assert says in check.found
     assert check.remedy
+
+
+@pytest.mark.parametrize(("is_asked_for", "status"), [(True, "problem"), (False, "note")])
+def test_a_port_of_the_live_page_matters_if_there_is_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, is_asked_for: bool, status: str
+) -> None:
+    with taken() as number:
+        monkeypatch.setattr(ports, "ANSWER_S", 0.3)  # who took it answers nothing
+        address = f"127.0.0.1:{number}"
+        monkeypatch.setattr(ports, "DEFAULT_WEB", address)
+        asked = Asked(
+            listen="127.0.0.1:0",
+            metrics_listen="off",
+            models=(),
+            backends=(),
+            max_streams=None,
+            web_listen=address if is_asked_for else "",
+        )
+        checks = {check.name: check for check in ports.examine(asked)}
+    assert checks["ports.web"].status == status
+    assert checks["ports.metrics"].found.startswith("off")
 
 
 def test_a_server_of_ours_is_a_note_with_its_health() -> None:

@@ -12,6 +12,8 @@ def doctor(
     *,
     listen: serving.Listen = flags.DEFAULT_SERVER,
     metrics_listen: serving.MetricsListen = "127.0.0.1:9464",
+    web: serving.Web = False,
+    web_listen: serving.WebListen = "",
     model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
     backend: serving.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
     board: serving.Boards = [],  # noqa: B006
@@ -48,6 +50,7 @@ def doctor(
         models=tuple(model),
         backends=tuple(with_boards(backend, board)),
         max_streams=max_streams,
+        web_listen=(web_listen or flags.DEFAULT_WEB) if web else "",
         tls_cert=None if server else tls_cert,
         tls_key=None if server else tls_key,
         tls_client_ca=tls_client_ca,

@@ -7,11 +7,18 @@ from typing import Any
 
 from vau.commands.doctor.check import Asked
 from vau.commands.doctor.engines import Streams
-from vau.commands.flags import DEFAULT_BACKEND, DEFAULT_MODEL, DEFAULT_SERVER, variable
+from vau.commands.flags import (
+    DEFAULT_BACKEND,
+    DEFAULT_MODEL,
+    DEFAULT_SERVER,
+    DEFAULT_WEB,
+    variable,
+)
 
 DEFAULTS = {
     "listen": DEFAULT_SERVER,
     "metrics-listen": "127.0.0.1:9464",
+    "web-listen": DEFAULT_WEB,
     "model": [DEFAULT_MODEL],
     "backend": [DEFAULT_BACKEND],
 }
@@ -31,13 +38,13 @@ class Advice:
         words = ["vau", "serve"]
         for name, value in self.settings.items():
             for each in value if isinstance(value, list) else [value]:
-                words += [f"--{name}", str(each)]
+                words += [f"--{name}"] if each is True else [f"--{name}", str(each)]
         return shlex.join(words)
 
     def environment(self) -> dict[str, str]:
         """Return the same as variables."""
         return {
-            variable(f"--{name}"): " ".join(value) if isinstance(value, list) else str(value)
+            variable(f"--{name}"): " ".join(value if isinstance(value, list) else [str(value)])
             for name, value in self.settings.items()
         }
 
@@ -68,6 +75,8 @@ def advise(asked: Asked, carried: Streams, quota: float | None) -> Advice:
     given: dict[str, Any] = {
         "listen": asked.listen,
         "metrics-listen": asked.metrics_listen,
+        "web": True if asked.web_listen else None,
+        "web-listen": asked.web_listen or None,
         "model": list(asked.models),
         "backend": list(asked.backends),
         "tls-cert": asked.tls_cert,
@@ -77,7 +86,7 @@ def advise(asked: Asked, carried: Streams, quota: float | None) -> Advice:
         "resume-key-file": asked.resume_key_file,
     }
     settings: dict[str, Any] = {
-        name: value if isinstance(value, str | list) else str(value)
+        name: value if isinstance(value, str | list | bool) else str(value)
         for name, value in given.items()
         if value is not None and value != DEFAULTS.get(name)
     }

@@ -47,6 +47,9 @@ class Asked:
     max_streams: int | None
     """None leaves it to what is measured."""
 
+    web_listen: str = ""
+    """Where the live page is to be; empty if it is not served."""
+
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

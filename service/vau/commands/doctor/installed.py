@@ -26,6 +26,7 @@ BRINGS: Final = {
     "serial": "boards on a serial port",
     "testing": "vau.testing.contract, for authors of backends",
     "train": "training of networks, with torch",
+    "web": "the live page: vau serve --web",
 }
 """What each extra is for."""
 

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -12,10 +13,10 @@ from urllib.request import ProxyHandler, build_opener
 
 from vau.client import Access, Client
 from vau.commands.doctor.check import Asked, Check, Checks
+from vau.commands.flags import DEFAULT_WEB
 from vau.config import OFF, join_address, split_address
 from vau.errors import AuthError, ConfigInvalid, VauError
 
-WEB: Final = "127.0.0.1:8080"
 ANSWER_S: Final = 3.0
 MOST_PAGE_BYTES: Final = 1 << 20
 ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask who listens on all
@@ -38,15 +39,10 @@ def examine(asked: Asked) -> Checks:
         yield Check(name="ports.metrics", status="ok", found="off: nobody is to read metrics")
     else:
         yield port("ports.metrics", "metrics_listen", asked.metrics_listen, measured)
-    page = port("ports.web", "web_listen", WEB, shown)
-    if page.status == "problem":  # a server need not have a page
-        page = Check(
-            name=page.name,
-            status="note",
-            found=page.found,
-            meaning="only the live page would be there",
-            remedy=page.remedy,
-        )
+    page = port("ports.web", "web_listen", asked.web_listen or DEFAULT_WEB, shown)
+    if page.status == "problem" and not asked.web_listen:
+        meaning = "the live page would be there, and is not asked for (--web)"
+        page = replace(page, status="note", meaning=meaning)
     yield page
 
 
