@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from deploy.dashboards.draw import CAPTION
 from deploy.dashboards.panel import Dashboard, Panel
 from deploy.dashboards.shelf import DASHBOARDS, ROOT, UNSHOWN
 
@@ -25,6 +26,22 @@ somebody should look. Of boards, what is called measured is as good as their own
 `./run e2e-metrics` asks a real Prometheus every query, while it scrapes servers under load and
 faults: none may come back empty, or with a figure that cannot be. **No Grafana has shown them
 yet**: their JSON was made, and so checked, by the types of Grafana's own SDK.
+
+In the first minutes of a server, what is divided by frames or by audio may read low: a meter of
+costs has no line before its first frame, and what it begins with is no increase.
+
+The pictures are drawn by us from the Prometheus of such a run (`./run e2e-metrics --draw
+docs/dashboards`), not by Grafana. They show what dashboards look like, not how fast a server is
+([performance.md](performance.md)): less than a minute of two servers, on two cores that also
+sent the load, ran Prometheus and were others' as well. `front` has models of accelerators,
+behind a door, and leaves at the end. `desk` has a board of software, which is slow; it loses
+answers, and is pulled out once. What it calls measured was measured on no hardware.
+
+The same drawing works on any Prometheus, in a clone after `./run setup`; `--help` has the rest:
+
+```
+.venv/bin/python -m deploy.dashboards.draw --prometheus http://127.0.0.1:9090 --out pictures
+```
 """
 
 
@@ -46,6 +63,8 @@ def _dashboard(dashboard: Dashboard) -> Iterator[str]:
     yield ""
     file = f"{dashboard.name}.json"
     yield f"{dashboard.purpose} [{file}](../deploy/grafana/dashboards/{file})"
+    yield ""
+    yield f"![{name}: {CAPTION}](dashboards/{dashboard.name}.png)"
     yield ""
     for row in dashboard.rows:
         yield f"### {row.title}"
