@@ -44,6 +44,14 @@ def test_the_microphone_can_be_heard_again(visit: Visit) -> None:
         await_state(page, backend)
 
 
+def test_who_stops_before_there_is_sound_is_not_heard(visit: Visit) -> None:
+    page = visit()
+    expect(page.locator("#start")).to_be_enabled()
+    page.evaluate("for (const name of ['start', 'stop']) document.getElementById(name).click()")
+    expect(page.locator("body")).to_have_attribute("data-state", "idle")
+    expect(lane(page, IDS[0])).to_have_attribute("data-state", "ready")
+
+
 def test_a_microphone_that_is_refused_says_what_to_do(
     playwright: Playwright, visit: Visit
 ) -> None:

@@ -41,7 +41,7 @@ export class Apart {
     this.distance.values[column] = sum / 2;
     this.otherBest.values[column] = Number(best !== otherBest);
     this.frames += 1;
-    this.differing += Number(best !== otherBest);
+    this.differing += this.otherBest.values[column];
     this.largest = Math.max(this.largest, sum / 2);
   }
 }

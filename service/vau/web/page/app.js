@@ -29,6 +29,7 @@ let token = "";
 let file = null;
 let source = null; // what sound comes from while it comes
 let isBusy = false; // between Start and the first sound
+let isWanted = false; // no Stop since Start
 
 // --- what is said ----------------------------------------------------------------------
 
@@ -158,6 +159,7 @@ async function start() {
   if (find("#start").disabled) return;
   clear();
   isBusy = true;
+  isWanted = true;
   enable();
   try {
     await begin();
@@ -173,6 +175,7 @@ async function start() {
 async function begin() {
   if (chosen() === "file") {
     const { pcm, remark: words } = await readFile(file);
+    if (!isWanted) return;
     const isFast = find("#fast").checked;
     remark([words, isFast && "As fast as possible: frames queue behind one another, so latencies " +
       "are not those of live speech."].filter(Boolean).join(" "));
@@ -180,12 +183,18 @@ async function begin() {
     return;
   }
   let onPcm = () => {}; // sound before the streams exist is nobody's
-  source = await openMicrophone({ onPcm: (bytes) => onPcm(bytes), onEnd: stop });
+  const microphone = await openMicrophone({ onPcm: (bytes) => onPcm(bytes), onEnd: stop });
+  if (!isWanted) {
+    microphone.stop();
+    return;
+  }
+  source = microphone;
   remark(source.remark);
   ({ onPcm } = listen());
 }
 
 function stop() {
+  isWanted = false;
   source?.stop();
   source = null;
   for (const lane of state.lanes) if (lane.isLive) lane.stream.end();

@@ -115,6 +115,7 @@ export class Lane {
     const { hearing } = this;
     drawRamp(this.find(".ramp"), colours);
     this.section.dataset.frames = hearing.frames;
+    this.section.dataset.replays = this.dies.replays;
     this.find(".frames").textContent = hearing.frames
       ? `${count(hearing.frames)} frames, ${count(hearing.settled.length)} phones settled` : "";
     const delays = delaysInWords(hearing);

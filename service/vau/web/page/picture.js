@@ -6,6 +6,7 @@ import { palette } from "./colours.js";
 import { drawSound } from "./waveform.js";
 
 const WRITE_MS = 250;
+const SCALES = [0.05, 0.1, 0.2, 0.5, 1];
 const NOTHING = new Set();
 
 export class Picture {
@@ -93,15 +94,16 @@ export class Picture {
     context.textAlign = "right";
     context.textBaseline = "middle";
     context.fillStyle = colours.soft;
-    context.fillText("all", GUTTER - 5, 6);
-    context.fillText("none", GUTTER - 5, bottom - 4);
+    const top = SCALES.find((scale) => apart.largest <= scale) ?? 1;
+    context.fillText(`${100 * top} %`, GUTTER - 5, 14);
+    context.fillText("0", GUTTER - 5, bottom - 4);
     clipped(context, width, bottom);
     const at = axis.place(width);
     const first = Math.max(0, Math.floor(axis.startS / frameS));
     const last = Math.min(apart.distance.length, Math.ceil(axis.endS / frameS));
     const wide = Math.max(at(frameS) - at(0) - 0.4, 0.6);
     for (let frame = first; frame < last; frame += 1) {
-      const share = Math.max(0, apart.distance.values[frame]);
+      const share = Math.max(0, apart.distance.values[frame]) / top;
       const x = at(frame * frameS);
       context.fillStyle = apart.otherBest.values[frame] ? colours.signal : colours.accent;
       context.fillRect(x, bottom - share * (bottom - 10), wide, share * (bottom - 10));

@@ -3,6 +3,7 @@
 import { element, figures, table } from "./elements.js";
 
 const TABLED = 400; // the newest; the files have all
+const WRITTEN = 2000;
 
 /** Shows phones; a segment's pauses become gaps, and what may still change is faint. */
 export class Transcript {
@@ -32,13 +33,14 @@ export class Transcript {
     if (!hearing.phones.length) return this.empty;
     const parts = [];
     let run = null;
-    for (const phone of hearing.phones) {
+    for (const phone of hearing.phones.slice(-WRITTEN)) {
       const isSilent = hearing.silent.has(phone.id);
       const kind = isSilent ? "pause" : missing.has(phone) ? "other" : open.has(phone) ? "unsure" : "";
       const word = isSilent ? "·" : phone.symbol;
       if (run?.kind === kind && kind !== "other") run.words.push(word);
       else parts.push((run = { kind, words: [word] }));
     }
+    if (hearing.phones.length > WRITTEN) parts.unshift({ kind: "pause", words: ["…"] });
     return parts.flatMap(({ kind, words }) =>
       [kind ? element("span", { class: kind }, words.join(" ")) : words.join(" "), " "]);
   }
