@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from tests.fleet.fleet import MODEL, Fleet, fleet, spread, until
 from tests.fleet.judge import Faults
-from tests.fleet.proxy import Proxy, version
-from tests.fleet.voices import Speech, Voice, speech, undisturbed
+from tests.fleet.others import by_tls, crowded, unread
+from tests.fleet.proxy import LOG, Proxy, version
+from tests.fleet.voices import Speech, Voice, heard_at, speech
 from tests.soak.check import Figures, NotSo, require
 from tests.soak.scene import check_log
 from vau.client import AsyncClient
@@ -99,10 +100,13 @@ async def disturbed(servers: Fleet, speech: Speech, figures: dict[str, Any]) -> 
         await scene.join()
         await scene.kill()
         await scene.reload()
+        await scene.kill_proxy()
+    figures["streams_per_replica"]["crowded"] = await crowded(servers)
+    figures["answers_beside_unread"] = await unread(servers, speech)
     return streams.voices
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
     """Two replicas, the proxy before them, and streams through it."""
 
@@ -162,21 +166,34 @@ class Scene:
     async def reload(self) -> None:
         """Reload the proxy, which ends no stream, then kill it, which no stream minds."""
         times = self.streams.times_resumed()
+        old = self.proxy.worker()
         self.proxy.reload()
+        await until(lambda: self.proxy.worker() not in (old, ""), "a new worker is there")
         await self.until_balanced_over(0)
         await self.streams.grow(1)
         await self.look("proxy reloaded")
         self.figures["proxy_reloaded"] = self.streams.resumed_since([*times, 0])
 
+    async def kill_proxy(self) -> None:
+        """SIGKILL for the proxy, when both replicas are there again: all streams go on."""
+        await asyncio.to_thread(self.servers.start, 1)
+        await self.until_balanced_over(0, 1)
+        times = self.streams.times_resumed()
+        self.proxy.kill()
+        self.proxy = self.servers.proxy()
+        await self.until_balanced_over(0, 1)
+        await self.look("proxy killed")
+        self.figures["proxy_killed"] = self.streams.resumed_since(times)
+
     def require(self, is_so: bool, what: str) -> None:
         require(is_so, what, self.figures)
 
 
-def undisturbed_all(servers: Fleet, speech: Speech, voices: Sequence[Voice]) -> Faults:
+def compared(servers: Fleet, speech: Speech, voices: Sequence[Voice]) -> Faults:
     """Compare each stream with one that was neither lost nor behind a proxy."""
     address = servers.replicas[0].grpc
     with ThreadPoolExecutor(2) as pool:
-        uncut = pool.map(lambda voice: undisturbed(address, speech, voice), voices)
+        uncut = pool.map(lambda voice: heard_at(address, speech, voice), voices)
         return sum(
             (Faults.of(voice.heard, each) for voice, each in zip(voices, uncut, strict=True)),
             Faults(),
@@ -192,7 +209,8 @@ def run(folder: Path, figures: dict[str, Any]) -> None:
             voices = asyncio.run(disturbed(servers, sound, figures))
         except BaseExceptionGroup as several:  # the first is the cause of the others
             raise several.exceptions[0] from None
-        faults = undisturbed_all(servers, sound, voices)
+        faults = compared(servers, sound, voices)
+        by_tls_faults = by_tls(servers, sound, voices[0])
         for replica in servers.replicas.values():
             check_log(replica, figures)
     figures |= {
@@ -203,6 +221,8 @@ def run(folder: Path, figures: dict[str, Any]) -> None:
         "frames_repeated": faults.frames_repeated,
         "divergences": faults.divergences,
     }
+    require(by_tls_faults == Faults(), f"by TLS it is another stream: {by_tls_faults}", figures)
+    figures["tls"] = True
     require(faults == Faults(), f"streams are others than undisturbed ones: {faults}", figures)
     require(figures["resumed"] > 0, "nobody had to resume", figures)
 
@@ -219,7 +239,8 @@ def main(arguments: Sequence[str]) -> int:
             run(Path(name), told)
         except NotSo as fault:
             told["why_not"] = str(fault)
-            print((Path(name) / "haproxy.log").read_text(encoding="utf-8"), file=sys.stderr)
+            for log in Path(name).rglob(LOG):
+                print(log.read_text(encoding="utf-8"), file=sys.stderr)
     told |= {"ok": not told["why_not"], "seconds": round(monotonic() - begun_s, 1)}
     print(json.dumps(told) if asked.json else json.dumps(told, indent=2))
     return 0 if told["ok"] else 1

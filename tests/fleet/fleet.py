@@ -18,9 +18,10 @@ from vau.load.page import Scrape
 GRPC_PORT: Final = 50051
 METRICS_PORT: Final = 9464
 PROXY_METRICS_PORT: Final = 8405
+PROXY, FIRST_REPLICA = 1, 10  # the last bytes of their addresses
 MODEL: Final = "munt-3x384"
 MOST_STREAMS: Final = 256
-GRACE_S: Final = 3600.0  # a drain lasts until it is hurried
+GRACE_S: Final = 3600.0  # a drain lasts until it is hurried, and who never reads may stay
 PATIENCE_S: Final = 180.0
 LOOK_S: Final = 0.05
 
@@ -40,19 +41,14 @@ class Fleet:
     @property
     def address(self) -> str:
         """Where the proxy listens."""
-        return f"{self.network}.1:{GRPC_PORT}"
-
-    @property
-    def page(self) -> str:
-        """Where the proxy tells of itself."""
-        return f"{self.network}.1:{PROXY_METRICS_PORT}"
+        return f"{self.host(PROXY)}:{GRPC_PORT}"
 
     def start(self, number: int) -> None:
         """Start the replica of this number, or start it again."""
-        host, key = self._host(number), self.folder / "resume.key"
+        host, key = self._replica(number), self.folder / "resume.key"
         arguments = (
             *("--model", MODEL, "--max-streams", MOST_STREAMS),
-            *("--resume-key-file", key, "--drain-grace", GRACE_S),
+            *("--resume-key-file", key, "--drain-grace", GRACE_S, "--write-timeout", GRACE_S),
         )
         server = self.stack.enter_context(
             real_server(
@@ -64,18 +60,19 @@ class Fleet:
         )
         self.replicas[number] = server
         here = [n for n, replica in self.replicas.items() if replica.is_running]
-        self.names.addresses = tuple(map(self._host, here))
+        self.names.addresses = tuple(map(self._replica, here))
 
-    def proxy(self, **variables: str) -> Proxy:
+    def proxy(self, number: int = PROXY, **variables: str) -> Proxy:
         """Start a proxy in front of the replicas, which ends with the fleet."""
+        host, folder = self.host(number), self.folder / f"proxy-{number}"
+        folder.mkdir(exist_ok=True)
         settings = {
-            "VAU_LISTEN": self.address,
-            "VAU_PROXY_METRICS": self.page,
+            "VAU_LISTEN": f"{host}:{GRPC_PORT}",
+            "VAU_PROXY_METRICS": f"{host}:{PROXY_METRICS_PORT}",
             "VAU_DNS": self.names.address,
             "VAU_SERVERS": "vau.test",
         }
-        running = haproxy(self.folder, "haproxy.log", settings | variables)
-        return self.stack.enter_context(running)
+        return self.stack.enter_context(haproxy(folder, settings | variables))
 
     def streams(self) -> list[int]:
         """Return how many streams each replica has, 0 of one that is not there."""
@@ -88,10 +85,14 @@ class Fleet:
 
     def is_balanced_over(self, proxy: Proxy, *numbers: int) -> bool:
         """Tell whether the proxy gives new streams to these replicas, and to no other."""
-        return proxy.up() == sorted(map(self._host, numbers))
+        return proxy.up() == sorted(map(self._replica, numbers))
 
-    def _host(self, number: int) -> str:
-        return f"{self.network}.{number + 2}"
+    def host(self, number: int) -> str:
+        """Return an address of this fleet: the last byte is given."""
+        return f"{self.network}.{number}"
+
+    def _replica(self, number: int) -> str:
+        return self.host(FIRST_REPLICA + number)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """HAProxy with the configuration of deploy/, as a process that can be killed and asked."""
 
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,6 +14,7 @@ from tests.commands import ROOT, environment
 from tests.soak.check import require
 
 CONFIG: Final = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+LOG: Final = "haproxy.log"
 _ANSWER_S: Final = 30.0
 _RUNNING: Final = "2"
 
@@ -30,9 +33,8 @@ class Proxy:
         There are none while the proxy begins, or begins anew. Raises NotSo if it has ended.
         """
         require(self.process.poll() is None, "the proxy has ended; its log says why")
-        try:
-            shown = self._ask("@1 show servers state servers")
-        except (ConnectionRefusedError, FileNotFoundError):
+        shown = self._ask("@1 show servers state servers")
+        if not shown:
             return []
         _version, header, *rows = shown.split("\n")
         names = header.removeprefix("# ").split()
@@ -46,24 +48,38 @@ class Proxy:
         """
         self._ask("reload")
 
+    def worker(self) -> str:
+        """Return the process that takes new connections; none while the proxy begins anew."""
+        rows = [line.split() for line in self._ask("show proc").splitlines()]
+        return next((row[0] for row in rows if row[1:2] == ["worker"]), "")
+
+    def kill(self) -> None:
+        """Kill it and its workers."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def _ask(self, command: str) -> str:
-        """Return what the master answers. Raises OSError if it cannot be asked."""
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.settimeout(_ANSWER_S)
-            asked.connect(str(self.socket))
-            asked.sendall(f"{command}\n".encode())
-            asked.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: asked.recv(65_536), b"")).decode()
+        """Return what the master answers; nothing while it begins, or begins anew."""
+        try:
+            with socket.socket(socket.AF_UNIX) as asked:
+                asked.settimeout(_ANSWER_S)
+                asked.connect(str(self.socket))
+                asked.sendall(f"{command}\n".encode())
+                asked.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: asked.recv(65_536), b"")).decode()
+        except (ConnectionError, FileNotFoundError):
+            return ""
 
 
 @contextmanager
-def haproxy(folder: Path, log: str, variables: Mapping[str, str]) -> Iterator[Proxy]:
+def haproxy(folder: Path, variables: Mapping[str, str]) -> Iterator[Proxy]:
     """Run the proxy until the block ends, then kill it if it still runs.
 
+    folder:    its own; its log goes there.
     variables: settings of the configuration.
     """
     socket_file = folder / "master"
-    with (folder / log).open("ab") as said:
+    with (folder / LOG).open("ab") as said:
         process = subprocess.Popen(
             ["haproxy", "-W", "-db", "-S", str(socket_file), "-f", str(CONFIG)],
             env=environment(**variables),

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tests.audio import clip_or_noise
 from tests.serving import FULL, Heard, streaming
 from vau.audio import SAMPLE_RATE_HZ
-from vau.client import AsyncClient, Client, Resume
+from vau.client import Access, AsyncClient, Client, Resume
+from vau.client.access import PLAIN
 from vau.client.resumption import RESUMED
 
 CHUNK_SAMPLES: Final = SAMPLE_RATE_HZ // 10
@@ -85,8 +86,8 @@ class Voice:
                 await asyncio.wait_for(is_over.wait(), max(0.0, due_s - clock()))
 
 
-def undisturbed(address: str, speech: Speech, voice: Voice) -> Heard:
-    """Send what a stream has sent to one server, without proxy or loss."""
-    with Client(address) as client:
+def heard_at(address: str, speech: Speech, voice: Voice, access: Access = PLAIN) -> Heard:
+    """Send there what a stream has sent, as fast as it is taken, and return what was heard."""
+    with Client(address, access=access) as client:
         chunks = speech.chunks(voice.number, voice.sent)
         return Heard(list(client.stream(streaming(FULL), chunks)))
