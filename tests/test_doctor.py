@@ -129,7 +129,7 @@ def test_a_check_that_hangs_is_left_and_what_it_found_before_stays() -> None:
 
 def test_all_that_is_looked_at_has_a_limit_and_a_place_in_the_report() -> None:
     every = course.examinations(ASKED, {})
-    assert all(0 < each.limit_s < 300 for each in every)
+    assert all(0 < each.limit_s < 400 for each in every)
     assert {each.name.partition(".")[0] for each in every} <= set(GROUPS)
     assert not any(each.name == "server.reach" for each in every)
 

@@ -20,7 +20,7 @@ from vau.registry import installed_kinds, open_backend
 from vau.selfcheck import answer, frames_for, self_check
 from vau.sizing import MEASURED_STREAMS, reckon
 
-LIMIT_S: Final = 120.0
+LIMIT_S: Final = 300.0
 ON_REQUEST: Final = "board"  # somebody else may use it, and a simulation takes long to build
 KERNEL: Final = "VAU_KERNEL"
 CPUINFO: Final = Path("/proc/cpuinfo")
