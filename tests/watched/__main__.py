@@ -16,6 +16,7 @@ from tests.rules import alerts
 from tests.watched.alerted import fired_in_tests
 from tests.watched.judged import Judged
 from tests.watched.scene import played
+from vau.errors import VauError
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,16 +34,21 @@ def main(arguments: Sequence[str]) -> int:
             if asked.draw is not None:
                 draw(prometheus, file_of(dashboard), asked.draw, span)
 
-    with tempfile.TemporaryDirectory(prefix="vau-watched-") as name:
-        played(Path(name), look)
-    fired = fired_in_tests()
-    total = len(alerts())
+    failure = ""
+    try:
+        with tempfile.TemporaryDirectory(prefix="vau-watched-") as name:
+            played(Path(name), look)
+    except (AssertionError, TimeoutError, VauError) as error:
+        failure = f"{type(error).__name__}: {error}"
+    fired, passed = fired_in_tests()
+    names = [*alerts()]
     done = {
+        "ok": not failure and found.is_well and passed and sorted(fired) == sorted(names),
         **found.to_json(),
-        "alerts": {"total": total, "fired_in_tests": len(fired)},
+        "alerts": {"total": len(names), "fired_in_tests": len(fired)},
+        "failure": failure,
         "seconds": round(monotonic() - begun_s, 1),
     }
-    done = {"ok": found.is_well and len(fired) == total, **done}
     print(json.dumps(done) if asked.json else json.dumps(done, indent=2))
     return 0 if done["ok"] else 1
 
