@@ -154,6 +154,7 @@ CONFIG = {"config": MessageToDict(streaming())}
         '{"config":' * 20_000,
         '{"halfClose":' * 20_000,
         '{"config": {"recognition": {"model": "\\ud800"}}}',
+        '{"config": {"checkpointInterval": "\\ud800"}}',
         "\x00",
     ],
 )

@@ -50,8 +50,9 @@ def request_of(message: str | bytes) -> pb.StreamingRecognizeRequest | None:
         text = message if message.lstrip().startswith("{") else "not an object"
         return json_format.Parse(text, pb.StreamingRecognizeRequest())
     except (json_format.ParseError, ValueError, RecursionError) as cause:
+        why = str(cause).encode(errors="replace").decode()  # it may quote half a character
         raise ConfigInvalid(
-            f"request: is no StreamingRecognizeRequest in JSON ({cause}); send what "
+            f"request: is no StreamingRecognizeRequest in JSON ({why}); send what "
             "docs/websocket.md describes",
             field="request",
         ) from cause
