@@ -299,13 +299,15 @@ def test_a_client_that_cancels_is_counted_as_cancelled(
         eventually(lambda: ended(served, BACKEND, "CANCELLED", "") == 1)
 
 
-def test_a_refused_stream_is_counted_with_its_reason() -> None:
+def test_a_refused_stream_is_counted_with_its_reason(
+    endless: Callable[[], Iterator[bytes]],
+) -> None:
     with serving((MODEL, muntaniala(slot_count=1))) as served:
-        talk = served.client.stream(streaming(), [AUDIO])
+        talk = served.client.stream(streaming(), endless())
         next(talk)
         with pytest.raises(SlotsExhausted):
             next(served.client.stream(streaming(), [AUDIO]))
-        list(talk)
+        talk.close()  # type: ignore[attr-defined]
         eventually(
             lambda: ended(served, BACKEND, "RESOURCE_EXHAUSTED", "STREAM_SLOTS_EXHAUSTED") == 1
         )
