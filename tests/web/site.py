@@ -12,6 +12,7 @@ from google.protobuf import json_format
 
 from tests.commands import ROOT
 from tests.real_server import PATIENCE_S, RealServer, real_server
+from tests.serving import FREE
 from vau.client import Client, posteriors_array
 from vau.v1 import speech_pb2 as pb
 
@@ -31,10 +32,10 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, *arguments: object, listen: str = "127.0.0.1:0") -> Iterator[Site]:
-    """Serve the page from ``listen`` until the block ends."""
+def site(folder: Path, *arguments: object) -> Iterator[Site]:
+    """Serve the page until the block ends."""
     log = folder / "server.log"
-    with real_server("--web", "--web-listen", listen, *arguments, log=log) as server:
+    with real_server("--web", "--web-listen", FREE, *arguments, log=log) as server:
         yield Site(_entry(server, "listening")["web"], server)
 
 
@@ -72,8 +73,8 @@ class Said:
     """The most probable class of each frame."""
 
 
-def over_grpc(address: str, backend: str) -> Said:
-    """Let the server hear the clip, with the config of the page."""
+def over_grpc(address: str, backend: str, audio: bytes = b"") -> Said:
+    """Let the server hear ``audio``, or else the clip, with the config of the page."""
     config = json_format.ParseDict(
         {
             "recognition": {
@@ -89,7 +90,7 @@ def over_grpc(address: str, backend: str) -> Said:
         },
         pb.StreamingConfig(),
     )
-    audio, phones, best = pcm(), [], []
+    audio, phones, best = audio or pcm(), [], []
     pieces = [audio[at : at + 6_400] for at in range(0, len(audio), 6_400)]
     with Client(address) as client:
         for response in client.stream(config, pieces):
