@@ -173,6 +173,21 @@ def test_threads_may_share_a_client(served: Served) -> None:
     assert len(set(digests)) == 1
 
 
+def test_each_client_has_a_connection_of_its_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(PATIENCE_S)
+        address = f"127.0.0.1:{door.getsockname()[1]}"
+        with (
+            ThreadPoolExecutor(2) as pool,
+            Client(address, connect_timeout_s=3 * PATIENCE_S) as one,
+            Client(address, connect_timeout_s=3 * PATIENCE_S) as other,
+        ):
+            for client in (one, other):
+                pool.submit(client.server_info)
+            with door.accept()[0], door.accept()[0]:
+                pass  # neither was answered, and both came
+
+
 def test_an_error_keeps_its_field_and_facts(served: Served) -> None:
     with pytest.raises(AudioCorrupt) as error:
         served.client.recognize(recognition(), b"")

@@ -30,6 +30,8 @@ def options(connect_timeout_s: float) -> list[tuple[str, int]]:
     """Return the options of a channel."""
     first_s, most_s = RETRY_S
     return [
+        # A connection of its own: a proxy may hold up all streams of one for the sake of one.
+        ("grpc.use_local_subchannel_pool", 1),
         # The least time that gRPC gives one attempt to connect is also the most.
         ("grpc.min_reconnect_backoff_ms", round(connect_timeout_s * 1e3)),
         ("grpc.initial_reconnect_backoff_ms", round(first_s * 1e3)),
