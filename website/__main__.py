@@ -31,16 +31,20 @@ def main() -> int:
         metavar="HOST:PORT",
         help="show the site at this address (%(const)s), and again whenever a document changes",
     )
+    parser.add_argument(
+        "--folder", type=Path, default=SITE, metavar="DIR", help="where it goes (%(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     asked = parser.parse_args()
     config = ("--strict", "--config-file", str(CONFIG))
+    site = asked.folder.resolve()
     os.chdir(ROOT)  # from where the hooks find what they share with the tests
     if asked.serve:
         os.environ.update(QUIET)
         os.execv(sys.executable, (*MKDOCS, "serve", *config[1:], "--dev-addr", asked.serve))
     # Not --quiet: it silences the warnings before --strict counts them.
     built = subprocess.run(
-        (*MKDOCS, "build", "--clean", *config),
+        (*MKDOCS, "build", "--clean", *config, "--site-dir", str(site)),
         env=os.environ | QUIET,
         stdout=sys.stderr,
         stderr=subprocess.PIPE,
@@ -48,13 +52,13 @@ def main() -> int:
         check=False,
     )
     print(re.sub(r"^INFO .*\n", "", built.stderr, flags=re.MULTILINE), end="", file=sys.stderr)
-    found = look(SITE) if built.returncode == 0 else Verdict(0, 0, {}, ["it was not built"])
+    found = look(site) if built.returncode == 0 else Verdict(0, 0, {}, ["it was not built"])
     for problem in found.problems:
         print(f"docs: {problem}", file=sys.stderr)
     if asked.json:
         said = {
             "passed": not found.problems,
-            "site": str(SITE),
+            "site": str(site),
             "pages": found.pages,
             "internal_links": found.internal_links,
             "outside_unvisited": [*found.outside],
@@ -63,7 +67,7 @@ def main() -> int:
         print(json.dumps(said))
     elif found.pages:
         print(
-            f"{SITE}/index.html: {found.pages} pages, {found.internal_links} links between "
+            f"{site}/index.html: {found.pages} pages, {found.internal_links} links between "
             f"them; {len(found.outside)} addresses elsewhere, whose form alone was looked at"
         )
     return int(bool(found.problems))
