@@ -11,6 +11,8 @@ import pytest
 from tests.ray_runs import FILES, Mortal, contents, vau, write_corpus
 from vau.commands.transcribe import on_ray
 from vau.commands.transcribe.journal import Journal
+from vau.commands.transcribe.plan import TranscribePlan
+from vau.errors import Unreachable
 
 pytestmark = pytest.mark.ray
 
@@ -101,3 +103,17 @@ def test_what_ray_began_has_ended_before_it_is_left() -> None:
     with on_ray.loaded("auto").without_threads_left():
         began.start()
     assert not began.is_alive()
+
+
+def test_a_node_that_does_not_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = on_ray.loaded("auto")
+
+    def init(**_: object) -> None:
+        raise Exception("The current node timed out during startup.")  # noqa: TRY002 - as Ray
+
+    monkeypatch.setattr(driver.ray, "init", init)
+    plan = TranscribePlan(model="tiny", backend="muntaniala")
+    with pytest.raises(
+        Unreachable, match="no cluster of Ray at this machine: The current node"
+    ):
+        next(driver.outcomes(plan, [], [], print, lambda: False))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from tests.serving import eventually
 
 pytestmark = pytest.mark.ray
 
+STARTS: Final = 5
 FTP: Final = """
 import sys
 from pyftpdlib.authorizers import DummyAuthorizer
@@ -74,28 +75,47 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     mortal = Mortal.at(tmp_path_factory.mktemp("cluster") / "site")
     guarded = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     variables = mortal.variables() | guarded
-    port, client_port = free_ports(2)
     folder = tempfile.mkdtemp(prefix="ray")  # the paths of its sockets must be short
+    head, port = started(folder, variables)
+    try:
+        yield Cluster(f"127.0.0.1:{port}", variables, mortal)
+    finally:
+        ended(head)
+        eventually(partial(is_removed, folder), PATIENCE_S)
+
+
+def started(folder: str, variables: dict[str, str]) -> tuple["subprocess.Popen[str]", int]:
+    """Start a node; anew if the machine is so busy that Ray gives up, which takes it 30 s."""
+    said = []
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
-    flags = [f"--port={port}", f"--temp-dir={folder}", "--num-cpus=2", "--disable-usage-stats"]
     quiet = ["--include-dashboard=false", "--object-store-memory=100000000"]
-    with subprocess.Popen(
-        [*ray, *flags, *quiet, f"--ray-client-server-port={client_port}"],
-        env=environment(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as head:
-        try:
-            assert head.stdout is not None
-            for line in head.stdout:
-                if "Ray runtime started" in line:
-                    break
-            yield Cluster(f"127.0.0.1:{port}", variables, mortal)
-        finally:
-            os.killpg(head.pid, signal.SIGKILL)
-            eventually(partial(is_removed, folder), PATIENCE_S)
+    for _ in range(STARTS):
+        port, client_port = free_ports(2)
+        ports = [f"--port={port}", f"--ray-client-server-port={client_port}"]
+        flags = [f"--temp-dir={folder}", "--num-cpus=2", "--disable-usage-stats"]
+        head = subprocess.Popen(
+            [*ray, *ports, *flags, *quiet],
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert head.stdout is not None
+        for line in head.stdout:
+            said.append(line)
+            if "Ray runtime started" in line:
+                return head, port
+        ended(head)
+    pytest.fail("".join(said))
+
+
+def ended(head: "subprocess.Popen[str]") -> None:
+    """Kill a node and all that it began."""
+    with suppress(ProcessLookupError):
+        os.killpg(head.pid, signal.SIGKILL)
+    with head:
+        pass
 
 
 def is_removed(folder: str) -> bool:

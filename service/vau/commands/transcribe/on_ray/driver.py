@@ -193,7 +193,7 @@ def _joined(plan: TranscribePlan) -> Iterator[None]:
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, **said)
-        except (ConnectionError, RuntimeError, ValueError, RayError) as cause:
+        except Exception as cause:  # it raises nothing narrower if a node is slow to start
             raise _no_cluster(plan.address, cause) from cause
         signal.signal(signal.SIGTERM, terminate)
         logging.getLogger("ray.data").setLevel(logging.ERROR)
