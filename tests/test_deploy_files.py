@@ -22,7 +22,7 @@ from vau.client import Client
 from vau.config import ServerConfig
 
 KUBECTL: Final = ROOT / ".cache/kubectl/kubectl"
-OVERLAYS: Final = ("model", "board")
+OVERLAYS: Final = ("model", "board", "tls")
 FILES: Final = sorted(str(file.relative_to(DEPLOY)) for file in DEPLOY.rglob("*.y*ml"))
 OPERATOR: Final = "monitoring.coreos.com/v1"
 END_S: Final = 10.0  # last words, linger and close
@@ -113,9 +113,10 @@ def test_whoever_is_meant_by_a_label_is_there(overlay: str) -> None:
     assert set(ports.values()) == set(named)
     assert monitor["endpoints"][0]["port"] in ports
     probes = [container[f"{name}Probe"] for name in ("startup", "readiness", "liveness")]
-    assert [probe.get("grpc", {}).get("port") for probe in probes] == [named["grpc"]] * 2 + [
-        None
-    ]
+    asks_over_http = {"httpGet": {"port": "metrics", "path": "/readyz"}}
+    asks = asks_over_http if overlay == "tls" else {"grpc": {"port": named["grpc"]}}
+    assert all(asks.items() <= probe.items() for probe in probes[:2])
+    assert "tcpSocket" in probes[2]
     listens = dict(
         argument.split("=") for argument in container["args"] if "listen" in argument
     )
@@ -131,9 +132,10 @@ def test_the_proxy_is_told_where_the_replicas_are(overlay: str) -> None:
     (container,) = pod_of(the(overlay, "Deployment", "vau-proxy"))["containers"]
     told = {each["name"]: each["value"] for each in container["env"]}
     service = the(overlay, "Service")["metadata"]
-    assert told == {
-        "VAU_SERVERS": f"{service['name']}.{service['namespace']}.svc.cluster.local"
-    }
+    name = f"{service['name']}.{service['namespace']}.svc.cluster.local"
+    assert told.pop("VAU_SERVERS") == name
+    mounts = [each["mountPath"] for each in container["volumeMounts"]]
+    assert all(str(Path(file).parent) in mounts for file in told.values())
     settings = (DEPLOY / "haproxy/haproxy.cfg").read_text(encoding="utf-8")
     defaults = dict(re.findall(r"presetenv (VAU_\w+) :?(\S+)", settings))
     ports = {port["name"]: str(port["containerPort"]) for port in container["ports"]}

@@ -19,6 +19,7 @@ GRPC_PORT: Final = 50051
 METRICS_PORT: Final = 9464
 PROXY_METRICS_PORT: Final = 8405
 PROXY, FIRST_REPLICA = 1, 10  # the last bytes of their addresses
+SERVERS: Final = "vau.test"  # a name of all replicas
 MODEL: Final = "munt-3x384"
 MOST_STREAMS: Final = 256
 GRACE_S: Final = 3600.0  # a drain lasts until it is hurried, and who never reads may stay
@@ -43,8 +44,8 @@ class Fleet:
         """Where the proxy listens."""
         return f"{self.host(PROXY)}:{GRPC_PORT}"
 
-    def start(self, number: int) -> None:
-        """Start the replica of this number, or start it again."""
+    def start(self, number: int, *flags: object) -> None:
+        """Start the replica of this number, or start it again, with further flags."""
         host, key = self._replica(number), self.folder / "resume.key"
         arguments = (
             *("--model", MODEL, "--max-streams", MOST_STREAMS),
@@ -52,7 +53,7 @@ class Fleet:
         )
         server = self.stack.enter_context(
             real_server(
-                *arguments,
+                *(*arguments, *flags),
                 log=self.folder / f"{host}-{secrets.token_hex(2)}.log",
                 grpc=f"{host}:{GRPC_PORT}",
                 metrics=f"{host}:{METRICS_PORT}",
@@ -70,7 +71,7 @@ class Fleet:
             "VAU_LISTEN": f"{host}:{GRPC_PORT}",
             "VAU_PROXY_METRICS": f"{host}:{PROXY_METRICS_PORT}",
             "VAU_DNS": self.names.address,
-            "VAU_SERVERS": "vau.test",
+            "VAU_SERVERS": SERVERS,
         }
         return self.stack.enter_context(haproxy(folder, settings | variables))
 
@@ -98,6 +99,7 @@ class Fleet:
 @contextmanager
 def fleet(folder: Path) -> Iterator[Fleet]:
     """Make an empty fleet; what it starts ends with the block."""
+    folder.mkdir(exist_ok=True)
     network = "127." + ".".join(str(1 + secrets.randbelow(250)) for _ in range(2))
     key = folder / "resume.key"
     key.touch(0o600)

@@ -2,22 +2,22 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import grpc
 
 from tests.certificates import Authority
-from tests.fleet.fleet import GRPC_PORT, LOOK_S, PATIENCE_S, Fleet, until
+from tests.fleet.fleet import LOOK_S, PATIENCE_S, SERVERS, Fleet, fleet, until
 from tests.fleet.judge import Faults
 from tests.fleet.voices import Speech, Voice, heard_at
+from tests.guests import Guests
 from tests.serving import FULL, streaming
 from tests.soak.check import NotSo, require
-from vau.client import Access
 from vau.v1 import speech_pb2 as pb
 from vau.v1.speech_pb2_grpc import SpeechRecognitionStub
 
 CROWDED: Final = 150  # streams on one connection: HAProxy lets in 100 unless it is told
-SECURE: Final = 250  # the last byte of the address of the proxy with TLS
 UNREAD: Final = 4
 FLOOD_CHUNKS: Final = 20  # in a message: as many as a server takes
 AHEAD: Final = 3  # chunks that are sent before the first answer is due
@@ -74,17 +74,25 @@ async def unread(servers: Fleet, speech: Speech) -> int:
 
 
 def by_tls(servers: Fleet, speech: Speech, voice: Voice) -> Faults:
-    """Send the audio of a stream through a proxy with TLS, and compare what is heard."""
-    host = servers.host(SECURE)
-    authority = Authority(servers.folder / "tls")
-    pair = authority.issue("proxy", hosts=(host,))
-    pem = servers.folder / "proxy.pem"
-    pem.touch(0o600)
-    pem.write_bytes(pair.cert.read_bytes() + pair.key.read_bytes())
-    proxy = servers.proxy(SECURE, VAU_TLS_PEM=str(pem))
-    asyncio.run(until(lambda: bool(proxy.up()), "the proxy with TLS finds a replica"))
-    access = Access(tls_ca=authority.cert)
-    heard = heard_at(f"{host}:{GRPC_PORT}", speech, voice, access)
+    """Send the audio of a stream by TLS to a proxy, and on to a replica; compare what is heard.
+
+    The replica takes who has a token, and nobody's in plaintext.
+    """
+    with fleet(servers.folder / "tls") as sealed:
+        authority, guests = Authority(sealed.folder / "ca"), Guests(sealed.folder)
+        theirs = authority.issue("replica", hosts=(SERVERS,))
+        sealed.start(
+            0, *("--tls-cert", theirs.cert, "--tls-key", theirs.key, "--tokens", guests.file)
+        )
+        host, _, _port = sealed.address.rpartition(":")
+        ours = authority.issue("proxy", hosts=(host,))
+        pem = sealed.folder / "proxy.pem"
+        pem.touch(0o600)
+        pem.write_bytes(ours.cert.read_bytes() + ours.key.read_bytes())
+        proxy = sealed.proxy(VAU_TLS_PEM=str(pem), VAU_SERVERS_CA=str(authority.cert))
+        asyncio.run(until(lambda: bool(proxy.up()), "the proxy with TLS finds a replica"))
+        access = replace(guests.alice, tls_ca=authority.cert)
+        heard = heard_at(sealed.address, speech, voice, access)
     return Faults.of(heard, heard_at(servers.replicas[0].grpc, speech, voice))
 
 
