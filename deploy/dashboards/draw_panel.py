@@ -48,7 +48,11 @@ def draw_panel(figure: Figure, place: Place, answered: Answered, span: Span) -> 
     card.set(xlim=(0, width_in), ylim=(0, height_in))  # from here on all is in inches
     title = answered.panel["title"]
     card.text(0.09, height_in - 0.19, title, size=8.5, weight="bold", color=INK)
-    KINDS[answered.panel["type"]](card, answered, span)
+    if any(each.points for each in answered.series):
+        KINDS[answered.panel["type"]](card, answered, span)
+    else:
+        where = {"ha": "center", "va": "center", "size": 8, "color": FAINT}
+        card.text(width_in / 2, (height_in - TITLE_IN) / 2, "no data", **where)
 
 
 def _inner(
