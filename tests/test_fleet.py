@@ -3,21 +3,26 @@
 The fleet itself: ``./run e2e-fleet``.
 """
 
+import json
 import re
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import astuple, fields
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.fleet.fleet import spread
+from tests.fleet import __main__ as command
+from tests.fleet.fleet import FIRST_REPLICA, fleet, spread
 from tests.fleet.judge import Faults
 from tests.fleet.names import TYPE_A, Names, answer
 from tests.fleet.proxy import CONFIG
 from tests.serving import FULL, PATIENCE_S, Heard, hear, serving, speech, streaming
+from tests.soak.check import NotSo
 from vau.config import ServerConfig
+from vau.errors import Unreachable
 from vau.v1 import speech_pb2 as pb
 from vau.wire.server import HANDSHAKE_S, HTTP2_STREAMS, IDLE_CONNECTION_S
 
@@ -100,6 +105,41 @@ def test_a_fault_is_noticed_as_what_it_is(
 def test_streams_are_even_if_no_replica_has_two_more_than_another() -> None:
     assert spread([6, 6]) == 0
     assert spread([6, 4, 7]) == 3
+
+
+# --- where it listens ----------------------------------------------------------------------
+
+
+def test_who_listens_everywhere_cannot_take_a_port_of_the_fleet(tmp_path: Path) -> None:
+    with fleet(tmp_path) as servers, socket.socket() as neighbour:
+        for port in astuple(servers.ports):
+            with pytest.raises(OSError, match="in use"):
+                neighbour.bind(("", port))
+            socket.create_server((servers.host(FIRST_REPLICA), port)).close()
+
+
+# --- what it tells -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NotSo("odd"), AssertionError("odd"), ExceptionGroup("two", [Unreachable("odd")])],
+)
+def test_whatever_goes_wrong_is_told_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    monkeypatch.setattr(command, "run", fails_with(error))
+    assert command.main(["--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["ok"] is False
+    assert "odd" in told["why_not"]
+
+
+def fails_with(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 # --- its DNS -------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
-from tests.fleet.fleet import MODEL, Fleet, fleet, spread, until
+from tests.fleet.fleet import MODEL, PATIENCE_S, Fleet, fleet, spread, until
 from tests.fleet.judge import Faults
 from tests.fleet.others import by_tls, crowded, unread
 from tests.fleet.proxy import LOG, Proxy, version
@@ -139,7 +140,7 @@ class Scene:
         )
         times = self.streams.times_resumed()
         leaving.process.send_signal(HURRY)
-        exit_status = await asyncio.to_thread(leaving.process.wait)
+        exit_status = await asyncio.to_thread(leaving.process.wait, PATIENCE_S)
         drained = await self.look("drained")
         seen = {"noticed_s": noticed_s, "exit_status": exit_status}
         self.figures["drain"] = seen | self.streams.resumed_since(times)
@@ -208,7 +209,7 @@ def run(folder: Path, figures: dict[str, Any]) -> None:
         try:
             voices = asyncio.run(disturbed(servers, sound, figures))
         except BaseExceptionGroup as several:  # the first is the cause of the others
-            raise several.exceptions[0] from None
+            raise _first(several) from None
         faults = compared(servers, sound, voices)
         by_tls_faults = by_tls(servers, sound, voices[0])
         for replica in servers.replicas.values():
@@ -227,6 +228,11 @@ def run(folder: Path, figures: dict[str, Any]) -> None:
     require(figures["resumed"] > 0, "nobody had to resume", figures)
 
 
+def _first(several: BaseExceptionGroup) -> BaseException:
+    first = several.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run e2e-fleet", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one line of JSON on stdout")
@@ -237,8 +243,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="vau-fleet-") as name:
         try:
             run(Path(name), told)
-        except NotSo as fault:
-            told["why_not"] = str(fault)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is told in full
+            told["why_not"] = str(fault) if isinstance(fault, NotSo) else traceback.format_exc()
             for log in Path(name).rglob(LOG):
                 print(log.read_text(encoding="utf-8"), file=sys.stderr)
     told |= {"ok": not told["why_not"], "seconds": round(monotonic() - begun_s, 1)}

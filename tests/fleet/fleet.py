@@ -1,7 +1,8 @@
-"""Replicas behind the proxy: each has an address of its own, and the usual ports."""
+"""Replicas behind the proxy: each has an address of its own, and all have the same ports."""
 
 import asyncio
 import secrets
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,16 +16,24 @@ from tests.real_server import RealServer, real_server
 from tests.soak.check import NotSo
 from vau.load.page import Scrape
 
-GRPC_PORT: Final = 50051
-METRICS_PORT: Final = 9464
-PROXY_METRICS_PORT: Final = 8405
-PROXY, FIRST_REPLICA = 1, 10  # the last bytes of their addresses
+PROXY, FIRST_REPLICA, KEEPER = 1, 10, 250  # the last bytes of their addresses
 SERVERS: Final = "vau.test"  # a name of all replicas
 MODEL: Final = "munt-3x384"
 MOST_STREAMS: Final = 256
 GRACE_S: Final = 3600.0  # a drain lasts until it is hurried, and who never reads may stay
 PATIENCE_S: Final = 180.0
 LOOK_S: Final = 0.05
+CHECK_TIMEOUT: Final = "60s"
+FALL: Final = "10"  # what a replica that stalls on a busy machine does not come to
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Those of every address of a fleet."""
+
+    grpc: int
+    metrics: int
+    proxy_metrics: int
 
 
 @dataclass(slots=True)
@@ -35,6 +44,7 @@ class Fleet:
     network: str
     """The first three bytes of its addresses: one of the networks that are this machine."""
 
+    ports: Ports
     names: Names
     stack: ExitStack
     replicas: dict[int, RealServer] = field(default_factory=dict)
@@ -42,7 +52,7 @@ class Fleet:
     @property
     def address(self) -> str:
         """Where the proxy listens."""
-        return f"{self.host(PROXY)}:{GRPC_PORT}"
+        return f"{self.host(PROXY)}:{self.ports.grpc}"
 
     def start(self, number: int, *flags: object) -> None:
         """Start the replica of this number, or start it again, with further flags."""
@@ -55,8 +65,8 @@ class Fleet:
             real_server(
                 *(*arguments, *flags),
                 log=self.folder / f"{host}-{secrets.token_hex(2)}.log",
-                grpc=f"{host}:{GRPC_PORT}",
-                metrics=f"{host}:{METRICS_PORT}",
+                grpc=f"{host}:{self.ports.grpc}",
+                metrics=f"{host}:{self.ports.metrics}",
             )
         )
         self.replicas[number] = server
@@ -68,10 +78,14 @@ class Fleet:
         host, folder = self.host(number), self.folder / f"proxy-{number}"
         folder.mkdir(exist_ok=True)
         settings = {
-            "VAU_LISTEN": f"{host}:{GRPC_PORT}",
-            "VAU_PROXY_METRICS": f"{host}:{PROXY_METRICS_PORT}",
+            "VAU_LISTEN": f"{host}:{self.ports.grpc}",
+            "VAU_PROXY_METRICS": f"{host}:{self.ports.proxy_metrics}",
             "VAU_DNS": self.names.address,
             "VAU_SERVERS": SERVERS,
+            "VAU_PORT": str(self.ports.grpc),
+            "VAU_METRICS_PORT": str(self.ports.metrics),
+            "VAU_CHECK_TIMEOUT": CHECK_TIMEOUT,
+            "VAU_FALL": FALL,
         }
         return self.stack.enter_context(haproxy(folder, settings | variables))
 
@@ -105,8 +119,19 @@ def fleet(folder: Path) -> Iterator[Fleet]:
     key.touch(0o600)
     key.write_text(secrets.token_hex(32), encoding="ascii")
     with ExitStack() as stack:
+        ports = stack.enter_context(_kept(f"{network}.{KEEPER}"))
         names = stack.enter_context(Names(f"{network}.1"))
-        yield Fleet(folder, network, names, stack)
+        yield Fleet(folder, network, ports, names, stack)
+
+
+@contextmanager
+def _kept(host: str) -> Iterator[Ports]:
+    """Choose ports that nobody has, and keep them at ``host``: none is taken everywhere."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
+        for each in sockets:
+            each.bind((host, 0))
+        yield Ports(*(each.getsockname()[1] for each in sockets))
 
 
 async def until(is_so: Callable[[], bool], what: str) -> float:

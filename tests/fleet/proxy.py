@@ -88,11 +88,12 @@ def haproxy(folder: Path, variables: Mapping[str, str]) -> Iterator[Proxy]:
             stderr=said,
             start_new_session=True,
         )
+        proxy = Proxy(process, socket_file)
         try:
-            yield Proxy(process, socket_file)
+            yield proxy
         finally:
-            process.terminate()
-            process.wait()
+            if process.poll() is None:
+                proxy.kill()
 
 
 def version() -> str:
