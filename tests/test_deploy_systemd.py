@@ -15,7 +15,10 @@ pytestmark = pytest.mark.tools
 
 
 def complaints(unit: str, folder: Path) -> str:
-    """Return what systemd has against a unit, whose commands need not be there."""
+    """Return what systemd has against a unit, whose commands need not be there.
+
+    It also complains of others, which this unit wants and this machine has.
+    """
     path = folder / "vau.service"
     path.write_text(re.sub(r"^(Exec\w+)=\S+", r"\1=/bin/true", unit, flags=re.MULTILINE))
     ran = subprocess.run(
@@ -25,11 +28,18 @@ def complaints(unit: str, folder: Path) -> str:
         timeout=PATIENCE_S,
         check=False,
     )
-    return ran.stdout + ran.stderr
+    lines = (ran.stdout + ran.stderr).splitlines()
+    return "\n".join(line for line in lines if path.name in line)
 
 
 def test_systemd_has_nothing_against_the_unit(tmp_path: Path) -> None:
     assert complaints(UNIT, tmp_path) == ""
+
+
+def test_what_is_wrong_with_another_unit_is_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "neighbour.service").write_text("[Service]\nExecStart=/bin/true\nOdd=yes\n")
+    unit = UNIT.replace("[Unit]\n", "[Unit]\nWants=neighbour.service\n")
+    assert complaints(unit, tmp_path) == ""
 
 
 @pytest.mark.parametrize(
