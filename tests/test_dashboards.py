@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import promql_parser
@@ -10,7 +11,8 @@ import pytest
 
 from deploy.dashboards.grafana import dumped
 from deploy.dashboards.guide import PAGE, page
-from deploy.dashboards.panel import Dashboard
+from deploy.dashboards.panel import Dashboard, asking
+from deploy.dashboards.panel import Row as DashboardRow
 from deploy.dashboards.shelf import DASHBOARDS, FOLDER, ROOT, UNSHOWN, file_of
 from tests.rules import alerts, recorded, written_out
 from vau.metrics.reference import Row, rows
@@ -83,6 +85,12 @@ def known() -> dict[str, set[str]]:
 @each
 def test_a_dashboard_is_as_the_code_makes_it(dashboard: Dashboard) -> None:
     assert file_of(dashboard).read_text(encoding="utf-8") == dumped(dashboard), AGAIN
+
+
+def test_a_panel_with_more_queries_than_letters_is_refused() -> None:
+    panel = replace(DASHBOARDS[0].rows[0].panels[0], queries=asking(*[("up", "")] * 7))
+    with pytest.raises(ValueError, match="7 queries"):
+        dumped(replace(DASHBOARDS[0], rows=(DashboardRow("Row", (panel,)),)))
 
 
 def test_the_page_of_dashboards_is_as_the_code_makes_it() -> None:

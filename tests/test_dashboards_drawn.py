@@ -245,3 +245,11 @@ def test_a_legend_of_a_label_that_nothing_has_is_named(oracle: Oracle) -> None:
 )
 def test_a_figure_is_written_with_its_unit(value: float, unit: Unit, text: str) -> None:
     assert shown(value, unit) == text
+
+
+def test_a_prometheus_of_this_machine_is_asked_without_a_proxy(
+    oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert oracle.prometheus.at("up")

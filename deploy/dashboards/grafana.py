@@ -19,6 +19,9 @@ GOOD, BAD, NEUTRAL = "green", "red", "blue"
 COLOURS: Final = (GOOD, "yellow", "blue", "orange", BAD)
 """Of states: the first is good, the last of several bad."""
 
+LETTERS: Final = "ABCDEF"
+"""What the queries of a panel are called."""
+
 Builder = Any  # each kind of panel has its own, with the same verbs
 
 
@@ -89,7 +92,11 @@ def _panel(panel: Panel) -> Builder:
         .span(panel.width)
         .height(panel.height)
     )
-    for letter, query in zip("ABCDEF", panel.queries, strict=False):
+    if len(panel.queries) > len(LETTERS):
+        raise ValueError(
+            f"{panel.title!r} has {len(panel.queries)} queries, more than {len(LETTERS)}"
+        )
+    for letter, query in zip(LETTERS, panel.queries, strict=False):
         built = built.with_target(_target(panel, query).ref_id(letter))
     return built
 
