@@ -24,6 +24,9 @@ from releasing.smoke import environment, fetch, sbom, try_it
 
 DIST: Final = ROOT / "dist"
 SUMS: Final = "SHA256SUMS"
+NO_GIT: Final = (
+    "git is not installed, or does not know this tree; install it, and release from a clone"
+)
 UNDATED: Final = 1_767_225_600  # 2026-01-01, for trials of a tree without git
 
 
@@ -144,7 +147,7 @@ def is_committed() -> None:
     """Raise Failed if there is something that git has not."""
     changed = git("status", "--porcelain")
     if changed is None:
-        raise Failed("git does not know this tree; release from a clone")
+        raise Failed(NO_GIT)
     if changed:
         raise Failed(f"not committed:\n{changed}")
 
@@ -154,13 +157,15 @@ def epoch_of_tree(*, is_trial: bool) -> int:
     given = os.environ.get("SOURCE_DATE_EPOCH") or git("log", "-1", "--format=%ct")
     if given and given.isascii() and given.isdecimal():
         return int(given)
-    if is_trial and given is None:
+    if given is None and is_trial:
         return UNDATED
+    if given is None:
+        raise Failed(NO_GIT)
     raise Failed(f"SOURCE_DATE_EPOCH={given!r} is no number of seconds; unset it in a clone")
 
 
 def git(*arguments: str) -> str | None:
-    """Return what git says; None where it is not, or does not know this tree."""
+    """Return what git says; None where it is not installed, or does not know this tree."""
     try:
         done = subprocess.run(
             ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False

@@ -5,6 +5,7 @@ import os
 import tarfile
 import zipfile
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -140,10 +141,11 @@ def test_a_tree_without_git_can_be_tried_and_not_released(
     monkeypatch.setattr(release, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert release.epoch_of_tree(is_trial=True) == release.UNDATED
-    with pytest.raises(Failed, match="SOURCE_DATE_EPOCH"):
-        release.epoch_of_tree(is_trial=False)
-    with pytest.raises(Failed, match="release from a clone"):
-        release.is_committed()
+    for path in (os.environ["PATH"], str(tmp_path)):  # with git, and without
+        monkeypatch.setenv("PATH", path)
+        for asks in (partial(release.epoch_of_tree, is_trial=False), release.is_committed):
+            with pytest.raises(Failed, match=r"git is not installed.* from a clone"):
+                asks()
 
 
 def test_a_tool_that_fails_is_told_with_its_words(tmp_path: Path) -> None:
