@@ -1,5 +1,6 @@
 """One browser for all tests, one server for most, and an eye on the console."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 # Without Playwright there is nothing here: ./run e2e-web brings it.
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*.py"]
 
-CHROMIUM: Final = "/usr/bin/chromium"
+CHROMIUM: Final = shutil.which("chromium") or "chromium"
 PATIENCE_MS: Final = 120_000  # for what must happen, on however busy a machine
 NO_SANDBOX: Final = "--no-sandbox"  # Chromium refuses to run as root with one
 LISTENING: Final = [
