@@ -134,6 +134,17 @@ def test_all_that_is_looked_at_has_a_limit_and_a_place_in_the_report() -> None:
     assert not any(each.name == "server.reach" for each in every)
 
 
+def test_an_accelerator_has_time_for_each_model() -> None:
+    asked = dataclasses.replace(ASKED, models=("munt-3x384", "munt-1x192"))
+    limits = [
+        each.limit_s
+        for each in course.examinations(asked, {})
+        if each.name.startswith("engines.")
+    ]
+    assert limits
+    assert min(limits) > 2 * engines.LIMIT_S
+
+
 @pytest.mark.parametrize(
     ("kind", "why", "limit_s"),
     [

@@ -45,6 +45,32 @@ def test_plaintext_for_other_machines_is_a_problem_and_streams_end_there() -> No
     assert checks["door.resume_key"].status == "note"
 
 
+def test_a_live_page_that_would_be_refused_is_a_problem(authority: Authority) -> None:
+    check = found(replace(ASKED, web_listen="0.0.0.0:8080"))["door.tls"]
+    assert check.status == "problem"
+    assert "web_listen='0.0.0.0:8080' is plaintext that other machines" in check.found
+    pair = authority.issue("server")
+    asked = replace(
+        ASKED,
+        web_listen="127.0.0.1:8080",
+        tls_cert=pair.cert,
+        tls_key=pair.key,
+        tls_client_ca=authority.cert,
+    )
+    assert found(asked)["door.tls"].status == "problem"
+    asked = replace(ASKED, web_listen="127.0.0.1:8080", web_origins=("demo.example",))
+    assert "is no origin" in found(asked)["door.tls"].found
+
+
+def test_plaintext_that_is_meant_is_a_warning() -> None:
+    address = "0.0.0.0:50051"
+    meant = replace(ASKED, insecure=True)
+    for asked in (replace(meant, listen=address), replace(meant, web_listen=address)):
+        check = found(asked)["door.tls"]
+        assert check.status == "warning"
+        assert f"plaintext on {address}, as --insecure" in check.found
+
+
 def test_a_certificate_that_fits_is_well(authority: Authority) -> None:
     pair = authority.issue("server", ends=WEEKS)
     asked = replace(

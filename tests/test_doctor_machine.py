@@ -148,6 +148,14 @@ def test_a_governor_that_saves_power_is_a_warning(
     assert machine.governor(tmp_path).status == status
 
 
+def test_a_core_whose_governor_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    cores = tmp_path / "devices/system/cpu"
+    (cores / "cpu0/cpufreq/scaling_governor").mkdir(parents=True)
+    assert machine.governor(tmp_path).status == "ok"
+    written(cores, {"cpu1/cpufreq/scaling_governor": "powersave\n"})
+    assert "powersave" in machine.governor(tmp_path).found
+
+
 def test_this_machine_can_be_looked_at() -> None:
     assert machine.available_mib() is None or machine.available_mib()
     assert machine.is_synchronised() in {True, False, None}

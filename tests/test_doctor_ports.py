@@ -5,15 +5,22 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.certificates import Authority
+from tests.guests import Guests
 from tests.models import tiny_model
 from tests.serving import muntaniala, serving
+from tests.webs import web_config
 from vau.client import Access
 from vau.commands.doctor import ports
 from vau.commands.doctor.check import Asked
+from vau.door.config import DoorConfig
 
 NOBODY = lambda _: ""  # noqa: E731 - it asks nobody
 
@@ -40,7 +47,12 @@ def web(pages: dict[str, str]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = HTTPServer(("127.0.0.1", 0), Pages)
+    with running(HTTPServer(("127.0.0.1", 0), Pages)) as address:
+        yield address
+
+
+@contextmanager
+def running(server: TCPServer) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -133,7 +145,7 @@ def test_who_speaks_no_grpc_is_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> 
     ("path", "text", "who"),
     [
         ("/metrics", 'vau_build_info{version="1"} 1\n', ports.measured),
-        ("/api/server", '{"version": "1", "backends": []}', ports.shown),
+        ("/api/server", '{"token": true, "server": {"version": "1"}}', ports.shown),
     ],
 )
 def test_pages_of_ours_are_known_by_what_they_say(path: str, text: str, who: ports.Who) -> None:
@@ -143,3 +155,27 @@ def test_pages_of_ours_are_known_by_what_they_say(path: str, text: str, who: por
         assert who(address) == ""
     with web({}) as address:
         assert who(address) == ""
+
+
+class Greets(StreamRequestHandler):
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.mark.parametrize("who", [ports.measured, ports.shown])
+def test_who_speaks_no_http_is_none_of_ours(who: ports.Who) -> None:
+    with running(TCPServer(("127.0.0.1", 0), Greets)) as address:
+        assert who(address) == ""
+
+
+def test_a_live_page_is_known_with_tokens_and_over_tls(tmp_path: Path) -> None:
+    pair = Authority(tmp_path / "pki").issue("server", hosts=("vau.example.org",))
+    guests = Guests(tmp_path)
+    for door, access in (
+        (DoorConfig(), Access()),
+        (DoorConfig(tokens=guests.file), guests.alice),
+        (DoorConfig(tls_cert=pair.cert, tls_key=pair.key), Access()),
+    ):
+        with serving(config=web_config(door=door), access=access) as served:
+            assert ports.shown(urlsplit(served.addresses.web).netloc).startswith("Vau shows")

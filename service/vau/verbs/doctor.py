@@ -14,7 +14,8 @@ def doctor(
     metrics_listen: serving.MetricsListen = "127.0.0.1:9464",
     web: serving.Web = False,
     web_listen: serving.WebListen = "",
-    model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006 - typer copies it
+    web_origin: serving.WebOrigins = [],  # noqa: B006 - typer copies it
+    model: serving.Models = [flags.DEFAULT_MODEL],  # noqa: B006
     backend: serving.Backends = [flags.DEFAULT_BACKEND],  # noqa: B006
     board: serving.Boards = [],  # noqa: B006
     max_streams: serving.MaxStreams = "auto",
@@ -23,6 +24,7 @@ def doctor(
     tls_key: door.TlsKey = None,
     tls_client_ca: door.TlsClientCa = None,
     tokens: door.Tokens = None,
+    insecure: serving.Insecure = False,
     server: doctoring.ServerToo = "",
     tls: door.Tls = False,
     tls_ca: door.TlsCa = None,
@@ -51,6 +53,8 @@ def doctor(
         backends=tuple(with_boards(backend, board)),
         max_streams=max_streams,
         web_listen=(web_listen or flags.DEFAULT_WEB) if web else "",
+        web_origins=tuple(web_origin),
+        insecure=insecure,
         tls_cert=None if server else tls_cert,
         tls_key=None if server else tls_key,
         tls_client_ca=tls_client_ca,

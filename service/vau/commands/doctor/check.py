@@ -50,6 +50,9 @@ class Asked:
     web_listen: str = ""
     """Where the live page is to be; empty if it is not served."""
 
+    web_origins: tuple[str, ...] = ()
+    insecure: bool = False
+
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_client_ca: Path | None = None

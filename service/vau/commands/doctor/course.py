@@ -44,7 +44,7 @@ def examinations(asked: Asked, carried: Streams) -> list[Examination]:
         Examination("audio.devices", audio.examine, 60.0),
         Examination("boards.seen", boards.examine, 60.0),
         *(
-            Examination(f"engines.{kind}", engine, engines.LIMIT_S + 10.0)
+            Examination(f"engines.{kind}", engine, engines.LIMIT_S * len(asked.models) + 10.0)
             for kind, engine in engines.of(asked, carried)
         ),
         *([Examination("server.reach", server.examine, 120.0)] if asked.server else []),

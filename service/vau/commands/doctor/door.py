@@ -7,7 +7,7 @@ from typing import Final
 
 from vau.checkpoint.seal import read_key
 from vau.commands.doctor.check import Asked, Check, Checks, of_error, plural
-from vau.config import ServerConfig, is_loopback, split_address
+from vau.config import OFF, ServerConfig, is_loopback, split_address
 from vau.door.certificates import Identity, is_believed, read_ca, read_identity
 from vau.door.config import DoorConfig
 from vau.door.tokens import Tokens
@@ -44,16 +44,19 @@ def _tls(asked: Asked) -> Checks:
             tls_client_ca=asked.tls_client_ca,
             tokens=asked.tokens,
         )
-        ServerConfig(listen=asked.listen, metrics_listen="off", door=door)
+        ServerConfig(
+            listen=asked.listen,
+            metrics_listen=OFF,
+            web_listen=asked.web_listen or OFF,
+            web_origins=asked.web_origins,
+            insecure=asked.insecure,
+            door=door,
+        )
     except ConfigInvalid as error:
         yield of_error("door.tls", error)
         return
     if asked.tls_cert is None or asked.tls_key is None:
-        yield Check(
-            name="door.tls",
-            status="ok",
-            found=f"plaintext on {asked.listen}, which other machines cannot reach",
-        )
+        yield plaintext([asked.listen, *([asked.web_listen] if asked.web_listen else [])])
         return
     try:
         found = read_identity(asked.tls_cert, asked.tls_key, asked.tls_client_ca)
@@ -64,6 +67,24 @@ def _tls(asked: Asked) -> Checks:
     yield names(found, _host(asked.listen))
     if asked.access.get("tls_ca") is not None:
         yield authority(asked.tls_cert, asked.tls_key, Path(asked.access["tls_ca"]))
+
+
+def plaintext(addresses: list[str]) -> Check:
+    """Judge a server without TLS that listens there, as it may."""
+    reached = [each for each in addresses if not is_loopback(_host(each))]
+    if reached:
+        return Check(
+            name="door.tls",
+            status="warning",
+            found=f"plaintext on {', '.join(reached)}, as --insecure says",
+            meaning="whoever is on the way can hear and change what is said, tokens included",
+            remedy="give --tls-cert and --tls-key, or let a proxy with TLS stand before it",
+        )
+    return Check(
+        name="door.tls",
+        status="ok",
+        found=f"plaintext on {', '.join(addresses)}, which other machines cannot reach",
+    )
 
 
 def certificate(found: Identity, now: datetime) -> Check:

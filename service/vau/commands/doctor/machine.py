@@ -3,6 +3,7 @@
 import ctypes
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 from time import time
 from typing import Final
@@ -144,7 +145,11 @@ def memory(available: int | None) -> Check:
 def governor(system: Path) -> Check:
     """Judge how the clock of the cores is chosen."""
     files = sorted((system / "devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_governor"))
-    kinds = sorted({file.read_text(encoding="ascii").strip() for file in files})
+    read = set()
+    for file in files:
+        with suppress(OSError):  # of a core that is switched off
+            read.add(file.read_text(encoding="ascii").strip())
+    kinds = sorted(read)
     if not kinds:
         return Check(
             name="machine.governor",
