@@ -153,6 +153,34 @@ def test_colours_grow_evenly_darker_or_lighter(page: Page) -> None:
         assert (sign * np.diff(lightness) > -0.004).all()
 
 
+def test_sound_that_waits_is_sent_to_a_backend_without_checkpoints(page: Page) -> None:
+    body = """const real = globalThis.WebSocket, sockets = [], failures = [];
+        globalThis.WebSocket = class {
+            constructor() { this.said = []; sockets.push(this); }
+            send(message) { this.said.push(message); }
+            close() {}
+        };
+        const tell = (socket, message) => socket.onmessage({data: JSON.stringify(message)});
+        try {
+            const on = {response() {}, failed: (error) => failures.push(error)};
+            const stream = new m.Stream("", "", "toy", on);
+            sockets[0].onopen();
+            stream.send(Uint8Array.from([1, 2])); // as a microphone does
+            tell(sockets[0], {error: {reason: "CAPABILITY_MISSING"}});
+            sockets[0].onclose({code: 4012});
+            for (const socket of sockets.slice(1)) {
+                socket.onopen();
+                tell(socket, {started: {}});
+            }
+        } finally {
+            globalThis.WebSocket = real;
+        }
+        return [failures, ...sockets.map(({said: [first, ...audio]}) =>
+            [JSON.parse(first).config.checkpointInterval ?? "", ...audio.map((at) => [...at])]
+        )]"""
+    assert call(page, "stream", body, None) == [[], ["1s"], ["", [1, 2]]]
+
+
 def test_the_file_of_a_wav_may_be_cut_off_or_of_unknown_length(page: Page) -> None:
     samples = noise(100)
     file = bytearray(encoded(samples))

@@ -131,7 +131,7 @@ export class Stream {
     if (this.isOver) return;
     const error = this.error ?? (this.hasBegun ? LOST : NEVER_THERE);
     this.isReady = false;
-    if (error.reason === "CAPABILITY_MISSING" && this.config.checkpointInterval && !this.sent) {
+    if (error.reason === "CAPABILITY_MISSING" && this.config.checkpointInterval && !this.hasBegun) {
       delete this.config.checkpointInterval; // a backend that gives no states away
       this.#connect();
       return;
