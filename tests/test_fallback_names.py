@@ -19,7 +19,13 @@ from tests.serving import (
     speech,
     streaming,
 )
-from vau.errors import BackendNotFound, CapabilityMissing, ModelNotFound, VauError
+from vau.errors import (
+    BackendNotFound,
+    CapabilityMissing,
+    ConfigInvalid,
+    ModelNotFound,
+    VauError,
+)
 from vau.v1 import speech_pb2 as pb
 
 LOG_PROB = pb.OutputConfig(phonemes=True, posteriors=pb.OutputConfig.POSTERIORS_FULL)
@@ -127,6 +133,17 @@ def test_who_cannot_do_what_the_stream_asks_for_is_refused(served: Served) -> No
     assert isinstance(error, CapabilityMissing)
     assert (error.facts["capability"], error.facts["backend"]) == ("checkpoints", TWIN)
     assert hear(served.client, [speech()], config(TWIN)).finished.samples == 16_000
+
+
+def test_more_names_than_anybody_needs_are_refused_unread(served: Served) -> None:
+    assert hear(served.client, [speech()], config(*64 * ["any"])).finished.samples == 16_000
+    error = refused(served, config(*65 * ["any"]))
+    assert isinstance(error, ConfigInvalid)
+    assert "65 names; give at most 64" in str(error)
+    wanted = config()
+    wanted.shadow_backends.extend(65 * ["tpu"])
+    with pytest.raises(ConfigInvalid, match=r"^config\.shadow_backends: 65 names"):
+        hear(served.client, [speech()], wanted)
 
 
 def test_a_call_names_its_own_field(served: Served) -> None:

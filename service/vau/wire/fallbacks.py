@@ -7,7 +7,7 @@ from typing import Final
 from vau.backend import BackendInfo
 from vau.errors import BackendNotFound, CapabilityMissing, ModelNotFound
 from vau.lane import Lane
-from vau.wire.lanes import Lanes, meant
+from vau.wire.lanes import Lanes, few, meant
 
 SAME_KIND: Final = "same-kind"
 ANY: Final = "any"
@@ -33,11 +33,12 @@ def fallbacks_of(
            whatever can do what the stream needs, which may be nothing; what is named itself
            must do it. ``first`` may be among them and is left out.
     path:  of the message whose field they are.
-    Raises BackendNotFound, ModelNotFound or CapabilityMissing.
+    Raises ConfigInvalid if there are too many, BackendNotFound, ModelNotFound or
+    CapabilityMissing.
     """
     field = f"{path}.fallback_backends"
     found: dict[Lane, None] = {}
-    for name in names:
+    for name in few(names, field):
         if name in (SAME_KIND, ANY):
             alike = _alike(lanes, first, same_kind=name == SAME_KIND)
             able = [lane for lane in alike if not _lack(lane.backend.info, needs)]

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from vau.backend import BackendInfo
-from vau.errors import BackendNotFound, ModelNotFound
+from vau.errors import BackendNotFound, ConfigInvalid, ModelNotFound
 from vau.lane import Lane
+
+MOST_NAMES: Final = 64  # each is looked up while no other stream is served
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ class Lanes:
             name=model,
             available=", ".join(names),
         )
+
+
+def few(names: Sequence[str], field: str) -> Sequence[str]:
+    """Return the names of backends in ``field``. Raises ConfigInvalid if they are too many."""
+    if len(names) > MOST_NAMES:
+        raise ConfigInvalid(
+            f"{field}: {len(names)} names; give at most {MOST_NAMES}", field=field
+        )
+    return names
 
 
 def meant(name: str, served: Iterable[BackendInfo], field: str) -> str:

@@ -21,7 +21,7 @@ from vau.wire import resumption
 from vau.wire.durations import seconds_of
 from vau.wire.endpointing import rules_of
 from vau.wire.fallbacks import Needs, fallbacks_of
-from vau.wire.lanes import Lanes, meant
+from vau.wire.lanes import Lanes, few, meant
 from vau.wire.vocabulary import DECODERS, words_of
 
 CHANNELS: Final = 1
@@ -136,7 +136,7 @@ def stream_of(
         wants_states=bool(config.checkpoint_interval.ToNanoseconds() or config.resume_token),
     )
     infos = [shadow.info for shadow in shadows.all]
-    named = [meant(name, infos, SHADOWS) for name in config.shadow_backends]
+    named = [meant(name, infos, SHADOWS) for name in few(config.shadow_backends, SHADOWS)]
     return Stream(
         recognition=recognition,
         shadows=shadows.named(named, recognition.lane.model.name),
