@@ -130,10 +130,14 @@ def test_whoever_is_meant_by_a_label_is_there(overlay: str) -> None:
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_proxy_is_told_where_the_replicas_are(overlay: str) -> None:
     (container,) = pod_of(the(overlay, "Deployment", "vau-proxy"))["containers"]
-    told = {each["name"]: each["value"] for each in container["env"]}
-    service = the(overlay, "Service")["metadata"]
-    name = f"{service['name']}.{service['namespace']}.svc.cluster.local"
-    assert told.pop("VAU_SERVERS") == name
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    (namespace,) = (each for each in container["env"] if "valueFrom" in each)
+    assert namespace["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.namespace"}}
+    names = list(told)  # a variable is put in only behind its own
+    assert names.index(namespace["name"]) < names.index("VAU_SERVERS")
+    del told[namespace["name"]]
+    service = the(overlay, "Service")["metadata"]["name"]
+    assert told.pop("VAU_SERVERS") == f"{service}.$({namespace['name']}).svc.cluster.local"
     mounts = [each["mountPath"] for each in container["volumeMounts"]]
     assert all(str(Path(file).parent) in mounts for file in told.values())
     settings = (DEPLOY / "haproxy/haproxy.cfg").read_text(encoding="utf-8")
