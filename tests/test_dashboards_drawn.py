@@ -15,13 +15,15 @@ import pytest
 from PIL import Image
 
 from deploy.dashboards import draw as command
-from deploy.dashboards.ask import Prometheus, Span, panels_of
+from deploy.dashboards.ask import Answered, Prometheus, Series, Span, panels_of
 from deploy.dashboards.draw import draw
+from deploy.dashboards.draw_panel import draw_panel
 from deploy.dashboards.panel import Dashboard, Unit
 from deploy.dashboards.shelf import DASHBOARDS, file_of
 from deploy.dashboards.units import shown
 from tests.watched.judged import Judged
 from vau.errors import Unreachable
+from vau.pictures import new_figure
 
 SPAN: Final = Span(1000.0, 1060.0, 10.0, 20.0)
 LABELS: Final = {
@@ -129,6 +131,44 @@ def test_a_panel_without_an_answer_says_that_there_is_none(
 ) -> None:
     oracle.series = 0
     assert draw(oracle.prometheus, file_of(dashboard), tmp_path, SPAN).stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("unit", "values"),
+    [
+        ("joule", (44.4e-6, 44.5e-6)),
+        ("joule", (20e-6, 90e-6)),
+        ("joule", (2e-6, 3e-3)),
+        ("hertz", (12_480.0,)),
+        ("hertz", (1.0, 1e7)),
+    ],
+)
+def test_a_logarithmic_axis_has_figures_that_differ_and_have_their_unit(
+    unit: Unit, values: tuple[float, ...]
+) -> None:
+    custom = {"scaleDistribution": {"type": "log"}}
+    defaults = {"unit": unit, "custom": custom}
+    panel = {"title": "A", "type": "timeseries", "fieldConfig": {"defaults": defaults}}
+    points = tuple((SPAN.start_s + 10 * at, value) for at, value in enumerate(values))
+    figure = new_figure(8, 4)
+    figure.set_layout_engine("none")
+    answered = Answered(panel, (("a", (Series("a", {}, points),)),))
+    draw_panel(figure, (0.1, 0.1, 0.5, 0.5), answered, SPAN)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes[0].child_axes
+    low, high = axes.get_ylim()
+    assert not [
+        tick.label1.get_text()
+        for tick in axes.yaxis.get_minor_ticks()
+        if tick.label1.get_visible()
+    ]
+    told = [
+        label.get_text()
+        for label, at in zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)
+        if low <= at <= high
+    ]
+    assert 2 <= len(told) == len({*told}) <= 9, told
+    assert all(re.fullmatch(r"[\d.]+ [nµmkMG]?(J|Hz)", each) for each in told), told
 
 
 def test_every_dashboard_is_drawn_from_any_prometheus(

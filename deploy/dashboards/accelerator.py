@@ -4,6 +4,7 @@ from typing import Final
 
 from deploy.dashboards.panel import (
     BACKEND,
+    BUCKETED,
     BY_ORIGIN,
     COUNTED,
     Dashboard,
@@ -93,8 +94,14 @@ ENERGY: Final = Row(
         Panel(
             title="Energy of a frame, the dear ones",
             question="Within how many joules are 99 of 100 frames?",
-            figures=BY_ORIGIN,
-            queries=asking((quantile(0.99, PER_SUPPLY, "vau_energy_joules_per_frame"), SUPPLY)),
+            figures=f"{BY_ORIGIN} {BUCKETED}",
+            queries=asking(
+                (
+                    quantile(0.99, PER_SUPPLY, "vau_energy_joules_per_frame"),
+                    f"p99 {SUPPLY}",
+                ),
+                (PER_FRAME, f"mean {SUPPLY}"),
+            ),
             unit="joule",
             is_log=True,
         ),
@@ -107,12 +114,9 @@ TIME: Final = Row(
         Panel(
             title="Time on the accelerator, a frame",
             question="Would the accelerator keep up with speech, 10 ms a frame?",
-            figures=BY_ORIGIN,
+            figures=f"{BY_ORIGIN} {BUCKETED}",
             queries=asking(
-                (
-                    f"max by (backend, origin) ({recorded('frame_device_seconds:p50')})",
-                    f"p50 {ORIGIN}",
-                ),
+                (mean("backend, origin", "vau_frame_device_seconds"), f"mean {ORIGIN}"),
                 (
                     f"max by (backend, origin) ({recorded('frame_device_seconds:p99')})",
                     f"p99 {ORIGIN}",

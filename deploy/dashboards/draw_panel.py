@@ -28,6 +28,9 @@ COLOURS: Final[Mapping[str, str]] = {
     "red": "#c0392b",
 }
 MOST_LINES: Final = 4
+LEAST_RATIO: Final = 2.0
+"""Of the ends of a logarithmic axis: a line that hardly moves is to look so."""
+
 COLUMN_IN: Final = 2.1
 """Of names in a legend."""
 
@@ -101,17 +104,30 @@ def _graph(card: Axes, answered: Answered, span: Span) -> None:
     is_log = custom.get("scaleDistribution", {}).get("type") == "log"
     if is_log:
         inner.set_yscale("log", nonpositive="mask")
+        inner.tick_params(axis="y", which="minor", labelleft=False)  # they would have no unit
     limit, top = _limit(answered.panel), inner.get_ylim()[1]
     if limit is not None and (limit < 3 * top or top == 0):
         inner.axhline(limit, color=LIMIT, linewidth=0.8, linestyle=(0, (4, 3)))
         top = max(top, 1.1 * limit)
-    if not is_log:
+    if is_log:
+        _few_magnitudes(inner)
+    else:
         inner.set(ylim=(0, top if any(v for e in series for _, v in e.points) else 1))
         inner.locator_params(axis="y", nbins=5)
     inner.yaxis.set_major_formatter(lambda value, _: shown(value, unit))
     _time_axis(inner, span)
     inner.grid(axis="y", color=EDGE, linewidth=0.5)
     _names(card, series, columns, lines)
+
+
+def _few_magnitudes(inner: Axes) -> None:
+    """Give an axis without two powers of ten other figures, which three digits tell apart."""
+    low, high = inner.get_ylim()
+    if high < LEAST_RATIO * low:
+        middle, half = (low * high) ** 0.5, LEAST_RATIO**0.5
+        inner.set(ylim=(middle / half, middle * half))
+    if high < 100 * low:
+        inner.yaxis.get_major_locator().set_params(subs=(1.0, 2.0, 5.0))
 
 
 def _last(series: Series) -> float:

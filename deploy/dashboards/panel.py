@@ -12,6 +12,10 @@ MEASURED: Final = "Measured by the clock of the server, over five minutes."
 BY_ORIGIN: Final = (
     "Estimated or measured, as the legend says; of the accelerator alone, host excluded."
 )
+BUCKETED: Final = (
+    "A p50, p95 or p99 is interpolated within a bucket of a histogram: the true one is of the "
+    "same bucket, and no more is known."
+)
 
 INSTANCE: Final = 'instance=~"$instance"'
 BACKEND: Final = f'{INSTANCE}, backend=~"$backend"'
