@@ -1,5 +1,6 @@
 """``vau serve`` as a process of its own, for what must not happen in the process of a test."""
 
+import errno
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import IO, Any, Final
 from tests.commands import VAU, environment
 
 PATIENCE_S: Final = 60.0
+STARTS: Final = 5  # somebody may take a port before the server does
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -83,24 +85,36 @@ def real_server(
     stderr: where the log goes instead of into the file ``log``.
     grpc:   where it listens; a free port if empty, and so for ``metrics``.
     """
-    free = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    grpc, metrics = grpc or free[0], metrics or free[1]
-    command = [*program, "--listen", grpc, "--metrics-listen", metrics]
-    with log.open("wb") as opened, closing(Log(log)) as read:
-        process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            env=environment(**{"OPENBLAS_NUM_THREADS": "1"} | variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=opened if stderr is None else stderr,
-        )
-        server = RealServer(process, grpc, metrics, read if stderr is None else None)
-        try:
-            _wait_for(server, log)
-            yield server
-        finally:
-            process.kill()
-            process.wait()
+    for starts_left in reversed(range(STARTS)):
+        free = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        here = grpc or free[0], metrics or free[1]
+        command = [*program, "--listen", here[0], "--metrics-listen", here[1]]
+        with log.open("wb") as opened, closing(Log(log)) as read:
+            process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                env=environment(**{"OPENBLAS_NUM_THREADS": "1"} | variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=opened if stderr is None else stderr,
+            )
+            server = RealServer(process, *here, read if stderr is None else None)
+            try:
+                try:
+                    _wait_for(server, log)
+                except AssertionError:
+                    if starts_left and was_taken(log):
+                        continue
+                    raise
+                yield server
+                return
+            finally:
+                process.kill()
+                process.wait()
+
+
+def was_taken(log: Path) -> bool:
+    """Tell whether somebody else had taken the address, as whoever ended says in its log."""
+    return os.strerror(errno.EADDRINUSE).lower() in log.read_text(encoding="utf-8").lower()
 
 
 def _wait_for(server: RealServer, log: Path) -> None:
