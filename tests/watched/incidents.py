@@ -9,6 +9,7 @@ from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
+from deploy.dashboards.ask import Prometheus
 from tests.commands import children
 from tests.serving import FULL, Talk, recognition, speech, streaming
 from tests.soak.slots import slots_in_use
@@ -131,8 +132,13 @@ def put_back(site: Site) -> None:
     until(is_back, "the board to be back")
 
 
-def shadow_dies(site: Site) -> None:
-    """Kill the process of a shadow while something waits for it."""
-    for pid in children(site.desk.process.pid):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def shadow_dies(site: Site, prometheus: Prometheus) -> None:
+    """Kill the process of a shadow, and those that follow it, until it was seen to be down."""
+
+    def is_seen() -> bool:
+        for pid in children(site.desk.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return bool(prometheus.at('min_over_time(vau_shadow_up{instance="desk"}[1h]) == 0'))
+
+    until(is_seen, "Prometheus to see a shadow down")

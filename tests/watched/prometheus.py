@@ -3,13 +3,14 @@
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Final
 
 from deploy.dashboards.ask import Prometheus
 from deploy.dashboards.shelf import ROOT
-from tests.real_server import free_ports
+from tests.real_server import STARTS, free_ports, was_taken
 from tests.rules import RULES
 from vau.errors import Unreachable
 
@@ -31,25 +32,32 @@ def scraping(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
 
     targets: host:port of each server, by what it is to be called.
     """
-    (port,) = free_ports(1)
     config = folder / "prometheus.yml"
     config.write_text(_config(targets), encoding="utf-8")
-    command = [
-        str(PROGRAM),
-        f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
     log = folder / "prometheus.log"
-    with log.open("wb") as opened:
-        process = subprocess.Popen(command, stdout=opened, stderr=opened)
-    prometheus = Prometheus(f"http://127.0.0.1:{port}")
-    try:
-        until(lambda: _is_there(prometheus, process, log), "Prometheus to answer")
-        yield prometheus
-    finally:
-        process.kill()
-        process.wait()
+    for starts_left in reversed(range(STARTS)):
+        (port,) = free_ports(1)
+        command = [
+            str(PROGRAM),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with log.open("wb") as opened:
+            process = subprocess.Popen(command, stdout=opened, stderr=opened)
+        prometheus = Prometheus(f"http://127.0.0.1:{port}")
+        try:
+            try:
+                until(partial(_is_there, prometheus, process, log), "Prometheus to answer")
+            except AssertionError:
+                if starts_left and was_taken(log):
+                    continue
+                raise
+            yield prometheus
+            return
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _config(targets: Mapping[str, str]) -> str:

@@ -1,10 +1,12 @@
 """What Prometheus sees: two servers under load, what goes wrong, and one that leaves."""
 
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from time import time
 from typing import Final
 
@@ -21,15 +23,15 @@ from tests.watched.sites import DESK_LOAD, ONE_DIE, Site, site
 from vau.audio import SAMPLE_RATE_HZ
 from vau.audiofile import read_recording
 from vau.client import Access, Client
-from vau.client.paced import Driven, Load, drive
+from vau.client.paced import Load, drive
 from vau.client.recognition import Request
 from vau.commands.clip import default_clip
-from vau.errors import AudioError
+from vau.errors import AudioError, BackendBusy, SlotsExhausted
 
 SERVERS: Final = 2
 CHUNK_S: Final = 0.05
 STREAM_S: Final = 5.0
-DURATION_S: Final = 40.0
+DURATION_S: Final = 10.0  # then the same anew, until everything has happened
 PATIENCE_S: Final = 120.0
 ROUNDS: Final = 5
 PAUSE: Final = 3  # scrapes
@@ -48,7 +50,6 @@ EACH_ROUND: Final[Sequence[Callable[[Site], None]]] = (
 ONCE: Final[Sequence[Callable[[Site], None]]] = (
     incidents.pulled_out,
     incidents.put_back,
-    incidents.shadow_dies,
 )
 
 
@@ -59,8 +60,7 @@ def played(folder: Path, look: Callable[[Prometheus, Span], None]) -> None:
         with scraping(folder, targets) as prometheus:
             until_scraped(prometheus, SERVERS)
             begun_s = time()
-            with ThreadPoolExecutor(4) as pool:
-                loads = list(_loads(pool, seen))
+            with _loaded(seen):
                 for _ in range(ROUNDS):
                     for happens in EACH_ROUND:
                         happens(seen)
@@ -69,19 +69,20 @@ def played(folder: Path, look: Callable[[Prometheus, Span], None]) -> None:
                 for happens in ONCE:
                     happens(seen)
                     until_scraped(prometheus, SERVERS)
-                for load in loads:
-                    load.result()
+                incidents.shadow_dies(seen, prometheus)
             _leaves(seen, prometheus)
             look(prometheus, Span(begun_s, time(), STEP_S, RATE_INTERVAL_S))
 
 
-def _loads(pool: ThreadPoolExecutor, seen: Site) -> "list[Future[Driven]]":
-    """Begin the load: on each backend streams at the pace of speech, one after the other."""
-    sound = _speech()
+@contextmanager
+def _loaded(seen: Site) -> Iterator[None]:
+    """Keep streams at the pace of speech on each backend while the block lasts.
 
-    def begin(
-        streams: int, server: RealServer, access: Access, backend: str
-    ) -> "Future[Driven]":
+    Raises what a stream fails with.
+    """
+    sound, is_over = _speech(), Event()
+
+    def speak(streams: int, server: RealServer, access: Access, backend: str) -> None:
         load = Load(
             streams=streams,
             chunk_s=CHUNK_S,
@@ -91,14 +92,23 @@ def _loads(pool: ThreadPoolExecutor, seen: Site) -> "list[Future[Driven]]":
             patience_s=PATIENCE_S,
             request=Request(backend=backend, fallback_backends=["any"]),
         )
-        return pool.submit(drive, server.grpc, load, sound, access)
+        while not is_over.is_set():
+            with suppress(BackendBusy, SlotsExhausted):  # a crowd has all the room
+                drive(server.grpc, load, sound, access)
 
-    return [
-        begin(4, seen.front, seen.access, "muntaniala"),
-        begin(3, seen.front, seen.access, "rpu"),
-        begin(DESK_LOAD - 1, seen.desk, Access(), ONE_DIE),
-        begin(1, seen.desk, Access(), seen.board_id),
-    ]
+    with ThreadPoolExecutor() as pool:
+        loads = [
+            pool.submit(speak, 4, seen.front, seen.access, "muntaniala"),
+            pool.submit(speak, 3, seen.front, seen.access, "rpu"),
+            pool.submit(speak, DESK_LOAD - 1, seen.desk, Access(), ONE_DIE),
+            pool.submit(speak, 1, seen.desk, Access(), seen.board_id),
+        ]
+        try:
+            yield
+        finally:
+            is_over.set()
+        for load in loads:
+            load.result()
 
 
 def _speech() -> NDArray[np.int16]:
