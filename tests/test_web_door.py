@@ -154,7 +154,9 @@ def test_without_a_token_a_server_says_little_of_itself(guests: Guests) -> None:
         assert served.value("vau_auth_failures_total", reason="unknown") == 2
 
 
-def test_a_token_in_plaintext_from_elsewhere_is_refused(guests: Guests) -> None:
+def test_a_token_in_plaintext_from_elsewhere_is_refused(
+    guests: Guests, caplog: pytest.LogCaptureFixture
+) -> None:
     config = ServerConfig(
         listen=FREE,
         metrics_listen=FREE,
@@ -170,6 +172,8 @@ def test_a_token_in_plaintext_from_elsewhere_is_refused(guests: Guests) -> None:
         fetched = fetch(url, "/api/server", headers={"Authorization": f"Bearer {secret}"})
     assert (ended.code, ended.error["reason"]) == (4007, "AUTH_FORBIDDEN")
     assert fetched.status == 403
+    (line,) = [each for each in caplog.records if each.getMessage() == "tokens over plaintext"]
+    assert line.vau_facts["listen"] == config.web_listen  # type: ignore[attr-defined]
 
 
 # --- origins -----------------------------------------------------------------------------
@@ -221,6 +225,19 @@ def test_no_other_page_may_come_in(origin: str, host: str) -> None:
         origin, host, listen="127.0.0.1:8080", others=("https://demo.example",), is_tls=False
     )
     assert "--web-origin" in fault
+
+
+@pytest.mark.parametrize("path", ["/api/server", "/api/schedule"])
+def test_a_name_that_was_led_here_reads_nothing(path: str) -> None:
+    with serving(config=web_config(web_origins=("https://demo.example",))) as served:
+        url = served.addresses.web
+        port = url.rstrip("/").rpartition(":")[2]
+        for host in ("evil.example", f"evil.example:{port}", f"localhost.evil.example:{port}"):
+            refused = fetch(url, path, headers={"Host": host})
+            assert (refused.status, set(refused.json())) == (403, {"error"})
+            assert "--web-origin" in refused.json()["error"]["message"]
+        for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "demo.example"):
+            assert fetch(url, path, headers={"Host": host}).status == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])

@@ -211,6 +211,18 @@ def test_a_message_that_is_too_large_is_refused(url: str, message: str | bytes) 
     assert int(ended.error["metadata"]["got"]) > int(ended.error["metadata"]["limit"])
 
 
+def test_text_of_more_values_than_a_request_has_is_refused_before_it_is_parsed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["float"] * 1002
+    with web_socket(url) as socket:
+        monkeypatch.setattr("vau.web.mapping.json_format.Parse", None)
+        socket.send({"config": {"shadowBackends": names}})
+        ended = socket.failure()
+    assert (ended.code, ended.error["field"]) == (4003, "request")
+    assert ended.error["message"].startswith("request: 1001 commas, 1000 are allowed")
+
+
 @pytest.mark.parametrize("message", [bytes(1 << 20), "x" * (1 << 20)])
 def test_a_message_that_is_far_too_large_ends_the_connection(
     served: Served, url: str, message: str | bytes

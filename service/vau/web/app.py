@@ -14,13 +14,13 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from vau.errors import AuthError, VauError
+from vau.errors import AuthError, AuthForbidden, VauError
 from vau.web.caller import Caller, over_http, over_websocket
 from vau.web.conversation import Conversation
 from vau.web.files import read_files
 from vau.web.headers import Guarded
 from vau.web.mapping import refusal
-from vau.web.origin import origin_fault
+from vau.web.origin import host_fault, origin_fault
 from vau.web.schedule import Schedules
 from vau.wire.call import answering
 from vau.wire.doorman import Doorman
@@ -73,6 +73,7 @@ class _Routes:
 
     async def server(self, request: Request) -> Response:
         """Say what this server is, and to whom may know it what it computes on."""
+        self._check_host(request)
         caller = over_http(request)
         shown: dict[str, Any] = {
             "token": self._host.door.wants_tokens,
@@ -86,6 +87,7 @@ class _Routes:
 
     async def schedule(self, request: Request) -> Response:
         """Say what the parts of an accelerator do in which cycle of a frame."""
+        self._check_host(request)
         self._let_in(over_http(request), request.url.path)
         return JSONResponse(self._schedules.of(request.query_params.get("backend", "")))
 
@@ -127,6 +129,18 @@ class _Routes:
         if SUBPROTOCOL not in socket.scope["subprotocols"]:
             return PlainTextResponse(f"offer the subprotocol {SUBPROTOCOL}", 400)
         return None
+
+    def _check_host(self, request: Request) -> None:
+        """Raise AuthForbidden if a browser may take a page of somebody else for ours."""
+        config = self._host.config
+        fault = host_fault(
+            request.headers.get("host", ""),
+            listen=config.web_listen,
+            others=config.web_origins,
+            is_tls=config.door.is_tls,
+        )
+        if fault:
+            raise AuthForbidden(f"host: {fault}", why="host")
 
     def _let_in(self, caller: Caller, path: str) -> None:
         """Raise AuthError for a caller who may not come in, counted and logged."""

@@ -33,14 +33,24 @@ def origin_fault(
             f"a page of {origin} may not use this server; open the server's own page, or "
             f"start it with --web-origin {origin}"
         )
-    name = _place(netloc, scheme)[0]
-    if not (is_tls or _is_address(name) or name == split_address(listen, "web_listen")[0]):
-        # Or a page could have its own name lead here, and then be of this server's origin.
-        return (
-            f"this server does not know that it is called {name}; open its page by its "
-            f"address, or start it with --web-origin {origin}"
-        )
-    return ""
+    return host_fault(host, listen=listen, others=others, is_tls=is_tls)
+
+
+def host_fault(host: str, *, listen: str, others: Collection[str], is_tls: bool) -> str:
+    """Say why nobody may ask for this server as ``host``; nothing if he may.
+
+    A page could have its own name lead here, and would then be of this server's origin. What
+    sends no ``Host`` is no browser.
+    """
+    name = _place(host.lower(), "http")[0]
+    known = {split_address(listen, "web_listen")[0]}
+    known |= {_place(each.partition("://")[2], "http")[0] for each in others}
+    if not host or is_tls or _is_address(name) or name in known:
+        return ""
+    return (
+        f"this server does not know that it is called {name}; open its page by its address, or "
+        f"start it with --web-origin http://{host}"
+    )
 
 
 def _place(netloc: str, scheme: str) -> tuple[str, str]:

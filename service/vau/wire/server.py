@@ -265,6 +265,8 @@ class Server:
                 extra=facts(listen=self._config.metrics_listen, text=OPEN_METRICS),
             )
         self._host.door.remark(self._config.listen)
+        if self._config.has_web:
+            self._host.door.remark(self._config.web_listen)
         if text := search.remark():
             logger.warning("decoder remark", extra=facts(text=text))
         for name in self._host.lanes.backend_ids:
