@@ -120,6 +120,7 @@ def test_a_port_of_the_live_page_matters_if_there_is_to_be_one(
         )
         checks = {check.name: check for check in ports.examine(asked)}
     assert checks["ports.web"].status == status
+    assert f"--web-listen 127.0.0.1:{number + 1}" in checks["ports.web"].remedy
     assert checks["ports.metrics"].found.startswith("off")
 
 

@@ -189,3 +189,38 @@ def test_the_file_of_a_wav_may_be_cut_off_or_of_unknown_length(page: Page) -> No
     cut = file[:-7]
     body = "return Array.from(m.readWave(Uint8Array.from(given).buffer).pcm)"
     assert bytes(call(page, "wave", body, list(cut))) == samples.tobytes()[:-8]
+
+
+@pytest.mark.parametrize(
+    ("misses", "paced", "pace", "says"),
+    [
+        (51, True, 1.5, "the backend takes 1.50 s for each second of audio"),
+        (51, True, 0.2, "the server's host is busy, or too slow"),
+        (50, True, 1.5, ""),
+        (51, False, 1.5, ""),
+    ],
+)
+def test_why_most_frames_are_late_is_said_if_they_were_to_be_live(
+    page: Page, misses: int, pace: float, says: str, *, paced: bool
+) -> None:
+    body = """return m.lateInWords({ isPaced: given[1], pace: given[2],
+                delayFigures: () => ({ frames: 100, misses: given[0] }) })"""
+    told = call(page, "delays", body, [misses, paced, pace])
+    assert says in told
+    assert bool(told) is bool(says)
+
+
+@pytest.mark.parametrize("width", [1024, 1280])
+def test_start_stays_where_it_is_whatever_sound_is_chosen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    places = []
+    for source in ("Microphone", "File"):
+        page.get_by_role("radio", name=source).check()
+        box = page.get_by_role("button", name="Start").bounding_box()
+        assert box is not None
+        places.append((box["x"], box["y"]))
+    assert places[0] == pytest.approx(places[1], abs=4)
+
+
+def test_the_transcript_comes_next_to_the_posteriors_for_whoever_reads_on(page: Page) -> None:
+    assert page.locator("#lanes .posteriors + .transcript").count() == 1

@@ -181,7 +181,7 @@ def load(load_1min: float, usable: int) -> Check:
         name="machine.load",
         status="warning",
         found=found,
-        meaning="something else computes: what is measured below is less than this machine "
+        meaning="something else computes: what is measured meanwhile is less than this machine "
         "could carry alone",
         remedy="look again when it is quiet, or leave it so if it will be like that",
     )

@@ -70,7 +70,8 @@ async function ask() {
   } catch (error) {
     if (error.status === 401) askForToken(error.message);
     else complain(error.message);
-    find("#server").textContent = "no answer from the server";
+    find("#server").textContent = error.status === 401 ? "the server asks for a token"
+      : error.status ? "the server answers with an error" : "no answer from the server";
     return;
   }
   const { server } = about;
@@ -137,9 +138,10 @@ function clear() {
   picture.ask();
 }
 
-function listen() {
+function listen(isPaced) {
   state.lanes.forEach((lane, side) => {
     lane.listen(streamAddress(), token, (error) => failed(lane, error));
+    lane.hearing.isPaced = isPaced;
     lane.hearing.onRows = (first, values, width) => state.apart.take(side, first, values, width);
   });
   const onPcm = (bytes) => {
@@ -179,7 +181,7 @@ async function begin() {
     const isFast = find("#fast").checked;
     remark([words, isFast && "As fast as possible: frames queue behind one another, so latencies " +
       "are not those of live speech."].filter(Boolean).join(" "));
-    source = (isFast ? hurried : paced)(pcm, listen());
+    source = (isFast ? hurried : paced)(pcm, listen(!isFast));
     return;
   }
   let onPcm = () => {}; // sound before the streams exist is nobody's
@@ -190,7 +192,7 @@ async function begin() {
   }
   source = microphone;
   remark(source.remark);
-  ({ onPcm } = listen());
+  ({ onPcm } = listen(true));
 }
 
 function stop() {

@@ -51,6 +51,15 @@ function drawDots(context, hearing, axis, colours, at, y) {
 const ms = (value) =>
   Number.isNaN(value) ? "–" : `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ms`;
 
+/** Why most frames are late, if they are and are to be live; empty if not. */
+export function lateInWords(hearing) {
+  const { frames, misses } = hearing.delayFigures();
+  if (!hearing.isPaced || 2 * misses <= frames) return "";
+  return hearing.pace > 1
+    ? `Most frames are late: the backend takes ${hearing.pace.toFixed(2)} s for each second of audio.`
+    : "Most frames are late: the server's host is busy, or too slow.";
+}
+
 /** What stands below, as pairs of a name and a figure. */
 export function delaysInWords(hearing) {
   const { frames, p50, p99, most, misses } = hearing.delayFigures();

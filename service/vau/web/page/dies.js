@@ -6,6 +6,7 @@ import { table } from "./elements.js";
 import { count } from "./numbers.js";
 
 const REPLAY_MS = 2400;
+const SHARE_PX = 24; // of a part that has room for one
 const DIE = /^die (\d+),(\d+)$/;
 const WAIT = "wait";
 
@@ -93,8 +94,9 @@ export class DiePanel {
     const times = count(REPLAY_MS * 1000 / us);
     const lasting = us < 1000 ? `${us.toFixed(0)} µs` : `${(us / 1000).toFixed(2)} ms`;
     this.note.textContent = `The model's schedule of one frame, ${origin}: ${count(cycles)} cycles, ${lasting}` +
-      (this.still.matches ? ". What each part works on longest, and for which share."
-        : `, ${times} times slower here. ${count(this.replays)} of ${count(frames)} answered frames replayed.`);
+      (this.still.matches ? ". What each part works on longest."
+        : `, ${times} times slower here. ${count(this.replays)} of ${count(frames)} answered frames replayed.` +
+        (this.#hasShares() ? " The figure in a part at rest is the share of a frame in which it works." : ""));
     if (frames && this.frame === null && !this.still.matches && frames !== this.shown) {
       this.frame = frames - 1;
       this.shown = frames;
@@ -122,6 +124,12 @@ export class DiePanel {
     const wide = (width - gap * (across - 1)) / across;
     const columns = Math.max(...this.groups.map((group) => group.columns));
     return { gap, across, cell: Math.min(36, Math.floor(wide / columns)), wide };
+  }
+
+  /** Whether there is room for figures in the parts of a grid. */
+  #hasShares() {
+    const { cell } = this.#layout(this.canvas.clientWidth || 360);
+    return cell >= SHARE_PX && this.groups.some((group) => group.isGrid);
   }
 
   /** The height follows from what there is to draw. */
@@ -211,7 +219,7 @@ export class DiePanel {
     } else if (box.high >= 14) { // not by its colour alone
       context.font = `${Math.min(12, box.high * 0.45)}px ${theme.mono}`;
       context.textAlign = "center";
-      const idle = box.high >= 22 ? `${(100 * part.busy).toFixed(0)}%` : "";
+      const idle = box.high + 2 >= SHARE_PX ? `${(100 * part.busy).toFixed(0)}%` : "";
       context.fillText(name === WAIT ? "·" : name ? name[0] : idle, box.x + box.wide / 2, middle, box.wide - 2);
     }
   }

@@ -6,7 +6,7 @@ import { withUnit } from "./numbers.js";
 const COUNTED = {
   core: "what computes, and nothing around it",
   accelerator: "what computes, and its chips' talk to each other",
-  system: "that, its memory, and the way to the host",
+  system: "what computes, its memory, and the way to the host",
   board: "all that flows into the board",
 };
 

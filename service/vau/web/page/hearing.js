@@ -15,6 +15,8 @@ export class Hearing {
     this.shares = new Growing(Uint8Array); // frames x classes, the square root of p in 255ths
     this.delays = new Growing(Float32Array); // ms, of each frame
     this.misses = 0;
+    this.isPaced = true; // the sound comes as fast as it was spoken
+    this.pace = 0; // seconds of computing for each of audio, known at the end
     this.answered = 0; // frames whose delays and energies are counted here
     this.finals = []; // phones
     this.interim = { phones: [], stable: 0 };
@@ -119,11 +121,14 @@ export class Hearing {
     }
   }
 
-  #finish({ outputDigest, inputDigest, energy = [], deadlineMisses = 0, frames }) {
+  #finish({ outputDigest, inputDigest, energy = [], deadlineMisses = 0, frames, samples, timing = {} }) {
     this.energies.clear(); // totals are exact, also after a loss
     for (const total of energy) this.#spend(total);
     this.misses = Number(deadlineMisses);
     this.answered = Number(frames ?? this.answered);
+    const { featureNs = 0, computeNs = 0, postNs = 0 } = timing;
+    const computedS = (Number(featureNs) + Number(computeNs) + Number(postNs)) / 1e9;
+    this.pace = samples ? (computedS * RATE_HZ) / Number(samples) : 0;
     this.digests = {
       output: outputDigest ? hexOf(outputDigest) : "",
       input: inputDigest ? hexOf(inputDigest) : "",

@@ -3,7 +3,7 @@
 import { figures } from "./elements.js";
 import { Hearing } from "./hearing.js";
 import { count } from "./numbers.js";
-import { delaysInWords, drawDelays } from "./delays.js";
+import { delaysInWords, drawDelays, lateInWords } from "./delays.js";
 import { DiePanel } from "./dies.js";
 import { EnergyPanel } from "./energy.js";
 import { drawPhones, drawRamp, Posteriorgram } from "./posteriorgram.js";
@@ -120,6 +120,9 @@ export class Lane {
       ? `${count(hearing.frames)} frames, ${count(hearing.settled.length)} phones settled` : "";
     const delays = delaysInWords(hearing);
     this.find(".delays-figures").replaceChildren(...figures(delays));
+    const why = lateInWords(hearing);
+    this.find(".late").textContent = why;
+    this.find(".late").hidden = !why;
     this.energies.show(hearing);
     this.transcript.show(hearing, missing);
     this.#enable();

@@ -111,11 +111,12 @@ export class Posteriorgram {
     if (!this.classes.length) return;
     const high = height / this.classes.length;
     context.font = `${Math.min(11, Math.max(9, 1.05 * high)).toFixed(1)}px ${colours.mono}`;
-    context.textBaseline = "middle";
+    context.textBaseline = "alphabetic";
     context.textAlign = "right";
     context.fillStyle = colours.soft;
+    const below = context.measureText("H").actualBoundingBoxAscent / 2; // capitals amid their row
     this.rows.ids.forEach((id, row) => { // in two columns: names are higher than rows
-      context.fillText(this.classes[id], row % 2 ? GUTTER - 5 : GUTTER - 24, (row + 0.5) * high);
+      context.fillText(this.classes[id], row % 2 ? GUTTER - 5 : GUTTER - 24, (row + 0.5) * high + below);
     });
     context.fillStyle = colours.line;
     for (const row of this.rows.breaks) {
