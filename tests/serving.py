@@ -42,7 +42,7 @@ from vau_backends.muntaniala.backend import FACTORY as MUNTANIALA
 
 MODEL: Final = tiny_model()
 FREE: Final = "127.0.0.1:0"
-PATIENCE_S: Final = 30.0  # for what must happen, on however busy a machine
+PATIENCE_S: Final = 120.0  # for what must happen, on however busy a machine
 
 T = TypeVar("T")
 

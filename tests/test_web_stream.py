@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 
 from tests.serving import (
     MODEL,
+    PATIENCE_S,
     Held,
     Served,
     Talk,
@@ -322,7 +323,7 @@ def test_one_that_leaves_while_it_is_computed_for_frees_its_slot() -> None:
         with web_socket(served.addresses.web) as socket:
             for message in (streaming(), AUDIO, HALF_CLOSE):
                 socket.send(message)
-            assert held.entered.wait(30.0)
+            assert held.entered.wait(PATIENCE_S)
             socket.drop()
             eventually(lambda: left(served) == 1)
         held.may_run.set()

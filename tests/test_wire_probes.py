@@ -41,6 +41,7 @@ from vau.v1 import speech_pb2
 SERVICE = "vau.v1.SpeechRecognition"
 BACKEND = "vau.backend.muntaniala:1x1"
 NAMES = ("", SERVICE, BACKEND)
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 LIST: Any = health_pb2  # whose types are older than it is
 
 
@@ -67,7 +68,7 @@ def drained(served: Served) -> "Future[None]":
 def ready(served: Served) -> tuple[int, str]:
     """Ask as a proxy does that knows no gRPC."""
     try:
-        page = urllib.request.urlopen(f"http://{served.metrics_address}/readyz")
+        page = DIRECT.open(f"http://{served.metrics_address}/readyz", timeout=PATIENCE_S)
     except urllib.error.HTTPError as refused:
         page = refused
     with page:
