@@ -99,5 +99,5 @@ def test_the_unit_of_systemd_has_flags_that_there_are_and_waits_for_streams() ->
 
 def test_the_container_is_given_longer_than_its_streams() -> None:
     graces_s = re.findall(r"stop_grace_period: (\d+)s", text_of("deploy/compose.yaml"))
-    assert len(graces_s) == 2
+    assert len(graces_s) == 3
     assert min(map(float, graces_s)) >= ServerConfig().drain_grace_s + END_S
