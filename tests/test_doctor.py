@@ -60,6 +60,8 @@ def test_a_machine_that_will_do_is_told_how_many_streams_it_carries(tmp_path: Pa
     for each in checks.values():
         assert set(each) == {"name", "status", "found", "meaning", "remedy"}
     assert checks["answer.muntaniala"]["status"] == "ok"
+    is_busy = checks["machine.load"]["status"] == "warning"
+    assert ("while something else computed" in found["recommended"]["why"]) == is_busy
     streams = found["recommended"]["settings"]["max-streams"]
     assert f"carries about {streams} live stream" in checks["streams.muntaniala"]["found"]
     assert found["recommended"]["environment"]["VAU_MAX_STREAMS"] == str(streams)
@@ -219,6 +221,10 @@ def test_no_more_streams_are_advised_than_were_measured(
         tls_key=Path("c.key"),
     )
     advice = advise(asked, carried, quota)
+    assert "something else" not in advice.why
+    busy = advise(asked, carried, quota, is_busy=True)
+    assert busy.settings == advice.settings
+    assert ("measured while something else computed" in busy.why) == ("muntaniala" in carried)
     assert advice.settings["max-streams"] == streams
     assert advice.command() == (
         "vau serve --listen 0.0.0.0:50051 --model munt-3x384 --model 'my models/a' "

@@ -181,7 +181,8 @@ def portaudio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
 
 def test_without_the_package_it_is_told_what_to_install() -> None:
     check = audio.devices("package", [])
-    assert (check.status, check.remedy) == ("note", "pip install 'vau[mic]'")
+    told = "pip install 'vau[mic]' (and the system's PortAudio: libportaudio2)"
+    assert (check.status, check.remedy) == ("note", told)
 
 
 def test_without_portaudio_it_is_told_what_to_install(portaudio: Callable[[str], Any]) -> None:

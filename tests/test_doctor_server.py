@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.guests import Guests
 from tests.models import tiny_model
 from tests.serving import Served, muntaniala, serving
 from vau.commands.doctor import server
 from vau.commands.doctor.check import Asked, Check
-from vau.config import version
+from vau.config import ServerConfig, version
+from vau.door.config import DoorConfig
 from vau.v1 import speech_pb2 as pb
 
 ASKED = Asked(
@@ -52,6 +55,22 @@ def test_the_second_of_audio_can_be_left_out(running: Served) -> None:
     checks = found(replace(ASKED, server=running.address, is_quick=True))
     assert checks["server.reach"].status == "ok"
     assert "server.latency" not in checks
+
+
+def test_a_server_that_wants_a_token_says_with_which_flag_it_is_given(tmp_path: Path) -> None:
+    guests = Guests(tmp_path)
+    config = ServerConfig(
+        listen="127.0.0.1:0", metrics_listen="127.0.0.1:0", door=DoorConfig(tokens=guests.file)
+    )
+    with serving((MODEL, muntaniala(MODEL)), config=config, access=guests.alice) as served:
+        asked = replace(ASKED, server=served.address, is_quick=True)
+        (refused,) = server.examine(asked)
+        secret = {"token_file": guests.alice.token_file}
+        reached = found(replace(asked, access=secret))["server.reach"]
+    assert (refused.name, refused.status) == ("server.reach", "problem")
+    assert "--token-file" in refused.remedy
+    assert reached.status == "ok"
+    assert "takes the token" in reached.found
 
 
 def test_a_server_that_is_not_there_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,6 +125,14 @@ def test_settings_are_named_as_flags(complaint: Any, line: str, expected: str) -
     assert expected in complaint(line)
 
 
+def test_the_address_of_the_page_is_named_though_nobody_gave_it() -> None:
+    text = "web_listen='127.0.0.1:8080': Address already in use; choose another address"
+    expected = text.replace("web_listen='127.0.0.1:8080'", "--web-listen 127.0.0.1:8080")
+    assert said(context_of("serve", "--web"), text, "web_listen") == expected
+    given = context_of("serve", "--web", "--web-listen", "localhost:8080")
+    assert said(given, text, "web_listen").startswith("--web-listen localhost:8080: Address")
+
+
 def test_every_setting_of_a_server_has_its_flag() -> None:
     context = context_of("serve")
     names = [

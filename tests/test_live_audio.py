@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.audio import RATE_HZ, noise, recording
 from vau.audiofile import Pcm, read_pcm, to_mono_16k
+from vau.commands.doctor.audio import devices
 from vau.commands.live_audio import (
     Source,
     chunk_samples,
@@ -211,5 +212,8 @@ def test_without_the_package_a_microphone_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(ConfigInvalid, match=r"; pip install sounddevice \(.*libportaudio2\)"):
+    with pytest.raises(ConfigInvalid) as refused:
         from_microphone("", 1_600, threading.Event())
+    remedy = devices("package", []).remedy
+    assert remedy == "pip install 'vau[mic]' (and the system's PortAudio: libportaudio2)"
+    assert str(refused.value).endswith(f"; {remedy}")

@@ -85,13 +85,14 @@ def test_all_commands_of_the_page_do_what_it_says(server: RealServer, folder: Pa
     assert failed == {}
     live, at_once = (done for line, done in said.items() if line.startswith("vau stream"))
     assert "ESTIMATED" in live.stdout
-    transcript = (folder / "phones/sense_and_sensibility.jsonl").read_text("utf-8")
+    transcript = (folder / ".cache/phones/sense_and_sensibility.jsonl").read_text("utf-8")
     digests = [
         json.loads(text.splitlines()[-1])["output_digest"]
         for text in (at_once.stdout, transcript)
     ]
     assert digests[0] == digests[1] != ""
-    assert (folder / "phones/sense_and_sensibility.TextGrid").exists()
+    assert (folder / ".cache/phones/sense_and_sensibility.TextGrid").exists()
+    assert [each.name for each in folder.iterdir()] == [".cache"]  # which git ignores
 
 
 def test_the_meters_are_where_the_page_says(server: RealServer) -> None:

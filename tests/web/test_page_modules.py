@@ -47,6 +47,13 @@ def test_percentiles_are_values_that_occurred_as_elsewhere(page: Page) -> None:
     assert call(page, "numbers", body, values.tolist()) == nearest_ranks(values, [50, 99])
 
 
+def test_a_stream_that_cannot_go_on_is_told_to_a_visitor(page: Page) -> None:
+    error = {"code": "INVALID_ARGUMENT", "reason": "RESUME_INVALID", "message": "resume_token"}
+    assert call(page, "server", "return m.inWords('a', given)", error) == (
+        "a: The server was started anew and cannot go on with this stream; start again."
+    )
+
+
 def test_figures_have_three_digits_and_the_prefix_that_suits_them(page: Page) -> None:
     given = [0.0044193, 0.00099996, 812e-6, 9.996e-6, 44.2e-6, 0, 7.0]
     body = "return given.map((value) => m.withUnit(value, 'J'))"

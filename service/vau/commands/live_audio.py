@@ -27,7 +27,7 @@ from vau.audiofile import Channel, Converter, read_recording
 from vau.client.recognition import chunks_of
 from vau.errors import AudioError, ConfigInvalid
 
-MIC_INSTALL: Final = "pip install sounddevice"
+MIC_INSTALL: Final = "pip install 'vau[mic]'"
 MIC_QUEUE_S: Final = 10.0  # of sound that waits while the server does not take it
 PIPE_S: Final = 0.5  # of audio that a pipe may have held before anybody read it
 STOP_CHECK_S: Final = 0.2  # how often a source that waits looks whether it is to stop

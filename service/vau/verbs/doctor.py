@@ -73,7 +73,8 @@ def doctor(
     carried: dict[str, int] = {}
     tell = inform if sys.stderr.isatty() and not as_json else lambda _: None
     found = checks(asked, carried, lambda name: tell(f"looking at {name}"))
-    advice = advise(asked, carried, cpu_quota())
+    is_busy = any(each.name == "machine.load" and each.status != "ok" for each in found)
+    advice = advise(asked, carried, cpu_quota(), is_busy=is_busy)
     print(
         json.dumps(facts(found, advice)) if as_json else "\n".join(lines(found, advice)),
         flush=True,

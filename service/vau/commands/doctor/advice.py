@@ -66,11 +66,14 @@ class Advice:
         }
 
 
-def advise(asked: Asked, carried: Streams, quota: float | None) -> Advice:
+def advise(
+    asked: Asked, carried: Streams, quota: float | None, *, is_busy: bool = False
+) -> Advice:
     """Return the settings that suit this machine.
 
     carried: what each backend was measured to carry; of those asked for the least counts.
     quota:   of cores, as a control group has it; of less than one there is so much less.
+    is_busy: whether something else computed meanwhile.
     """
     given: dict[str, Any] = {
         "listen": asked.listen,
@@ -101,5 +104,6 @@ def advise(asked: Asked, carried: Streams, quota: float | None) -> Advice:
         f"{each} {count}" for each, count in carried.items() if each not in asked.backends
     )
     why = f"{' and '.join(asked.backends)}: {min(measured)} live streams were measured"
+    why += " while something else computed: look again when it is quiet" if is_busy else ""
     why += f", and the quota allows {quota:g} of a core" if most < min(measured) else ""
     return Advice(settings, why + (f" (others carry: {others})" if others else ""))

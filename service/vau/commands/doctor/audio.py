@@ -39,7 +39,7 @@ def devices(missing: str, inputs: list[dict[str, Any]]) -> Check:
             status="note",
             found="the package sounddevice is not installed",
             meaning=NEEDLESS,
-            remedy="pip install 'vau[mic]'",
+            remedy="pip install 'vau[mic]' (and the system's PortAudio: libportaudio2)",
         )
     if missing:
         return Check(

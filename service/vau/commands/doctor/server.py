@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final
 
@@ -12,9 +12,10 @@ from vau.audio import SAMPLE_RATE_HZ
 from vau.client import Access, Client
 from vau.commands.doctor.check import Asked, Check, Checks, of_error, plural
 from vau.config import version
-from vau.errors import VauError
+from vau.errors import AuthRequired, VauError
 from vau.v1 import speech_pb2 as pb
 
+GIVE_ONE: Final = "give --token-file FILE, whose first line is the token"
 CONNECT_S: Final = 5.0
 PIECE_S: Final = 0.1
 PIECE_SAMPLES: Final = round(PIECE_S * SAMPLE_RATE_HZ)
@@ -30,16 +31,22 @@ STATES: Final = {
 
 def examine(asked: Asked) -> Checks:
     """Look at the server that is named."""
+    access = None
     try:
         access = Access(**asked.access)
         with Client(asked.server, access=access, connect_timeout_s=CONNECT_S) as client:
             yield from _of(client, asked)
+    except AuthRequired as error:
+        check = of_error("server.reach", error)
+        is_given = access is not None and access.token_file is not None
+        yield check if is_given else replace(check, remedy=GIVE_ONE)
     except VauError as error:
         yield of_error("server.reach", error)
 
 
 def _of(client: Client, asked: Asked) -> Checks:
     info = client.server_info()
+    backends = client.backends(include_unavailable=True).backends  # for which it takes a token
     how = "TLS" if client_is_tls(asked) else "plaintext"
     wants = ", and takes the token" if info.auth_required else ""
     yield Check(
@@ -49,7 +56,7 @@ def _of(client: Client, asked: Asked) -> Checks:
         f"{plural(info.limits.max_streams, 'stream')}",
     )
     yield versions(info.version, version())
-    for backend in client.backends(include_unavailable=True).backends:
+    for backend in backends:
         yield health(backend)
     if asked.is_quick:
         return

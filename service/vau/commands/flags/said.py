@@ -133,8 +133,9 @@ def said(context: Any, text: str, field: str = "") -> str:  # noqa: ANN401
         given, rest = given_as(context, about), text.removeprefix(field)
         valued = re.match(f"=({VALUE})", rest)
         if valued:
-            is_one_of = isinstance(context.params.get(about.name), list | tuple)
-            one = valued[1].strip("'\"") if is_one_of else ""
+            value = context.params.get(about.name)  # empty: the verb has put another there
+            is_other = isinstance(value, list | tuple) or value == ""
+            one = valued[1].strip("'\"") if is_other else ""
             head = given_as(context, about, one=one).with_value
             text = rest[valued.end() :]
         elif rest.startswith(":"):

@@ -40,6 +40,9 @@ const NO_ROOM = new Set(["STREAM_SLOTS_EXHAUSTED", "BACKEND_BUSY", "TOKEN_STREAM
 
 /** An error of a stream, for whoever looks at the page. */
 export function inWords(backend, error) {
+  if (error.reason === "RESUME_INVALID") {
+    return `${backend}: The server was started anew and cannot go on with this stream; start again.`;
+  }
   const when = error.retryDelayS
     ? `\nTry again in ${Math.max(1, Math.ceil(error.retryDelayS))} s: press Start.`
     : "";
