@@ -213,7 +213,7 @@ def test_that_a_stream_goes_on_is_said_once_it_is_answered_and_a_loss_once(
     else:
         responses = list(shaky.served.client.stream(streaming(), chunks, resume=policy))
     (text,) = told
-    assert text.startswith("connection lost, trying again for 30 s: ")
+    assert text.startswith(f"connection lost, trying again for {PATIENCE_S:g} s: ")
     (at,) = (at for at, each in enumerate(responses) if each.notices)
     (notice,) = responses[at].notices
     assert notice.code == "RESUMED"
@@ -411,7 +411,7 @@ def test_a_client_that_names_two_servers_moves_to_the_other(key_file: Path) -> N
         uncut = hear(running.client, PIECES, streaming())
     assert joined(responses[1:]) == joined(uncut.responses[1:])
     (text,) = told
-    assert text.startswith("connection lost, trying again for 30 s: ")
+    assert text.startswith(f"connection lost, trying again for {PATIENCE_S:g} s: ")
 
 
 def test_a_drained_stream_moves_on_with_its_last_checkpoint(key_file: Path) -> None:
@@ -501,7 +501,7 @@ def test_a_stream_that_is_refused_for_want_of_room_begins_when_there_is_some(
         *_, last = running.client.stream(streaming(), PIECES, resume=policy)
     assert last.finished.samples == 24_000
     (text,) = told
-    assert text.startswith("no room yet, trying again for 30 s: all streams of ")
+    assert text.startswith(f"no room yet, trying again for {PATIENCE_S:g} s: all streams of ")
 
 
 def test_a_server_that_was_never_there_is_not_waited_for(shaky: Shaky) -> None:
