@@ -139,6 +139,31 @@ def test_whoever_starts_a_page_is_told_its_address(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "vau: the live page is at http://127.0.0.1:2/\n"
 
 
+class Unbuffered(io.RawIOBase):
+    """What takes the bytes of a stream that Python does not buffer, and how many at a time."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        self.taken.append(bytes(data))
+        return len(data)
+
+
+def test_no_line_of_the_log_can_stand_within_the_line_of_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = Unbuffered()
+    # of a raw stream, as `python -u` has it, which typeshed does not know
+    text = io.TextIOWrapper(raw, write_through=True)  # type: ignore[type-var]
+    monkeypatch.setattr("sys.stdout", text)
+    announce(Addresses("127.0.0.1:1", "off", "http://127.0.0.1:2/"))
+    assert raw.taken == [b"vau: the live page is at http://127.0.0.1:2/\n"]
+
+
 class Full(io.StringIO):
     """A disk, perhaps."""
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import typer
 
@@ -38,6 +38,15 @@ EXIT_CODES: Final[dict[type[VauError], int]] = {
 }
 
 
+def write_line(text: str, stream: TextIO) -> None:
+    """Write a line at once, so that no thread's line of the log stands within it.
+
+    Where Python does not buffer, as in a container, ``print`` writes the end of a line apart.
+    """
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def complain(
     error: VauError, file: Path | None = None, context: typer.Context | None = None
 ) -> int:
@@ -46,18 +55,18 @@ def complain(
         reword(context, error)
     text = " ".join(str(error).split())
     where = f"{file}: " if file is not None and str(file) not in text else ""
-    print(f"vau: error: {where}{text}", file=sys.stderr)
+    write_line(f"vau: error: {where}{text}", sys.stderr)
     return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
 
 
 def warn(text: str) -> None:
     """Say what is worth knowing and no error."""
-    print("vau: notice:", text, file=sys.stderr, flush=True)
+    write_line(f"vau: notice: {text}", sys.stderr)
 
 
 def inform(text: str) -> None:
     """Say how something goes on."""
-    print(f"vau: {text}", file=sys.stderr, flush=True)
+    write_line(f"vau: {text}", sys.stderr)
 
 
 def written(file: Path) -> None:

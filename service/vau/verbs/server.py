@@ -12,6 +12,7 @@ import typer
 from vau.commands import flags
 from vau.commands.flags import asking, door, engines, observing, serving
 from vau.errors import ConfigInvalid
+from vau.verbs.outcome import write_line
 from vau.verbs.reach import access_of
 
 if TYPE_CHECKING:  # it takes gRPC with it
@@ -147,7 +148,7 @@ def announce(addresses: "Addresses") -> None:
 
     if addresses.web != OFF:
         with suppress(OSError):  # nobody may read it; the log has it, too
-            print(f"vau: the live page is at {addresses.web}", flush=True)
+            write_line(f"vau: the live page is at {addresses.web}", sys.stdout)
 
 
 def backends(
