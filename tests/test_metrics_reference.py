@@ -34,7 +34,7 @@ def test_values_are_told_of_meters_and_labels_that_there_are() -> None:
 def test_why_callers_are_refused_is_told_whole() -> None:
     said = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("door", "wire")
+        for folder in ("door", "web", "wire")
         for path in (ROOT / "service/vau" / folder).glob("*.py")
     )
     found = {part.partition('"')[0] for part in said.split('why="')[1:]}

@@ -179,6 +179,12 @@ def test_a_token_in_plaintext_from_elsewhere_is_refused(
 # --- origins -----------------------------------------------------------------------------
 
 
+def refusals(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Return the method and the reason of each refusal in the log."""
+    found = [each.vau_facts for each in caplog.records if each.getMessage() == "refused"]  # type: ignore[attr-defined]
+    return [(each["method"], each["why"]) for each in found]
+
+
 @pytest.mark.parametrize(
     ("origin", "host", "listen", "is_tls"),
     [
@@ -228,7 +234,9 @@ def test_no_other_page_may_come_in(origin: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/server", "/api/schedule"])
-def test_a_name_that_was_led_here_reads_nothing(path: str) -> None:
+def test_a_name_that_was_led_here_reads_nothing(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with serving(config=web_config(web_origins=("https://demo.example",))) as served:
         url = served.addresses.web
         port = url.rstrip("/").rpartition(":")[2]
@@ -238,16 +246,22 @@ def test_a_name_that_was_led_here_reads_nothing(path: str) -> None:
             assert "--web-origin" in refused.json()["error"]["message"]
         for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}", "demo.example"):
             assert fetch(url, path, headers={"Host": host}).status == 200
+        assert served.value("vau_auth_failures_total", reason="host") == 3
+    assert refusals(caplog) == [(path, "host")] * 3
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-def test_another_page_is_refused_before_there_is_a_websocket(origin: str) -> None:
-    with (
-        serving(config=web_config()) as served,
-        pytest.raises(InvalidStatus) as refused,
-        web_socket(served.addresses.web, origin=origin),
-    ):
-        pass
+def test_another_page_is_refused_before_there_is_a_websocket(
+    origin: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(config=web_config()) as served:
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            web_socket(served.addresses.web, origin=origin),
+        ):
+            pass
+        assert served.value("vau_auth_failures_total", reason="origin") == 1
+    assert refusals(caplog) == [("/api/stream", "origin")]
     assert refused.value.response.status_code == 403
     assert b"--web-origin" in refused.value.response.body
     assert "Content-Security-Policy" in refused.value.response.headers

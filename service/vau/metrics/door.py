@@ -4,8 +4,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-REASONS: Final = ("missing", "malformed", "unknown", "withdrawn", "plaintext", "no_streams")
-"""Why a caller is refused."""
+REASONS: Final = (
+    *("missing", "malformed", "unknown", "withdrawn", "plaintext", "no_streams"),
+    *("origin", "host"),
+)
+"""Why a caller is refused: for its token, or for the page that a browser shows."""
 
 
 class DoorMeters:
@@ -15,7 +18,7 @@ class DoorMeters:
         """Register them."""
         self._failures = Counter(
             "vau_auth_failures",
-            "Calls that were refused: no good token, or one that came in plaintext.",
+            "Calls refused for no good token, one in plaintext, or somebody else's page.",
             ("reason",),
             registry=registry,
         )

@@ -1,7 +1,8 @@
 """The routes of the live page's entrance."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
@@ -73,37 +74,48 @@ class _Routes:
 
     async def server(self, request: Request) -> Response:
         """Say what this server is, and to whom may know it what it computes on."""
-        self._check_host(request)
         caller = over_http(request)
+        with self._noting(caller, request.url.path):
+            self._check_host(request)
         shown: dict[str, Any] = {
             "token": self._host.door.wants_tokens,
             "server": MessageToDict(self._host.info()),
         }
         if not self._host.door.wants_tokens or caller.invocation_metadata():
-            self._let_in(caller, request.url.path)
+            with self._noting(caller, request.url.path):
+                self._host.door.visitor(caller)
             listed = self._host.backends(include_unavailable=True)
             shown["backends"] = MessageToDict(listed)
         return JSONResponse(shown)
 
     async def schedule(self, request: Request) -> Response:
         """Say what the parts of an accelerator do in which cycle of a frame."""
-        self._check_host(request)
-        self._let_in(over_http(request), request.url.path)
+        caller = over_http(request)
+        with self._noting(caller, request.url.path):
+            self._check_host(request)
+            self._host.door.visitor(caller)
         return JSONResponse(self._schedules.of(request.query_params.get("backend", "")))
 
     async def stream(self, socket: WebSocket) -> None:
         """Let the handler of gRPC serve a WebSocket."""
-        if fault := self._fault(socket):
-            await socket.send_denial_response(fault)
-            return
         caller = over_websocket(socket)
+        try:
+            with self._noting(caller, STREAM):
+                self._check_origin(socket)
+        except AuthForbidden as refusal:
+            await socket.send_denial_response(PlainTextResponse(str(refusal), 403))
+            return
+        if SUBPROTOCOL not in socket.scope["subprotocols"]:
+            fault = f"offer the subprotocol {SUBPROTOCOL}"
+            await socket.send_denial_response(PlainTextResponse(fault, 400))
+            return
         await socket.accept(SUBPROTOCOL)
         conversation = Conversation(socket, caller)
         try:
             try:
-                self._host.door.token(caller.invocation_metadata())
+                with self._noting(caller, STREAM):
+                    self._host.door.token(caller.invocation_metadata())
             except AuthError as error:
-                self._doorman.note(error, STREAM, caller.peer())
                 await conversation.abort_with_status(to_grpc(error))
             async with (
                 answering(conversation, self._host, STREAM) as call,
@@ -114,8 +126,17 @@ class _Routes:
         except (grpc.aio.AbortError, asyncio.CancelledError):
             pass  # the client has been told why, or has left, or the server ends
 
-    def _fault(self, socket: WebSocket) -> Response | None:
-        """Return why there is to be no WebSocket; None if there may be one."""
+    @contextmanager
+    def _noting(self, caller: Caller, path: str) -> Iterator[None]:
+        """Have whoever is refused counted and logged."""
+        try:
+            yield
+        except AuthError as refusal:
+            self._doorman.note(refusal, path, caller.peer())
+            raise
+
+    def _check_origin(self, socket: WebSocket) -> None:
+        """Raise AuthForbidden if a page of somebody else is to use this server."""
         config = self._host.config
         fault = origin_fault(
             socket.headers.get("origin"),
@@ -125,10 +146,7 @@ class _Routes:
             is_tls=config.door.is_tls,
         )
         if fault:
-            return PlainTextResponse(fault, 403)
-        if SUBPROTOCOL not in socket.scope["subprotocols"]:
-            return PlainTextResponse(f"offer the subprotocol {SUBPROTOCOL}", 400)
-        return None
+            raise AuthForbidden(f"origin: {fault}", why="origin")
 
     def _check_host(self, request: Request) -> None:
         """Raise AuthForbidden if a browser may take a page of somebody else for ours."""
@@ -141,14 +159,6 @@ class _Routes:
         )
         if fault:
             raise AuthForbidden(f"host: {fault}", why="host")
-
-    def _let_in(self, caller: Caller, path: str) -> None:
-        """Raise AuthError for a caller who may not come in, counted and logged."""
-        try:
-            self._host.door.visitor(caller)
-        except AuthError as error:
-            self._doorman.note(error, path, caller.peer())
-            raise
 
 
 async def _failed(request: Request, error: Exception) -> Response:
