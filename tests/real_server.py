@@ -21,16 +21,30 @@ PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Log:
-    """What a server logs, read once."""
+    """What a server logs."""
 
     def __init__(self, file: Path) -> None:
         self._lines = file.open(encoding="utf-8")
         self._rest = ""
+        self._first: dict[str, dict[str, Any]] = {}
+        self._news: list[dict[str, Any]] = []
 
     def news(self) -> list[dict[str, Any]]:
-        """Return the entries that were written since the last call."""
+        """Return the entries that were written since the last call, once each."""
+        self._read()
+        news, self._news = self._news, []
+        return news
+
+    def first(self, event: str) -> dict[str, Any] | None:
+        """Return the first entry of an event, which stays among the news; None if none is."""
+        self._read()
+        return self._first.get(event)
+
+    def _read(self) -> None:
         *whole, self._rest = (self._rest + self._lines.read()).split("\n")
-        return [_entry(line) for line in whole]
+        for entry in map(_entry, whole):
+            self._first.setdefault(entry.get("event", ""), entry)
+            self._news.append(entry)
 
     def close(self) -> None:
         self._lines.close()
@@ -58,6 +72,21 @@ class RealServer:
     @property
     def is_running(self) -> bool:
         return self.process.poll() is None
+
+    def said(self, event: str) -> dict[str, Any]:
+        """Return the first entry of an event in the log, waited for.
+
+        Raises AssertionError if the server ends before, or if nobody can read its log.
+        """
+        assert self.log is not None, "nobody can read its log"
+        end_s = monotonic() + PATIENCE_S
+        while True:
+            was_running = self.is_running
+            if entry := self.log.first(event):
+                return entry
+            assert was_running, f"it ended, and never said {event!r}"
+            assert monotonic() < end_s, f"it does not say {event!r}"
+            sleep(0.02)
 
     def resident_bytes(self) -> int:
         """Return its resident memory. Raises OSError if it has ended."""
@@ -100,10 +129,11 @@ def real_server(
             server = RealServer(process, *here, read if stderr is None else None)
             try:
                 try:
-                    _wait_for(server, log)
-                except AssertionError:
+                    _wait_for(server)
+                except AssertionError as error:
                     if starts_left and was_taken(log):
                         continue
+                    error.add_note(log.read_text(encoding="utf-8")[-2000:])
                     raise
                 yield server
                 return
@@ -117,12 +147,15 @@ def was_taken(log: Path) -> bool:
     return os.strerror(errno.EADDRINUSE).lower() in log.read_text(encoding="utf-8").lower()
 
 
-def _wait_for(server: RealServer, log: Path) -> None:
+def _wait_for(server: RealServer) -> None:
     """Wait until it accepts connections; it does not before it has checked itself."""
+    if server.log is not None:
+        server.said("listening")
+        return
     host, port = server.grpc.split(":")
     end_s = monotonic() + PATIENCE_S
     while True:
-        assert server.is_running, f"it did not start: {log.read_text(encoding='utf-8')[-2000:]}"
+        assert server.is_running, "it did not start"
         try:
             socket.create_connection((host, int(port)), timeout=1.0).close()
         except OSError:

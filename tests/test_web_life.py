@@ -90,15 +90,7 @@ def web_server(folder: Path) -> Iterator[tuple[RealServer, str]]:
     write_tiny_bundle(folder / "tiny")
     flags = ("--model", folder / "tiny", "--web")
     with real_server(*flags, log=folder / "log", VAU_WEB_LISTEN=FREE) as server:
-        lines: list[dict[str, Any]] = []
-
-        def is_listening() -> bool:
-            assert server.log is not None
-            lines.extend(server.log.news())
-            return any(each["event"] == "listening" for each in lines)
-
-        eventually(is_listening)
-        yield server, next(each["web"] for each in lines if each["event"] == "listening")
+        yield server, server.said("listening")["web"]
 
 
 def test_a_signal_drains_the_process_which_then_exits_with_0(tmp_path: Path) -> None:

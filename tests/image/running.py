@@ -103,11 +103,17 @@ class Container:
         ]
 
     def said(self, event: str) -> dict[str, Any]:
-        """Return the line of the log that tells of an event."""
-        for line in self.log.read_text().splitlines():
-            if line.startswith("{") and json.loads(line)["event"] == event:
-                return dict(json.loads(line))
-        raise NotDone(f"the server never said {event}: {self.log.read_text()[-2000:]}")
+        """Return the line of the log that tells of an event, waited for."""
+        found: list[dict[str, Any]] = []
+
+        def is_said() -> bool:
+            *lines, _ = self.log.read_text().split("\n")
+            entries = (json.loads(line) for line in lines if line.startswith("{"))
+            found.extend(entry for entry in entries if entry["event"] == event)
+            return bool(found)
+
+        self.await_(is_said)
+        return found[0]
 
     def stop(self) -> int:
         """End the command as ``docker stop`` does; return its exit status."""

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf import json_format
 
 from tests.commands import ROOT
-from tests.real_server import PATIENCE_S, RealServer, real_server
+from tests.real_server import RealServer, real_server
 from tests.serving import FREE
 from vau.client import Client, posteriors_array
 from vau.v1 import speech_pb2 as pb
@@ -36,19 +35,7 @@ def site(folder: Path, *arguments: object) -> Iterator[Site]:
     """Serve the page until the block ends."""
     log = folder / "server.log"
     with real_server("--web", "--web-listen", FREE, *arguments, log=log) as server:
-        yield Site(_entry(server, "listening")["web"], server)
-
-
-def _entry(server: RealServer, event: str) -> dict[str, Any]:
-    """Return the first entry of that event in the log, which nobody else reads."""
-    assert server.log is not None
-    end_s = monotonic() + PATIENCE_S
-    while monotonic() < end_s:
-        for entry in server.log.news():
-            if entry["event"] == event:
-                return entry
-        sleep(0.02)
-    raise AssertionError(f"the log has no {event}")
+        yield Site(server.said("listening")["web"], server)
 
 
 def of(*backends: str) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep
 from typing import Final
 
 from google.protobuf.json_format import MessageToDict, SerializeToJsonError
@@ -14,7 +13,6 @@ from tests.fuzz.mutate import json_bytes
 from tests.fuzz.statuses import REASONS
 from tests.fuzz.target import Hang, Target
 from tests.fuzz.targets.wire import Caller, check_stream, config_of, request_of
-from tests.real_server import PATIENCE_S
 from tests.serving import FREE, eventually
 from tests.webs import HALF_CLOSE, Ended, web_socket
 from vau.v1 import speech_pb2 as pb
@@ -63,14 +61,7 @@ class _Page(Caller):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "--web", "--web-listen", FREE)
-        self._url = ""
-        end_s = monotonic() + PATIENCE_S
-        while not self._url:
-            assert monotonic() < end_s, "it does not say where it listens"
-            sleep(0.02)
-            assert self.server.log is not None
-            for entry in self.server.log.news():
-                self._url = entry.get("web", self._url)
+        self._url = self.server.said("listening")["web"]
 
     def take(self, parts: Parts) -> bool:
         try:
