@@ -42,6 +42,25 @@ def test_a_wav_has_the_digests_and_the_phones_that_grpc_has(
     assert f"{said.finished.frames} frames" in lane(page, backend).inner_text()
 
 
+def test_what_is_said_to_be_finished_can_be_read_whole(visit: Visit, clip: Path) -> None:
+    page, backend = visit(), IDS[0]
+    lane(page, backend).evaluate(
+        """lane => new MutationObserver(() => {
+            if (lane.dataset.state === "finished")
+                lane.dataset.readable ??= lane.querySelector(".text").innerText;
+        }).observe(lane, {attributeFilter: ["data-state"]})"""
+    )
+    choose_file(page, clip)
+    start(page)
+    await_state(page, backend)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save JSON").click()
+    heard = json.loads(download.value.path().read_text(encoding="utf-8"))
+    readable = lane(page, backend).get_attribute("data-readable")
+    assert readable is not None
+    assert readable.replace("·", "SIL").split() == [each["symbol"] for each in heard["phones"]]
+
+
 def test_two_accelerators_hear_the_same_and_the_page_counts_where_they_differ(
     visit: Visit, page_of: Site, clip: Path
 ) -> None:

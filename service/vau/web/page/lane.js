@@ -39,6 +39,7 @@ export class Lane {
   }
 
   clear() {
+    this.isFinished = false;
     this.hearing = new Hearing();
     this.posteriorgram.repaint();
     this.transcript.prove(null);
@@ -65,7 +66,7 @@ export class Lane {
         onFailed(error);
       },
       finished: () => {
-        this.say("finished", "finished");
+        this.isFinished = true;
         this.transcript.prove(this.hearing.digests);
         this.#enable();
         this.changed();
@@ -127,6 +128,7 @@ export class Lane {
     this.transcript.show(hearing, missing);
     this.#enable();
     this.#describe(delays);
+    if (this.isFinished) this.say("finished", "finished"); // and all of it can be read
   }
 
   #describe(delays) {
