@@ -41,7 +41,9 @@ def playwright() -> "Iterator[Playwright]":
 
 @pytest.fixture(scope="session")
 def browser(playwright: "Playwright") -> "Iterator[Browser]":
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=LISTENING)
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=LISTENING, timeout=PATIENCE_MS
+    )
     yield browser
     browser.close()
 

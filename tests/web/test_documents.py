@@ -94,8 +94,7 @@ def test_search_finds_what_a_word_means(browser: "Browser", address: str) -> Non
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{address}/index.html")
-    page.click(".md-search__input")
-    page.fill(".md-search__input", "checkpoint")
+    page.locator(".md-search__input").press_sequentially("checkpoint")  # it looks at keys
     page.wait_for_selector(".md-search-result__item")
     found = page.locator(".md-search-result__item h1").all_inner_texts()
     assert {"API", "Streams that survive"} <= {*found}

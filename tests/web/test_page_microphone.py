@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 import pytest
 from playwright.sync_api import Playwright, expect
 
-from tests.web.conftest import CHROMIUM, NO_SANDBOX, Visit
+from tests.web.conftest import CHROMIUM, NO_SANDBOX, PATIENCE_MS, Visit
 from tests.web.site import IDS, Site, over_grpc
 from tests.web.visitor import await_frames, await_state, lane, phones, start
 
@@ -58,6 +58,7 @@ def test_a_microphone_that_is_refused_says_what_to_do(
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM,
         args=[NO_SANDBOX, "--use-fake-device-for-media-stream", "--deny-permission-prompts"],
+        timeout=PATIENCE_MS,
     )
     page = visit(by=browser)
     start(page)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
 
 from tests.audio import encoded, noise, tone
+from tests.web.conftest import PATIENCE_MS
 from tests.web.site import Site
 from vau.percentiles import nearest_ranks
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.web
 @pytest.fixture(scope="module")
 def page(browser: Browser, page_of: Site) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(page_of.url)
     yield page

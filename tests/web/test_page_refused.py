@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from tests.audio import encoded
 from tests.commands import ROOT, VAU, environment
+from tests.serving import eventually
 from tests.soak.proxy import proxy
 from tests.web.conftest import Visit
 from tests.web.site import IDS, Site, of, over_grpc, pcm, site
@@ -26,6 +27,7 @@ from tests.web.visitor import (
     lane,
     start,
 )
+from vau.client import Client
 
 pytestmark = pytest.mark.web
 
@@ -108,6 +110,8 @@ def test_a_full_server_says_when_to_come_again(
         )
         first.get_by_role("button", name="Stop").click()
         await_state(first, IDS[0])
+        with Client(served.server.grpc) as client:  # it is told before its slot is free
+            eventually(lambda: client.backends().backends[0].slots_in_use == 0)
         start(second)
         await_state(second, IDS[0])
         expect(second.get_by_role("alert")).to_be_hidden()
