@@ -277,7 +277,7 @@ DOOR: Final = Row(
     (
         Panel(
             title="Callers refused, by reason",
-            question="Does anybody come without a good token?",
+            question="Does anybody come without a good token, or by somebody else's page?",
             figures=COUNTED,
             queries=asking(
                 (rates("reason", "vau_auth_failures_total", INSTANCE), "{{reason}}")

@@ -29,7 +29,7 @@
      ├─ SlotsExhausted         the server already carries as many streams as it may
      ├─ AuthError              the caller may not do this
      │   ├─ AuthRequired       no bearer token, or none that this server knows
-     │   └─ AuthForbidden      a token without the right, or sent where others can read it
+     │   └─ AuthForbidden      a token that others can read, or a page of somebody else
      ├─ QuotaExceeded          the caller has all it may have
      ├─ ResumeError            a lost stream cannot be picked up
      │   ├─ ResumeInvalid      the token is damaged, or sealed by nobody known here
@@ -206,7 +206,7 @@ class AuthRequired(AuthError):
 
 
 class AuthForbidden(AuthError):
-    """Example: a token sent over plaintext from another machine; connect with TLS."""
+    """Examples: a token in plaintext, so connect with TLS; a page not named by --web-origin."""
 
 
 class QuotaExceeded(VauError):

@@ -61,6 +61,23 @@ def test_what_is_said_to_be_finished_can_be_read_whole(visit: Visit, clip: Path)
     assert readable.replace("·", "SIL").split() == [each["symbol"] for each in heard["phones"]]
 
 
+def test_what_is_finished_is_said_to_be_once(visit: Visit, clip: Path) -> None:
+    page, backend = visit(), IDS[0]
+    lane(page, backend).evaluate(
+        """lane => new MutationObserver((changes) => {
+            for (const {target} of changes)
+                if (target.textContent === "finished")
+                    lane.dataset.said = Number(lane.dataset.said ?? 0) + 1;
+        }).observe(lane.querySelector(".state"), {childList: true})"""
+    )
+    choose_file(page, clip)
+    start(page)
+    await_state(page, backend)
+    page.locator("#narrower").click()
+    expect(page.locator("#seek")).to_have_attribute("min", "2.7")  # 4 s / 1.5: written anew
+    expect(lane(page, backend)).to_have_attribute("data-said", "1")
+
+
 def test_two_accelerators_hear_the_same_and_the_page_counts_where_they_differ(
     visit: Visit, page_of: Site, clip: Path
 ) -> None:

@@ -5,8 +5,14 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 REASONS: Final = (
-    *("missing", "malformed", "unknown", "withdrawn", "plaintext", "no_streams"),
-    *("origin", "host"),
+    "missing",
+    "malformed",
+    "unknown",
+    "withdrawn",
+    "plaintext",
+    "no_streams",
+    "origin",
+    "host",
 )
 """Why a caller is refused: for its token, or for the page that a browser shows."""
 

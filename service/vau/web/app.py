@@ -102,8 +102,8 @@ class _Routes:
         try:
             with self._noting(caller, STREAM):
                 self._check_origin(socket)
-        except AuthForbidden as refusal:
-            await socket.send_denial_response(PlainTextResponse(str(refusal), 403))
+        except AuthForbidden as error:
+            await socket.send_denial_response(PlainTextResponse(str(error), 403))
             return
         if SUBPROTOCOL not in socket.scope["subprotocols"]:
             fault = f"offer the subprotocol {SUBPROTOCOL}"
@@ -131,8 +131,8 @@ class _Routes:
         """Have whoever is refused counted and logged."""
         try:
             yield
-        except AuthError as refusal:
-            self._doorman.note(refusal, path, caller.peer())
+        except AuthError as error:
+            self._doorman.note(error, path, caller.peer())
             raise
 
     def _check_origin(self, socket: WebSocket) -> None:

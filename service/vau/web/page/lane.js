@@ -128,7 +128,8 @@ export class Lane {
     this.transcript.show(hearing, missing);
     this.#enable();
     this.#describe(delays);
-    if (this.isFinished) this.say("finished", "finished"); // and all of it can be read
+    const isSaid = this.section.dataset.state === "finished"; // once, or it is read out again
+    if (this.isFinished && !isSaid) this.say("finished", "finished");
   }
 
   #describe(delays) {
