@@ -64,6 +64,12 @@ def test_a_table_is_written_between_its_marks_and_no_word_elsewhere(
     assert "| an old table |" not in lines
 
 
+def test_a_kept_figure_says_of_no_folder_of_a_machine(tmp_path: Path, kept: Path) -> None:
+    file = {"file": "/home/somebody/voice.wav"}
+    page.keep(printed(tmp_path, "features.json", FEATURES | file))
+    assert json.loads((kept / "features.json").read_text())["file"] == "voice.wav"
+
+
 def test_benches_of_a_server_are_columns_in_the_order_of_their_numbers(kept: Path) -> None:
     one = json.loads((page.ROOT / "docs/figures/serve-1-noon.json").read_text("utf-8"))
     kept.mkdir()

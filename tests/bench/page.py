@@ -75,6 +75,8 @@ def keep(file: Path) -> None:
     except (KeyError, TypeError) as cause:
         raise SystemExit(f"bench page: {file}: lacks a figure of its table: {cause}") from cause
     FIGURES.mkdir(exist_ok=True)
+    if "file" in found:
+        found["file"] = Path(found["file"]).name  # where it lay is nobody's
     kept = FIGURES / f"{file.stem}.json"
     kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
