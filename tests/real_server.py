@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 from tests.commands import VAU, environment
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 STARTS: Final = 5  # somebody may take a port before the server does
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 

@@ -15,6 +15,7 @@ def test_a_server_whose_port_was_taken_meanwhile_starts_at_another(
 ) -> None:
     with socket.socket() as neighbour:
         neighbour.bind(("127.0.0.1", 0))
+        neighbour.listen()  # and is not taken for the server
         ports = [[neighbour.getsockname()[1], *free_ports(1)]]
         monkeypatch.setattr(
             module, "free_ports", lambda count: ports.pop() if ports else free_ports(count)

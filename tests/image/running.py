@@ -59,12 +59,15 @@ class Container:
         """The command, as this machine counts its processes."""
         return children(self.process.pid)[0]
 
-    def await_(self, holds: Callable[[], object]) -> None:
+    def await_(self, holds: Callable[[], object], what: str) -> None:
         """Return once something holds. Raises NotDone if the command ends before."""
         begun_s = monotonic()
-        while not holds():
-            if self.process.poll() is not None or monotonic() - begun_s > PATIENCE_S:
-                raise NotDone(f"the server did not come up: {self.log.read_text()[-2000:]}")
+        while True:
+            was_running = self.process.poll() is None
+            if holds():
+                return
+            if not was_running or monotonic() - begun_s > PATIENCE_S:
+                raise NotDone(f"waited in vain for {what}: {self.log.read_text()[-2000:]}")
             sleep(0.02)
 
     def outside(self) -> list[str]:
@@ -103,7 +106,7 @@ class Container:
         ]
 
     def said(self, event: str) -> dict[str, Any]:
-        """Return the line of the log that tells of an event, waited for."""
+        """Return the line of the log that tells of an event, waited for. Raises NotDone."""
         found: list[dict[str, Any]] = []
 
         def is_said() -> bool:
@@ -112,7 +115,7 @@ class Container:
             found.extend(entry for entry in entries if entry["event"] == event)
             return bool(found)
 
-        self.await_(is_said)
+        self.await_(is_said, f"{event!r} in the log")
         return found[0]
 
     def stop(self) -> int:
@@ -145,7 +148,7 @@ def started(
     ):
         container = Container(root, config, process, log)
         try:
-            container.await_(lambda: children(process.pid))
+            container.await_(lambda: children(process.pid), "the command")
             yield container
         finally:
             process.kill()
@@ -157,7 +160,7 @@ def at_work(root: Path, config: Mapping[str, Any], clip: Path) -> dict[str, Any]
     with TemporaryDirectory(prefix="vau-image-") as name:
         folder = Path(name)
         with started(root, config, folder / "log", "VAU_WEB=1") as container:
-            container.await_(container.is_healthy)
+            container.await_(container.is_healthy, "health")
             start_up_s = monotonic() - begun_s
             status, writable = container.status(), container.writable()
             listening = container.said("listening")
